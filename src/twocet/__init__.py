@@ -1,0 +1,35 @@
+"""Transfers facial expressions between photos and keeps who the person is.
+
+>>> import twocet
+>>> editor = twocet.load()                                                # doctest: +SKIP
+>>> editor.transfer("me.jpg", "smile.jpg", strength=0.8).save("out.png")  # doctest: +SKIP
+
+The names below are imported at first use, so that ``import twocet`` alone costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twocet.editor import Editor as Editor
+    from twocet.editor import Result as Result
+    from twocet.editor import load as load
+    from twocet.errors import UserError as UserError
+
+__version__ = "0.1.0"
+
+_HOMES = {"Editor": "twocet.editor", "Result": "twocet.editor", "load": "twocet.editor", "UserError": "twocet.errors"}
+
+__all__ = ["Editor", "Result", "UserError", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'twocet' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
