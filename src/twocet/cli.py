@@ -1,0 +1,149 @@
+"""The ``twocet`` command: a table of commands, each imported when it is called, and one place that answers for errors."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NamedTuple, cast
+
+from twocet import __version__
+from twocet.errors import UserError
+
+EXIT_DONE = 0
+EXIT_OUR_FAULT = 1
+EXIT_USER_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+class Command(NamedTuple):
+    """One line of the command table."""
+
+    where: str
+    """``module:function``; the function's annotations are its options and its docstring is its help."""
+    summary: str
+
+
+COMMANDS = {
+    "transfer": Command("twocet.commands.transfer:transfer", "give a face the expression of another face"),
+    "neutralize": Command("twocet.commands.neutralize:neutralize", "remove a face's expression"),
+    "sample": Command("twocet.commands.sample:sample", "give a face random expressions"),
+    "demo": Command("twocet.commands.demo:demo", "run the packaged model on the packaged example photos"),
+    "synth": Command("twocet.commands.synth:synth", "render synthetic faces with exact ground truth"),
+    "train": Command("twocet.commands.train:train", "train a model on a dataset folder"),
+    "evaluate": Command("twocet.commands.evaluate:evaluate", "measure a model on a dataset folder with ground truth"),
+    "info": Command("twocet.commands.info:info", "say what a model is and what it was trained on"),
+}
+
+EXAMPLES = """\
+examples:
+  twocet transfer me.jpg smile.jpg -o out.png --strength 0.8
+  twocet neutralize smile.jpg -o neutral.png
+  twocet sample me.jpg -n 8 -o samples
+  twocet info default"""
+
+
+def usage() -> str:
+    """The text of ``twocet --help``."""
+    width = max(map(len, COMMANDS))
+    table = "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items())
+    return f"""\
+usage: twocet [--version] [--traceback] COMMAND ...
+
+Transfers facial expressions between photos and keeps who the person is.
+
+commands (twocet COMMAND --help shows options and examples):
+{table}
+
+options:
+  -h, --help    show this text
+  --version     show the version
+  --traceback   show where an error came from (also: TWOCET_TRACEBACK=1)
+
+{EXAMPLES}
+
+exit code: 0 done, 2 the input was wrong, 1 the program's own fault"""
+
+
+def load_command(name: str) -> Callable[..., None]:
+    """Import the function behind a command."""
+    module, function = COMMANDS[name].where.split(":")
+    return cast("Callable[..., None]", getattr(import_module(module), function))
+
+
+def run_command(name: str, arguments: Sequence[str]) -> None:
+    """Parse a command's arguments and run it; wrong arguments end the process with exit code 2."""
+    import tyro
+
+    function = load_command(name)
+    tyro.cli(
+        function,
+        prog=f"twocet {name}",
+        description=(inspect.getdoc(function) or "").partition("\nArgs:\n")[0].rstrip(),
+        args=list(arguments),
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: The words after ``twocet``; those of the process if not given.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    show_traceback = os.environ.get("TWOCET_TRACEBACK", "") not in ("", "0")
+    while words and words[0] == "--traceback":
+        show_traceback = True
+        words.pop(0)
+    if not words or words[0] in ("-h", "--help"):
+        print(usage(), file=sys.stdout if words else sys.stderr)
+        return EXIT_DONE if words else EXIT_USER_INPUT
+    if words[0] == "--version":
+        print(f"twocet {__version__}")
+        return EXIT_DONE
+    name, rest = words[0], words[1:]
+    try:
+        if name not in COMMANDS:
+            raise UserError(f"{name!r} is no command: choose one of {', '.join(COMMANDS)}, or see twocet --help")
+        run_command(name, rest)
+        sys.stdout.flush()
+    except SystemExit as stop:
+        return _exit_code(stop)
+    except BaseException as error:
+        if show_traceback:
+            traceback.print_exc()
+        return _report(error, name)
+    return EXIT_DONE
+
+
+def _exit_code(stop: SystemExit) -> int:
+    if stop.code is None:
+        return EXIT_DONE
+    return stop.code if isinstance(stop.code, int) else EXIT_OUR_FAULT
+
+
+def _report(error: BaseException, name: str) -> int:
+    """Say in one line on standard error what went wrong; return the exit code."""
+    if isinstance(error, UserError):
+        message, code = " ".join(str(error).split()), EXIT_USER_INPUT
+    elif isinstance(error, KeyboardInterrupt):
+        message, code = "interrupted", EXIT_INTERRUPTED
+    elif isinstance(error, BrokenPipeError):
+        # The reader (head, less) has gone: point the interpreter's last flush elsewhere and end quietly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+    elif isinstance(error, OSError) and error.filename is not None:
+        message, code = f"{error.strerror}: {os.fsdecode(error.filename)}", EXIT_USER_INPUT
+    elif isinstance(error, Exception):
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        report = f"please report it with the output of: twocet --traceback {name} ..."
+        message = f"this is a fault of the program ({what}); {report}"
+        code = EXIT_OUR_FAULT
+    else:
+        raise error
+    print(f"twocet: {message}", file=sys.stderr)
+    return code
