@@ -1,0 +1,109 @@
+"""The alignment template, and the similarity between a photo and its square face crop.
+
+Coordinates: photo coordinates are pixels with pixel centres at +0.5; crop coordinates are fractions of the crop side,
+x to the right, y down, so that pixel (i, j) of a crop of size S is centred at ((i + .5) / S, (j + .5) / S).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from twocet.images import Pixels
+
+Floats = npt.NDArray[np.float64]
+
+TEMPLATE_NAME = "eyes-nose-v1"
+TEMPLATE_LANDMARKS = (33, 133, 362, 263, 2)
+"""Outer and inner corner of the eye on the left of the picture, inner and outer of the other, base of the nose."""
+
+_EYE_DISTANCE = 0.31
+TEMPLATE: Floats = np.array(
+    [
+        (0.5 - 0.727 * _EYE_DISTANCE, 0.31 - 0.015 * _EYE_DISTANCE),
+        (0.5 - 0.273 * _EYE_DISTANCE, 0.31 + 0.015 * _EYE_DISTANCE),
+        (0.5 + 0.273 * _EYE_DISTANCE, 0.31 + 0.015 * _EYE_DISTANCE),
+        (0.5 + 0.727 * _EYE_DISTANCE, 0.31 - 0.015 * _EYE_DISTANCE),
+        (0.5, 0.31 + 0.735 * _EYE_DISTANCE),
+    ]
+)
+"""(5, 2) crop coordinates of ``TEMPLATE_LANDMARKS``; depends on eyes and nose alone, which expressions hardly move."""
+
+
+def fit_similarity(points: npt.ArrayLike, template: npt.ArrayLike = TEMPLATE) -> Floats:
+    """The rotation, scale and shift (no reflection) that takes ``points`` nearest to ``template``: (2, 3) float64.
+
+    Least squares in template coordinates. Raises ValueError for coincident points.
+    """
+    point, goal = np.asarray(points, np.float64), np.asarray(template, np.float64)
+    centre, goal_centre = point.mean(axis=0), goal.mean(axis=0)
+    z = (point - centre) @ (1, 1j)
+    w = (goal - goal_centre) @ (1, 1j)
+    spread = float(np.vdot(z, z).real)
+    if not spread > 0:
+        raise ValueError("The points coincide.")
+    turn = complex(np.vdot(z, w)) / spread
+    linear = np.array([(turn.real, -turn.imag), (turn.imag, turn.real)])
+    return np.column_stack([linear, goal_centre - linear @ centre])
+
+
+def align(landmarks: npt.ArrayLike) -> Floats:
+    """photo_to_crop (2, 3) for the 478 landmarks (photo pixels) of one face."""
+    return fit_similarity(np.asarray(landmarks, np.float64)[list(TEMPLATE_LANDMARKS), :2])
+
+
+def invert(matrix: Floats) -> Floats:
+    """The inverse (2, 3) of a (2, 3) affine map."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([linear, -linear @ matrix[:, 2]])
+
+
+def apply(matrix: Floats, points: npt.ArrayLike) -> Floats:
+    """(..., 2) points through a (2, 3) affine map."""
+    moved: Floats = np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return moved
+
+
+def square_to_crop(width: int, height: int) -> Floats:
+    """photo_to_crop of a photo that is an aligned crop already: the whole picture is the crop."""
+    return np.array([(1 / width, 0.0, 0.0), (0.0, 1 / height, 0.0)])
+
+
+def crop(pixels: Pixels, photo_to_crop: Floats, size: int, *, outside: str = "edge") -> Pixels:
+    """The square crop, (size, size, 3) uint8; free of aliasing however much the photo is shrunk.
+
+    ``outside`` is numpy.pad's mode for what lies beyond the photo: "edge" repeats the border, "constant" is black.
+    """
+    crop_to_photo = invert(photo_to_crop)
+    step = float(np.sqrt(abs(np.linalg.det(crop_to_photo[:, :2])))) / size
+    supersample = 2 if step > 1 else 1
+    window, origin = _window(pixels, crop_to_photo, margin=4 + 4 * step, outside=outside)
+    picture = Image.fromarray(window)
+    shrink = max(1.0, step / supersample)
+    if shrink > 1:
+        wanted = [max(1, round(side / shrink)) for side in picture.size]
+        shrunk = picture.resize((wanted[0], wanted[1]), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    else:
+        shrunk = picture
+    ratio = np.array(shrunk.size) / picture.size
+    out = size * supersample
+    to_window = np.column_stack([crop_to_photo[:, :2] / out, crop_to_photo[:, 2] - origin]) * ratio[:, None]
+    sampled = shrunk.transform((out, out), Image.Transform.AFFINE, to_window.ravel().tolist(), Image.Resampling.BICUBIC)
+    return np.asarray(sampled if supersample == 1 else sampled.reduce(supersample))
+
+
+def _window(pixels: Pixels, crop_to_photo: Floats, *, margin: float, outside: str) -> tuple[Pixels, Floats]:
+    """The part of the photo that the crop needs, padded where it leaves the photo, and its upper left corner."""
+    corners = apply(crop_to_photo, [(0, 0), (1, 0), (0, 1), (1, 1)])
+    low = np.floor(corners.min(axis=0) - margin).astype(int)
+    high = np.ceil(corners.max(axis=0) + margin).astype(int)
+    limit = np.array((pixels.shape[1], pixels.shape[0]))
+    # A crop wholly beside the photo still needs one photo pixel to repeat.
+    inner_low, inner_high = np.clip(low, 0, limit - 1), np.clip(high, 1, limit)
+    inner = pixels[inner_low[1] : inner_high[1], inner_low[0] : inner_high[0]]
+    before, after = np.maximum(inner_low - low, 0), np.maximum(high - inner_high, 0)
+    if before.any() or after.any():
+        padding = ((before[1], after[1]), (before[0], after[0]), (0, 0))
+        inner = np.pad(inner, padding, mode=outside)  # type: ignore[call-overload]
+    return np.ascontiguousarray(inner), low.astype(np.float64)
