@@ -1,4 +1,4 @@
-"""Writes every ``--help`` text to ``docs/help`` (``make help``), so that a change of the command line shows in review."""
+"""Writes every ``--help`` text to ``docs/help``, so that a change of them shows in review (``make help``)."""
 
 from __future__ import annotations
 

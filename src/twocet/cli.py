@@ -1,4 +1,4 @@
-"""The ``twocet`` command: a table of commands, each imported when it is called, and one place that answers for errors."""
+"""The ``twocet`` command: a table of commands imported when called, and one place that answers for errors."""
 
 from __future__ import annotations
 
