@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 
 class Edit(NamedTuple):
@@ -34,7 +34,7 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     still = torch.stack([columns.expand(height, width), rows[:, None].expand(height, width)], dim=-1)
     # grid_sample counts from -1 to 1, so that a displacement of one side is 2.
     grid = still + 2 * flow.permute(0, 2, 3, 1)
-    return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return functional.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def compose(image: Tensor, edit: Edit) -> Tensor:
@@ -49,4 +49,4 @@ def compose(image: Tensor, edit: Edit) -> Tensor:
 def _resize(field: Tensor, image: Tensor) -> Tensor:
     if field.shape[-2:] == image.shape[-2:]:
         return field
-    return F.interpolate(field, size=image.shape[-2:], mode="bilinear", align_corners=False)
+    return functional.interpolate(field, size=image.shape[-2:], mode="bilinear", align_corners=False)

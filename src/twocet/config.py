@@ -1,0 +1,212 @@
+"""Everything that can be configured: frozen dataclasses, checked at birth, and the presets.
+
+Nothing here imports torch, so that the command line can show its help quickly.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, get_type_hints
+
+from twocet.errors import UserError
+from twocet.schedules import Decay, Schedule, constant
+
+Preset = Literal["paper", "fast"]
+Recipe = Literal["paper", "authors", "fast"]
+
+
+def is_power_of_two(number: int) -> bool:
+    """Whether ``number`` is 1, 2, 4, 8, ..."""
+    return number >= 1 and number & (number - 1) == 0
+
+
+def check(holds: bool, message: str) -> None:
+    """Raise UserError with ``message`` unless ``holds``."""
+    if not holds:
+        raise UserError(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """What is needed to build generator, encoder and discriminator."""
+
+    preset: Preset = "fast"
+    """Family of networks: ``paper`` as published, ``fast`` for training on a CPU."""
+    size: int = 128
+    """Side of the square crop in pixels, a power of two."""
+    code_dim: int = 32
+    """Numbers in an expression code."""
+    grey: bool = True
+    """Whether the encoder sees the channel mean only."""
+    generator_widths: tuple[int, ...] = (64, 128, 128)
+    """Preset fast: the generator's channels at size / shuffle and at each halving."""
+    trunk_widths: tuple[int, ...] = (48, 96, 128, 128)
+    """Preset fast: channels of encoder and discriminator at size / shuffle and at each halving; the last repeats."""
+    shuffle: int = 4
+    """Preset fast: side of the block of pixels that becomes channels first."""
+    first_width: int | None = None
+    """Preset paper: channels at full resolution; None is the published 16384 / size."""
+    max_width: int = 512
+    """Preset paper: most channels of any layer."""
+
+    def __post_init__(self) -> None:
+        # JSON knows lists only.
+        object.__setattr__(self, "generator_widths", tuple(self.generator_widths))
+        object.__setattr__(self, "trunk_widths", tuple(self.trunk_widths))
+        check(self.preset in ("paper", "fast"), f"unknown network preset {self.preset!r}: use paper or fast")
+        check(is_power_of_two(self.size) and self.size >= 32, f"size must be a power of two, 32 or more: {self.size}")
+        check(self.code_dim >= 1, f"code_dim must be at least 1, not {self.code_dim}")
+        check(
+            is_power_of_two(self.shuffle) and self.size // self.shuffle >= 4,
+            f"shuffle must be a power of two and at most a quarter of the size, not {self.shuffle}",
+        )
+
+
+# The dynamic weights of the paper's Sec. 4.6.
+_ONE = constant(1.0)
+_CYCLE_RISES = Schedule(end=10_000, start=1.0, stop=1.5)
+_CODE_COMES_IN = Schedule(rise=5_000, end=5_000)
+_DIVERSITY_FADES = Schedule(end=10_000, start=1.0, stop=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossWeights:
+    """Weight of every term of the objective, each a schedule over rounds (the lambdas of Eq. 5 and 8)."""
+
+    adversarial_expressive: Schedule = _ONE
+    """Realness of expressive fakes, Eq. 1."""
+    adversarial_neutral: Schedule = _ONE
+    """Realness of neutral fakes, Eq. 6."""
+    cycle_neutral: Schedule = _ONE
+    """Neutral to expressive and back, Eq. 2."""
+    cycle_expressive: Schedule = _CYCLE_RISES
+    """Expressive to neutral and back, Eq. 7."""
+    code: Schedule = _CODE_COMES_IN
+    """The sampled code read back from the fake, Eq. 3."""
+    diversity: Schedule = _DIVERSITY_FADES
+    """Distance of two fakes of one face, Eq. 4; subtracted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One training run. A *round* is what one step of the schedules, the averages and the checkpoints counts."""
+
+    recipe: Recipe = "fast"
+    """What happens in a round; see ``twocet.recipes``."""
+    network: NetworkConfig = NetworkConfig()
+    """The networks."""
+    weights: LossWeights = LossWeights()
+    """Weights of the paper's losses."""
+    batch: int = 16
+    """Photos of each domain in a mini-batch."""
+    steps: int = 20_000
+    """Rounds to train. With ``minutes`` it is replaced by what fits."""
+    minutes: float | None = None
+    """Budget: the speed of the first rounds decides, once, how many rounds are made."""
+    seed: int = 0
+    """Seed of the initial weights and of everything drawn."""
+    lr: float = 1e-3
+    """Learning rate of the generator."""
+    lr_encoder: float = 1e-3
+    """Learning rate of the encoder."""
+    lr_discriminator: float = 1e-3
+    """Learning rate of the discriminator."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Adam's betas for generator and encoder."""
+    betas_discriminator: tuple[float, float] = (0.5, 0.99)
+    """Adam's betas for the discriminator."""
+    weight_decay: float = 0.0
+    """L2 decay inside Adam."""
+    warm_up: int = 100
+    """Rounds in which the learning rates rise from 0."""
+    decay: Decay = "cosine"
+    """How the learning rates fall until the last round."""
+    ema: float = 0.999
+    """Decay of the averaged networks per round; 0 keeps no average."""
+    ema_warm_up: bool = True
+    """Whether the average is shorter in the beginning: decay at most (k + 1) / (k + 10) in round k."""
+    r1: float = 0.5
+    """Weight of the gradient penalty R1; 0 is off."""
+    r1_every: int = 8
+    """Discriminator updates between two penalties, which are weighted up accordingly; 1 is the full R1."""
+    codes: Literal["uniform", "normal"] = "uniform"
+    """Distribution of sampled codes."""
+    code_range: float = 1.0
+    """Width of the uniform distribution around 0; twice the standard deviation of the normal one."""
+    diversity: Literal["plain", "proportional"] = "proportional"
+    """Eq. 4 as published, or weighed by the distance of the two codes as in the authors' code."""
+    cycles: tuple[Literal["both", "neutral"], ...] = ("both", "both", "neutral")
+    """The mini-batches of one round of the recipes paper and authors: which cycles each one trains."""
+    augmentation: Literal["paper", "none"] = "paper"
+    """Recipes paper and authors: random crop and flip, drawn for every photo, or nothing."""
+    threads: int = 2
+    """CPU threads for the networks."""
+    bf16: bool = True
+    """Run the networks in bfloat16 where the CPU has instructions for it; weights stay float32."""
+    log_every: int = 50
+    """Rounds between two lines of metrics.jsonl; the line holds means over these rounds."""
+    sample_every: int = 500
+    """Rounds between two sample sheets."""
+    validate_every: int = 500
+    """Rounds between two measurements on the validation split, which choose the best checkpoint."""
+    checkpoint_every: int = 500
+    """Rounds between two checkpoints."""
+    checkpoint_minutes: float = 5.0
+    """A checkpoint is also written when this many minutes have passed since the last one."""
+    keep: int = 2
+    """Newest checkpoints to keep, besides the best one."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "betas", tuple(self.betas))
+        object.__setattr__(self, "betas_discriminator", tuple(self.betas_discriminator))
+        object.__setattr__(self, "cycles", tuple(self.cycles))
+        for name in ("batch", "steps", "r1_every", "threads", "log_every", "sample_every", "validate_every",
+                     "checkpoint_every", "keep"):  # fmt: skip
+            check(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")
+        check(self.minutes is None or self.minutes > 0, f"minutes must be positive, not {self.minutes}")
+        check(0 <= self.ema < 1, f"ema must be in [0, 1), not {self.ema}")
+        check(self.code_range > 0, f"code_range must be positive, not {self.code_range}")
+        check(bool(self.cycles), "cycles must name at least one mini-batch: both or neutral")
+
+
+_PAPER_NETWORK = NetworkConfig(preset="paper")
+_ADAM_OF_PAPER: dict[str, Any] = {
+    "lr": 1e-4, "lr_encoder": 1e-4, "lr_discriminator": 1e-4, "betas": (0.0, 0.99), "betas_discriminator": (0.0, 0.99),
+    "weight_decay": 1e-4, "warm_up": 0, "decay": "none", "ema_warm_up": False, "bf16": False,
+}  # fmt: skip
+
+RECIPES: dict[str, TrainConfig] = {
+    # As the text says: both cycles in every iteration, plain L1 diversity, no R1, no average; best at 65,000.
+    "paper": TrainConfig(
+        recipe="paper", network=_PAPER_NETWORK, batch=8, steps=100_000, **_ADAM_OF_PAPER,
+        ema=0.0, r1=0.0, diversity="plain", cycles=("both",),
+    ),
+    # As published code and README command do: three mini-batches a round, proportional diversity, R1, average.
+    "authors": TrainConfig(
+        recipe="authors", network=_PAPER_NETWORK, batch=8, steps=100_000, **_ADAM_OF_PAPER,
+        ema=0.999, r1=0.5, r1_every=1, diversity="proportional", cycles=("both", "both", "neutral"),
+        weights=LossWeights(
+            cycle_expressive=constant(1.0),
+            code=Schedule(rise=5_000, end=30_000),
+            diversity=Schedule(end=100_000, start=1.0, stop=0.0),
+        ),
+    ),
+    "fast": TrainConfig(),
+}  # fmt: skip
+"""The three recipes with all their settings."""
+
+
+def preset_config(preset: Preset, recipe: Recipe | None = None) -> TrainConfig:
+    """The settings of ``recipe`` (by default the one named like the preset) with the networks of ``preset``."""
+    base = RECIPES[recipe or preset]
+    return dataclasses.replace(base, network=RECIPES["fast" if preset == "fast" else "paper"].network)
+
+
+def from_dict(kind: type[Any], values: dict[str, Any]) -> Any:
+    """Rebuild a configuration from ``dataclasses.asdict`` or its JSON. Raises UserError for fields it does not know."""
+    hints = get_type_hints(kind)
+    unknown = sorted(set(values) - set(hints))
+    check(not unknown, f"unknown settings {', '.join(unknown)}: the file was made by another version of twocet")
+    nested = {name: from_dict(hints[name], value) for name, value in values.items() if isinstance(value, dict)}
+    return kind(**{**values, **nested})

@@ -1,0 +1,51 @@
+"""The two cycles of the paper (Fig. 2): which images and codes exist. What they cost is in ``losses``."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from twocet.networks.interfaces import Networks
+
+
+class NeutralCycle(NamedTuple):
+    """Everything that exists in one pass of the cycle neutral -> expressive -> neutral."""
+
+    fake: Tensor
+    """G(x_n, c): the neutral face with the sampled expression."""
+    other: Tensor
+    """G(x_n, c2): the same face with another one, without a gradient; for diversity."""
+    restored: Tensor
+    """G(G(x_n, c), 0): back to neutral."""
+    recovered: Tensor
+    """E(G(x_n, c)): the code read back from the fake."""
+
+
+class ExpressiveCycle(NamedTuple):
+    """Everything that exists in one pass of the cycle expressive -> neutral -> expressive."""
+
+    fake: Tensor
+    """G(x_e, 0): the face made neutral."""
+    encoded: Tensor
+    """E(x_e): its own expression."""
+    restored: Tensor
+    """G(G(x_e, 0), E(x_e)): the expression put back."""
+
+
+def neutral_cycle(networks: Networks, neutral: Tensor, code: Tensor, other_code: Tensor) -> NeutralCycle:
+    """Fig. 2(a). ``neutral`` (N, 3, S, S) are real neutral faces, the codes (N, d) are sampled."""
+    generator, encoder, _ = networks
+    fake = generator(neutral, code)
+    with torch.no_grad():
+        other = generator(neutral, other_code)
+    return NeutralCycle(fake, other, restored=generator(fake, torch.zeros_like(code)), recovered=encoder(fake))
+
+
+def expressive_cycle(networks: Networks, expressive: Tensor) -> ExpressiveCycle:
+    """Fig. 2(b). ``expressive`` (N, 3, S, S) are real expressive faces."""
+    generator, encoder, _ = networks
+    encoded = encoder(expressive)
+    fake = generator(expressive, torch.zeros_like(encoded))
+    return ExpressiveCycle(fake, encoded, restored=generator(fake, encoded))

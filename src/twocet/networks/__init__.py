@@ -1,0 +1,28 @@
+"""Generator, encoder and discriminator, built from a configuration."""
+
+from __future__ import annotations
+
+from twocet.config import NetworkConfig
+from twocet.networks.edit import Edit, compose, warp
+from twocet.networks.fast import FastDiscriminator, FastEncoder, FastGenerator
+from twocet.networks.interfaces import Domain, Generator, Networks, judge
+from twocet.networks.paper import PaperDiscriminator, PaperEncoder, PaperGenerator
+
+__all__ = ["Domain", "Edit", "Generator", "Networks", "build", "compose", "judge", "warp"]
+
+
+def build(config: NetworkConfig) -> Networks:
+    """New networks with random weights (from torch's global generator: seed it first)."""
+    size, code_dim = config.size, config.code_dim
+    if config.preset == "paper":
+        first, cap = config.first_width, config.max_width
+        return Networks(
+            generator=PaperGenerator(size, code_dim, first, cap),
+            encoder=PaperEncoder(size, code_dim, config.grey, first, cap),
+            discriminator=PaperDiscriminator(size, first, cap),
+        )
+    return Networks(
+        generator=FastGenerator(code_dim, config.generator_widths, config.shuffle),
+        encoder=FastEncoder(size, code_dim, config.grey, config.trunk_widths, config.shuffle),
+        discriminator=FastDiscriminator(size, config.trunk_widths, config.shuffle),
+    )

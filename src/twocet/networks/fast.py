@@ -1,0 +1,118 @@
+"""The networks of the preset ``fast``: the same method and interfaces, built for training on a CPU.
+
+The image is unshuffled first (a 4 x 4 block of pixels becomes 48 channels), so that every block runs at a quarter of
+the resolution. The generator moves the input's own pixels and paints over them where it must; its heads start
+at zero, so that training starts close to the identity. He initialisation: with PyTorch's own the discriminator stays blind
+for hundreds of steps.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from twocet.layers import AdaINBlock, ResidualBlock, activation, double, halve, he_init, instance_norm, no_norm
+from twocet.networks.edit import Edit, compose
+
+MAX_FLOW = 0.1
+"""Largest displacement, in units of the crop side."""
+MASK_BIAS = -2.0
+"""The mask's logit at the start of training: a mask of 0.12, so that the colours get a gradient from the first step."""
+COLOUR_RANGE = 1.05
+"""tanh alone would need infinite weights for pure black and white."""
+
+
+class FastGenerator(nn.Module):
+    """G: ``widths`` are the channels at size / shuffle and at each halving from there."""
+
+    def __init__(self, code_dim: int, widths: tuple[int, ...] = (64, 128, 128), shuffle: int = 4) -> None:
+        super().__init__()
+        levels = list(pairwise(widths))
+        first, deepest = widths[0], widths[-1]
+        self.shuffle = shuffle
+        self.stem = nn.Conv2d(3 * shuffle**2, first, 3, padding=1)
+        self.down = nn.Sequential(*(ResidualBlock(few, many, instance_norm, halve) for few, many in levels))
+        self.middle = nn.Sequential(*(ResidualBlock(deepest, deepest, instance_norm) for _ in range(2)))
+        self.coded = nn.ModuleList(AdaINBlock(deepest, deepest, code_dim) for _ in range(2))
+        self.up = nn.ModuleList(AdaINBlock(many, few, code_dim, double) for few, many in reversed(levels))
+        self.norm = instance_norm(first)
+        self.flow_head = nn.Conv2d(first, 2, 3, padding=1)
+        self.paint_head = nn.Conv2d(first, 4 * shuffle**2, 3, padding=1)
+        he_init(self)
+        for head in (self.flow_head, self.paint_head):
+            nn.init.zeros_(head.weight)
+
+    def forward(self, image: Tensor, code: Tensor) -> Tensor:
+        return compose(image.float(), self.edit(image, code))
+
+    def edit(self, image: Tensor, code: Tensor) -> Edit:
+        """Fields at the image's own size; the flow is smooth because it is made at a quarter of it."""
+        features = self.middle(self.down(self.stem(functional.pixel_unshuffle(image, self.shuffle))))
+        for block in (*self.coded, *self.up):
+            features = block(features, code)
+        features = activation(self.norm(features))
+        flow = torch.tanh(self.flow_head(features).float()) * MAX_FLOW
+        paint = functional.pixel_shuffle(self.paint_head(features).float(), self.shuffle)
+        return Edit(
+            flow=functional.interpolate(flow, scale_factor=float(self.shuffle), mode="bilinear", align_corners=False),
+            mask=torch.sigmoid(paint[:, 3:] + MASK_BIAS),
+            colour=torch.tanh(paint[:, :3]) * COLOUR_RANGE,
+        )
+
+
+def trunk(size: int, num_in: int, widths: tuple[int, ...], shuffle: int, num_out: int) -> nn.Sequential:
+    """From an unshuffled image to ``num_out`` numbers: halve down to 4 x 4, one 4 x 4 convolution, one linear layer.
+
+    ``widths`` are the channels at size / shuffle and at each halving; the last one repeats as often as needed.
+    """
+    depth = (size // shuffle).bit_length() - 3
+    channels = [widths[min(level, len(widths) - 1)] for level in range(depth + 1)]
+    deepest = channels[-1]
+    return nn.Sequential(
+        nn.PixelUnshuffle(shuffle),
+        nn.Conv2d(num_in * shuffle**2, channels[0], 3, padding=1),
+        *(ResidualBlock(few, many, no_norm, halve) for few, many in pairwise(channels)),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(deepest, deepest, 4),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(deepest, num_out),
+    )
+
+
+class FastEncoder(nn.Module):
+    """E: a face to its code. ``grey`` encodes the channel mean."""
+
+    def __init__(
+        self,
+        size: int,
+        code_dim: int,
+        grey: bool = True,
+        widths: tuple[int, ...] = (48, 96, 128, 128),
+        shuffle: int = 4,
+    ) -> None:
+        super().__init__()
+        self.grey = grey
+        self.trunk = trunk(size, 1 if grey else 3, widths, shuffle, code_dim)
+        he_init(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        seen = image.mean(dim=1, keepdim=True) if self.grey else image
+        code: Tensor = self.trunk(seen)
+        return code.float()
+
+
+class FastDiscriminator(nn.Module):
+    """D: a face to two logits, one per domain."""
+
+    def __init__(self, size: int, widths: tuple[int, ...] = (48, 96, 128, 128), shuffle: int = 4) -> None:
+        super().__init__()
+        self.trunk = trunk(size, 3, widths, shuffle, 2)
+        he_init(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.trunk(image)
+        return logits.float()

@@ -1,0 +1,48 @@
+"""What every preset provides: three networks with these interfaces."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+from twocet.networks.edit import Edit
+
+
+class Domain(IntEnum):
+    """The set of faces the discriminator judges against; also the column of its output."""
+
+    NEUTRAL = 0
+    EXPRESSIVE = 1
+
+
+class Generator(Protocol):
+    """G: a face (N, 3, S, S) in [-1, 1] and a code (N, d) to the face with that expression."""
+
+    def __call__(self, image: Tensor, code: Tensor) -> Tensor:
+        """The edited image, (N, 3, S, S) float32."""
+        ...
+
+    def edit(self, image: Tensor, code: Tensor) -> Edit:
+        """The same change as fields: ``compose(image, edit)`` is the generator's output."""
+        ...
+
+    def parameters(self) -> Any: ...
+
+
+class Networks(NamedTuple):
+    """The three networks of one model."""
+
+    generator: Any
+    """:class:`Generator` and :class:`torch.nn.Module`."""
+    encoder: nn.Module
+    """E: a face (N, 3, S, S) in [-1, 1] to its expression code (N, d) float32."""
+    discriminator: nn.Module
+    """D: a face (N, 3, S, S) to one logit per domain, (N, 2) float32; columns by :class:`Domain`."""
+
+
+def judge(discriminator: nn.Module, image: Tensor, domain: Domain) -> Tensor:
+    """D(x, y) of the paper as a logit, (N,): is ``image`` a real face of ``domain``?"""
+    logits: Tensor = discriminator(image)[:, domain]
+    return logits
