@@ -42,7 +42,7 @@ _DROPPED_CAPTURE_TAGS = (
     ExifTags.Base.ExifImageHeight,
     ExifTags.Base.ExifInteroperabilityOffset,
 )
-_JPEG_XMP_LIMIT = 65_502
+JPEG_XMP_LIMIT = 65_502
 _TIFF_XMP_TAG = 700
 
 
@@ -267,7 +267,7 @@ def _save_options(file_format: str, photo: Photo, xmp: bytes | None) -> dict[str
         chunks = PngImagePlugin.PngInfo()
         chunks.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
         options["pnginfo"] = chunks
-    elif xmp and (file_format != "JPEG" or len(xmp) <= _JPEG_XMP_LIMIT):
+    elif xmp and (file_format != "JPEG" or len(xmp) <= JPEG_XMP_LIMIT):
         options["xmp"] = xmp
     if len(exif):
         options["exif"] = exif
