@@ -1,9 +1,9 @@
 """The networks of the preset ``fast``: the same method and interfaces, built for training on a CPU.
 
 The image is unshuffled first (a 4 x 4 block of pixels becomes 48 channels), so that every block runs at a quarter of
-the resolution. The generator moves the input's own pixels and paints over them where it must; its heads start
-at zero, so that training starts close to the identity. He initialisation: with PyTorch's own the discriminator stays blind
-for hundreds of steps.
+the resolution. The generator moves the input's own pixels and paints over them where it must; its heads start at
+zero, so that training starts close to the identity. He initialisation: with PyTorch's own the discriminator stays
+blind for hundreds of steps.
 """
 
 from __future__ import annotations

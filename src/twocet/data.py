@@ -1,0 +1,265 @@
+"""Dataset folders, and batches from them as a function of (seed, step)."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+from tqdm import tqdm
+
+from twocet.config import check
+from twocet.errors import UserError
+from twocet.randomness import generator_at
+
+TEMPLATE = "eyes-nose-v1"
+"""The alignment all our crops share; defined in ``align``."""
+DOMAINS = ("neutral", "expressive")
+SPLITS = ("train", "val", "test")
+_COLUMNS = ("file", "identity", "expression", "domain", "split")
+
+
+class Batch(NamedTuple):
+    """Faces of both domains, (N, 3, S, S) float32 in [-1, 1]. In paired batches row i of both is the same person."""
+
+    neutral: Tensor
+    expressive: Tensor
+
+
+@dataclass(frozen=True)
+class DatasetFolder:
+    """A dataset folder's description, checked: ``faces.csv`` and ``dataset.json``."""
+
+    path: Path
+    info: dict[str, Any]
+    """dataset.json: name, licence, citation, template, size, ..."""
+    rows: list[dict[str, str]]
+    """faces.csv, one dict per photo; columns of our own and any others."""
+
+    @property
+    def size(self) -> int:
+        """Side of the photos in pixels."""
+        return int(self.info["size"])
+
+    def select(self, split: str) -> list[dict[str, str]]:
+        """The rows of one split."""
+        return [row for row in self.rows if row["split"] == split]
+
+
+def open_dataset(path: Path | str, *, allow_one_sided: bool = False) -> DatasetFolder:
+    """Read and check a dataset folder.
+
+    Raises UserError when something is missing or malformed, when an identity is in two splits, and (unless
+    ``allow_one_sided``) when an identity of the training split has photos in one domain only: identities that differ
+    between the domains are what breaks this method (paper, Sec. 5).
+    """
+    path = Path(path)
+    check(path.is_dir(), f"there is no dataset folder {path}: make one with `twocet synth` or `twocet prepare`")
+    info = _read_info(path / "dataset.json")
+    rows = _read_rows(path / "faces.csv")
+    _check_splits(path, rows)
+    if not allow_one_sided:
+        _check_two_sided(path, [row for row in rows if row["split"] == "train"])
+    return DatasetFolder(path, info, rows)
+
+
+def _read_info(path: Path) -> dict[str, Any]:
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: {path.parent} is not a dataset folder") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): make the dataset again") from None
+    check(isinstance(info, dict), f"{path} is not a JSON object: make the dataset again")
+    for key in ("format", "name", "licence", "template", "size"):
+        check(key in info, f"{path} has no {key!r}: make the dataset again")
+    check(info["format"] == 1, f"{path} has format {info['format']}, this version of twocet reads 1: update twocet")
+    check(
+        info["template"] == TEMPLATE,
+        f"{path.parent} is aligned to {info['template']!r}, not to {TEMPLATE!r}: prepare it again",
+    )
+    check(isinstance(info["size"], int) and info["size"] > 0, f"{path} has an impossible size: {info['size']!r}")
+    return dict(info)
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
+            check(not missing, f"{path} has no column {', '.join(missing)}")
+            rows = list(reader)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: {path.parent} is not a dataset folder") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read ({error}): make the dataset again") from None
+    check(bool(rows), f"{path} lists no photos")
+    for number, row in enumerate(rows, start=2):
+        check(bool(row["file"] and row["identity"]), f"{path}, line {number}: file and identity must not be empty")
+        for column, allowed in (("domain", DOMAINS), ("split", SPLITS)):
+            check(
+                row[column] in allowed,
+                f"{path}, line {number}: {column} is {row[column]!r}, must be {' or '.join(allowed)}",
+            )
+    return rows
+
+
+def _check_splits(path: Path, rows: Sequence[dict[str, str]]) -> None:
+    split_of: dict[str, str] = {}
+    for row in rows:
+        split = split_of.setdefault(row["identity"], row["split"])
+        check(
+            split == row["split"],
+            f"{path}: identity {row['identity']} is in the splits {split} and {row['split']}; every identity must be "
+            "in one split only",
+        )
+
+
+def _check_two_sided(path: Path, rows: Sequence[dict[str, str]]) -> None:
+    check(bool(rows), f"{path} has no photo in the split train")
+    neutral, expressive = ({row["identity"] for row in rows if row["domain"] == domain} for domain in DOMAINS)
+    alone = sorted(neutral ^ expressive)
+    check(
+        not alone,
+        f"{path}: {len(alone)} training identities (such as {', '.join(alone[:3])}) have photos in one domain only, "
+        "which makes training fail; remove them, or allow it with --allow-one-sided",
+    )
+
+
+class Faces(NamedTuple):
+    """The photos of one split of one dataset in memory."""
+
+    neutral: Tensor
+    """(n, 3, S, S) uint8."""
+    expressive: Tensor
+    """(m, 3, S, S) uint8."""
+    neutral_rows: list[dict[str, str]]
+    expressive_rows: list[dict[str, str]]
+    companions: list[list[int]]
+    """For every expressive photo the indices of the neutral photos of the same identity."""
+
+
+def load_faces(dataset: DatasetFolder, split: str, size: int, *, threads: int = 2, progress: bool = True) -> Faces:
+    """Decode the photos of one split, reduced to ``size`` where they are larger. Raises UserError."""
+    check(
+        dataset.size >= size,
+        f"{dataset.path} has photos of {dataset.size} px, the network needs {size}: make it again with a larger --size",
+    )
+    rows = dataset.select(split)
+    neutral, expressive = ([row for row in rows if row["domain"] == domain] for domain in DOMAINS)
+    paths = [dataset.path / row["file"] for row in (*neutral, *expressive)]
+    pixels = torch.empty(len(paths), 3, size, size, dtype=torch.uint8)
+
+    def load(index: int) -> None:
+        pixels[index] = torch.from_numpy(_read_pixels(paths[index], dataset.size, size)).permute(2, 0, 1)
+
+    with ThreadPoolExecutor(threads) as pool:
+        work = pool.map(load, range(len(paths)))
+        for _ in tqdm(work, total=len(paths), desc=f"reading {dataset.info['name']}", disable=not progress):
+            pass
+    companions_of: dict[str, list[int]] = {}
+    for index, row in enumerate(neutral):
+        companions_of.setdefault(row["identity"], []).append(index)
+    companions = [companions_of.get(row["identity"], []) for row in expressive]
+    return Faces(pixels[: len(neutral)], pixels[len(neutral) :], neutral, expressive, companions)
+
+
+def _read_pixels(path: Path, expected: int, size: int) -> np.ndarray:
+    try:
+        with Image.open(path) as file:
+            photo = file.convert("RGB")
+    except FileNotFoundError:
+        raise UserError(f"{path} is listed in faces.csv and is missing: make the dataset again") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} cannot be read ({error}): make the dataset again") from None
+    check(
+        photo.size == (expected, expected),
+        f"{path} is {photo.width} x {photo.height}, dataset.json says {expected} x {expected}: make the dataset again",
+    )
+    return np.array(photo if size == expected else photo.resize((size, size), Image.Resampling.BOX))
+
+
+def to_image(pixels: Tensor) -> Tensor:
+    """(N, 3, S, S) uint8 to float32 in [-1, 1]."""
+    return pixels.float() / 127.5 - 1
+
+
+@lru_cache(maxsize=16)
+def _permutation(seed: int, epoch: int, purpose: str, length: int) -> Tensor:
+    return torch.randperm(length, generator=generator_at(seed, epoch, purpose))
+
+
+def epoch_indices(length: int, num: int, seed: int, step: int, purpose: str) -> Tensor:
+    """Indices (num,) into a set of ``length`` for batch number ``step``: shuffled epochs without repetition.
+
+    A remainder smaller than ``num`` is left out of its epoch. Sets smaller than ``num`` are drawn with repetition.
+    """
+    if length < num:
+        return torch.randint(length, (num,), generator=generator_at(seed, step, purpose))
+    epoch, position = divmod(step, length // num)
+    return _permutation(seed, epoch, purpose, length)[position * num : (position + 1) * num]
+
+
+def shares(batch: int, mix: Sequence[float]) -> list[int]:
+    """Rows of a ``batch`` from each dataset: in proportion to ``mix`` by largest remainder, at least one each."""
+    exact = [batch * weight / sum(mix) for weight in mix]
+    counts = [max(1, int(number)) for number in exact]
+    while sum(counts) < batch:
+        counts[max(range(len(mix)), key=lambda k: exact[k] - counts[k])] += 1
+    while sum(counts) > batch:
+        counts[max(range(len(mix)), key=lambda k: counts[k] - exact[k])] -= 1
+    return counts
+
+
+class Sampler:
+    """Batches from one or several sets of faces, each batch a function of (seed, number)."""
+
+    def __init__(self, sets: Sequence[Faces], mix: Sequence[float], batch: int, seed: int, *, paired: bool) -> None:
+        check(len(sets) == len(mix), f"{len(mix)} mixing weights for {len(sets)} datasets: give one for each --data")
+        check(all(weight > 0 for weight in mix), f"mixing weights must be positive: {list(mix)}")
+        check(batch >= len(sets), f"a batch of {batch} cannot hold {len(sets)} datasets")
+        for faces in sets:
+            check(len(faces.neutral) > 0 and len(faces.expressive) > 0, "a dataset lacks photos in one domain")
+        self.sets, self.counts, self.seed, self.paired = list(sets), shares(batch, mix), seed, paired
+        # Paired sampling can use only expressive photos of people who also have a neutral one.
+        self.usable = [torch.tensor([i for i, other in enumerate(s.companions) if other]) for s in sets]
+        check(not paired or all(len(usable) > 0 for usable in self.usable), "no identity has photos in both domains")
+
+    def batch(self, number: int) -> Batch:
+        """Batch ``number`` >= 0."""
+        parts = [self._part(k, number) for k in range(len(self.sets))]
+        neutral, expressive = (to_image(torch.cat(column)) for column in zip(*parts, strict=True))
+        return Batch(neutral, expressive)
+
+    def _part(self, k: int, number: int) -> tuple[Tensor, Tensor]:
+        faces, count = self.sets[k], self.counts[k]
+        if not self.paired:
+            neutral = epoch_indices(len(faces.neutral), count, self.seed, number, f"neutral {k}")
+            expressive = epoch_indices(len(faces.expressive), count, self.seed, number, f"expressive {k}")
+            return faces.neutral[neutral], faces.expressive[expressive]
+        expressive = self.usable[k][epoch_indices(len(self.usable[k]), count, self.seed, number, f"pairs {k}")]
+        generator = generator_at(self.seed, number, f"companions {k}")
+        neutral = torch.tensor([pick(faces.companions[i], generator) for i in expressive.tolist()])
+        return faces.neutral[neutral], faces.expressive[expressive]
+
+
+def pick(choices: Sequence[int], generator: Generator) -> int:
+    """One of ``choices``, uniformly."""
+    return choices[int(torch.randint(len(choices), (1,), generator=generator))]
+
+
+def pairs(faces: Faces, most: int) -> Iterator[tuple[int, int]]:
+    """Up to ``most`` (neutral, expressive) indices of the same identity, evenly over the set; always the same ones."""
+    usable = [i for i, companions in enumerate(faces.companions) if companions]
+    for k in range(min(most, len(usable))):
+        expressive = usable[k * len(usable) // min(most, len(usable))]
+        yield faces.companions[expressive][0], expressive
