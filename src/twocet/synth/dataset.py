@@ -1,0 +1,281 @@
+"""Write a dataset folder of synthetic faces: many processes, resumable, the same bytes however it was made.
+
+The folder holds ``faces.csv``, ``dataset.json`` and ``landmarks.npz``, pictures in ``faces/IDENTITY/``, and in
+``records/`` one JSON file for each identity with all its parameters. A record is written after its identity's last
+picture and so says that the identity is done; ``faces.csv`` is written at the very end. Every file appears under its
+name only when it is complete.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from twocet import __version__
+from twocet.align import TEMPLATE_NAME
+from twocet.errors import UserError
+
+from .camera import LANDMARK_VERTICES, View
+from .expressions import Expression, sample_expression, shared_expressions
+from .head import Head
+from .identity import BENCHMARK_START, Identity
+from .render import render
+
+RENDERER = 1  # to be raised when a change of the renderer changes any pixel
+COLUMNS = (
+    *("file", "identity", "expression", "domain", "split", "strength"),
+    *("pose_pitch", "pose_yaw", "pose_roll", "units"),
+)
+CITATION = "Rendered by twocet from MakeHuman assets (CC0) and Faceunits 01 by Mika Suominen (CC0)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What decides every byte of a dataset."""
+
+    identities: int
+    expressions: int
+    size: int
+    seed: int
+    first_identity: int
+    shared_expressions: bool
+    view: View
+    renderer: int = RENDERER
+
+    def __post_init__(self) -> None:
+        lowest = {"identities": 1, "expressions": 0, "size": 16, "seed": 0, "first_identity": 0}
+        for name, least in lowest.items():
+            if getattr(self, name) < least:
+                raise UserError(f"{name} is {getattr(self, name)}: give {least} or more")
+        if self.view not in get_args(View):
+            raise UserError(f"view is {self.view!r}: choose one of {', '.join(get_args(View))}")
+
+    @property
+    def seeds(self) -> range:
+        """Numbers of the identities."""
+        return range(self.first_identity, self.first_identity + self.identities)
+
+
+def write_dataset(
+    out: str | os.PathLike[str],
+    identities: int,
+    expressions: int,
+    size: int = 128,
+    seed: int = 0,
+    first_identity: int = 0,
+    shared_expressions: bool = False,
+    workers: int | None = None,
+    progress: bool = True,
+    view: View = "aligned",
+) -> Path:
+    """Render ``identities`` x (neutral + ``expressions``) pictures into the dataset folder ``out`` and return it.
+
+    Called again after an interruption, or with more identities, it goes on where it stopped. ``seed`` changes the
+    expressions; who identity i is never changes. With ``shared_expressions`` all identities show the same: the named
+    ones first, then random units; such a set is a benchmark, all of it in split ``test``. ``workers`` is the number of
+    processes (default: all processor cores); it does not change the result.
+
+    Raises UserError for impossible numbers, and when ``out`` holds something else.
+    """
+    settings = Settings(
+        identities=identities,
+        expressions=expressions,
+        size=size,
+        seed=seed,
+        first_identity=first_identity,
+        shared_expressions=shared_expressions,
+        view=view,
+    )
+    if workers is not None and workers < 1:
+        raise UserError(f"workers is {workers}: give 1 or more")
+    folder = Path(out)
+    _check_resumable(folder, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "dataset.json", _json_bytes(_description(settings), indent=2))
+    pending = [number for number in settings.seeds if not _record_path(folder, number).exists()]
+    per_identity = settings.expressions + 1
+    with tqdm(
+        total=settings.identities * per_identity,
+        initial=(settings.identities - len(pending)) * per_identity,
+        unit="image",
+        desc="rendering",
+        disable=not progress,
+    ) as bar:
+        for _ in _render_all(folder, settings, pending, workers or _num_cores()):
+            bar.update(per_identity)
+    _write_tables(folder, settings)
+    return folder
+
+
+def split_of(identity: int, *, benchmark: bool = False) -> str:
+    """The split of an identity: of every 20 in a row 18 ``train``, one ``val``, one ``test``; benchmarks ``test``."""
+    if benchmark or identity >= BENCHMARK_START:
+        return "test"
+    return {9: "val", 19: "test"}.get(identity % 20, "train")
+
+
+def drawn_expressions(settings: Settings, identity: int) -> list[Expression]:
+    """The expressions of one identity after its neutral face."""
+    if settings.shared_expressions:
+        return shared_expressions(np.random.default_rng([4242 + settings.seed]), settings.expressions)
+    rng = np.random.default_rng([9001 + settings.seed, identity])
+    return [sample_expression(rng) for _ in range(settings.expressions)]
+
+
+def render_identity(folder: Path, settings: Settings, number: int) -> None:
+    """Write the pictures of one identity, then its record."""
+    identity = Identity.sample(number)
+    head = Head(identity)
+    pose = dict(zip(("pose_pitch", "pose_yaw", "pose_roll"), identity.pose, strict=True))
+    (folder / "faces" / f"{number:07d}").mkdir(parents=True, exist_ok=True)
+    rows, landmarks = [], {}
+    neutral = Expression("neutral", 0.0, {})
+    for index, (name, strength, units) in enumerate([neutral, *drawn_expressions(settings, number)]):
+        picture = render(head, units, settings.size, settings.view)
+        file = f"faces/{number:07d}/{index:02d}-{name}.png"
+        _write(folder / file, _png_bytes(picture.pixels))
+        landmarks[file] = picture.landmarks.tolist()
+        rows.append(
+            {
+                "file": file,
+                "identity": number,
+                "expression": name,
+                "domain": "expressive" if index else "neutral",
+                "split": split_of(number, benchmark=settings.shared_expressions),
+                "strength": float(strength),
+                **pose,
+                "units": json.dumps({unit: float(weight) for unit, weight in units.items()}),
+            }
+        )
+    record = {"identity": identity.to_json(), "rows": rows, "landmarks": landmarks}
+    path = _record_path(folder, number)
+    path.parent.mkdir(exist_ok=True)
+    _write(path, _json_bytes(record))
+
+
+def _render_all(folder: Path, settings: Settings, pending: list[int], workers: int) -> Iterator[None]:
+    """Yields once for each finished identity, in any order."""
+    if workers == 1 or len(pending) < 2:
+        for number in pending:
+            render_identity(folder, settings, number)
+            yield
+        return
+    # Forking is not safe once torch has threads, and the command line may have imported it: start fresh processes.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(pending)), context, _die_with_parent) as pool:
+        jobs = [pool.submit(render_identity, folder, settings, number) for number in pending]
+        try:
+            for job in as_completed(jobs):
+                job.result()
+                yield
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _die_with_parent() -> None:
+    """A worker of a killed parent would wait for ever: end it when the parent goes."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _check_resumable(folder: Path, settings: Settings) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file: name a folder")
+    description = folder / "dataset.json"
+    if not description.exists():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UserError(f"{folder} holds other files: name a new or empty folder")
+        return
+    try:
+        begun = json.loads(description.read_text(encoding="utf-8"))["settings"]
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{folder} holds a dataset of another kind: name a new or empty folder") from None
+    wanted = asdict(settings)
+    changed = [name for name in wanted if name != "identities" and begun.get(name) != wanted[name]]
+    if changed:
+        begun_with = ", ".join(f"{name} {begun.get(name)}" for name in changed)
+        raise UserError(f"{folder} was begun with {begun_with}: use the same, or name a new folder")
+    if begun["identities"] > settings.identities:
+        raise UserError(f"{folder} was begun with {begun['identities']} identities: give as many or more")
+
+
+def _description(settings: Settings) -> dict[str, Any]:
+    flags = [f"--{name.replace('_', '-')} {value}" for name, value in asdict(settings).items() if _is_option(name)]
+    flags += ["--shared-expressions"] if settings.shared_expressions else []
+    return {
+        "format": 1,
+        "name": "twocet synthetic faces",
+        "licence": "CC0-1.0",
+        "citation": CITATION,
+        "template": TEMPLATE_NAME if settings.view == "aligned" else None,
+        "size": settings.size,
+        "made_by": f"twocet synth DIR {' '.join(flags)}",
+        "version": __version__,
+        "landmarks": list(LANDMARK_VERTICES),
+        "settings": asdict(settings),
+    }
+
+
+def _is_option(name: str) -> bool:
+    return name not in ("shared_expressions", "renderer")
+
+
+def _write_tables(folder: Path, settings: Settings) -> None:
+    """landmarks.npz, then faces.csv from the records: a folder with a faces.csv is complete."""
+    records = [json.loads(_record_path(folder, number).read_text(encoding="utf-8")) for number in settings.seeds]
+    landmarks: dict[str, Any] = {}
+    for record in records:
+        landmarks |= {file: np.array(points, np.float32) for file, points in record["landmarks"].items()}
+    archive = io.BytesIO()
+    np.savez(archive, **landmarks)
+    _write(folder / "landmarks.npz", archive.getvalue())
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        writer.writerows(record["rows"])
+    _write(folder / "faces.csv", table.getvalue().encode())
+
+
+def _record_path(folder: Path, number: int) -> Path:
+    return folder / "records" / f"{number:07d}.json"
+
+
+def _write(path: Path, content: bytes) -> None:
+    # The name is always the same, so that what a kill leaves behind is overwritten by the run that resumes.
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
+
+
+def _png_bytes(pixels: np.ndarray[Any, Any]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _json_bytes(value: Any, indent: int | None = None) -> bytes:
+    return (json.dumps(value, indent=indent) + "\n").encode()
+
+
+def _num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
