@@ -1,0 +1,96 @@
+"""``twocet demo``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import tyro
+from tqdm import tqdm
+
+from twocet.commands.shared import make_folder, save_sheet, transfer_sheet
+from twocet.editor import Editor, Result, load
+from twocet.errors import UserError
+from twocet.images import read_photo
+from twocet.sheets import Cell, sheet
+
+STRENGTHS = (0.5, 1.0, 1.5)
+_EXAMPLES = Path(__file__).parents[1] / "examples"
+_OVERVIEW_SIDE = 240
+
+
+class Pair(NamedTuple):
+    """Two packaged example photos."""
+
+    name: str
+    target: Path
+    reference: Path
+
+
+def demo(
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("demo-output"),
+    model: str = "default",
+) -> None:
+    """Transfer expressions between the packaged example photos and print where the pictures are.
+
+    The examples are synthetic people. They go the way of any photo: find the face, align, edit, blend back. Every
+    sheet shows target, reference and the result at three strengths.
+
+    examples:
+      twocet demo
+      twocet demo -o pictures --model my-model.safetensors
+
+    Args:
+        output: Folder for the pictures, made if it is missing.
+        model: Name of a packaged model, or a model file.
+    """
+    pairs = example_pairs()
+    make_folder(output)
+    editor = load(model)
+    written, overview = [], []
+    for pair in tqdm(pairs, unit="pair", disable=None):
+        results = [editor.transfer(pair.target, pair.reference, strength) for strength in STRENGTHS]
+        written += _save_pair(editor, pair, results, output)
+        overview.append(_overview_row(pair, results))
+    everything = output / "overview.png"
+    save_sheet(sheet(overview, side=_OVERVIEW_SIDE), editor, results, pair.target, everything, mark=True)
+    for file in (*written, everything):
+        print(file)
+
+
+def example_pairs(folder: Path = _EXAMPLES) -> list[Pair]:
+    """``target-N.*`` with ``reference-N-EXPRESSION.*``, by number. Raises UserError when there are none."""
+    targets = {_number(file): file for file in folder.glob("target-*")}
+    references = {_number(file): file for file in folder.glob("reference-*")}
+    common = sorted(targets.keys() & references.keys())
+    if not common:
+        raise UserError(f"The example photos are missing from {folder}: install twocet again.")
+    return [
+        Pair(references[number].stem.removeprefix("reference-"), targets[number], references[number])
+        for number in common
+    ]
+
+
+def _number(file: Path) -> int:
+    found = re.search(r"\d+", file.stem)
+    return int(found.group()) if found else 0
+
+
+def _save_pair(editor: Editor, pair: Pair, results: list[Result], output: Path) -> list[Path]:
+    """The sheet of one pair, and its results as whole pictures."""
+    compared = output / f"{pair.name}.png"
+    save_sheet(
+        transfer_sheet(pair.target, [pair.reference], [results]), editor, results, pair.target, compared, mark=True
+    )
+    photos = [result.save(output / f"{pair.name}-strength-{result.strength:g}.jpg") for result in results]
+    return [compared, *photos]
+
+
+def _overview_row(pair: Pair, results: list[Result]) -> list[Cell]:
+    expression = pair.name.partition("-")[2] or pair.name
+    shown = [
+        Cell(read_photo(pair.target).pixels, "target"),
+        Cell(read_photo(pair.reference).pixels, f"reference: {expression}"),
+    ]
+    return shown + [Cell(result.pixels, f"strength {result.strength:g}") for result in results]

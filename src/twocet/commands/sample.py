@@ -1,0 +1,72 @@
+"""``twocet sample``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tqdm import tqdm
+
+from twocet.commands.shared import announce, make_folder, output_name, plan, save_result, save_sheet
+from twocet.editor import load
+from twocet.errors import UserError
+from twocet.images import read_photo
+from twocet.sheets import Cell, sheet
+
+_SHEET_COLUMNS = 5
+
+
+def sample(
+    target: tyro.conf.Positional[Path],
+    /,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    num: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 8,
+    seed: int = 0,
+    strength: float = 1.0,
+    model: str = "default",
+    aligned: bool = False,
+    face: int | None = None,
+    crop_only: bool = False,
+    no_mark: bool = False,
+    device: str = "cpu",
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """Give the face in TARGET random expressions: one picture for each, and one sheet of all.
+
+    examples:
+      twocet sample me.jpg -n 8 -o samples
+      twocet sample me.jpg -n 20 --seed 7 --strength 1.3 -o samples
+
+    Args:
+        target: Photo whose face is edited.
+        output: Folder for the pictures, made if it is missing.
+        num: How many expressions.
+        seed: The same seed draws the same expressions.
+        strength: More than 1 exaggerates, less weakens.
+        model: Name of a packaged model, or a model file.
+        aligned: The photo is a square face crop already; look for no face.
+        face: Which face of TARGET to edit, 1 is the largest.
+        crop_only: Write the aligned face alone, at the model's size.
+        no_mark: Leave out the mark that says that a model changed the picture.
+        device: Where the model runs, for example cpu or cuda.
+        as_json: Report in JSON.
+    """
+    if target.is_dir():
+        raise UserError(f"{target} is a folder: give one photo.")
+    photo = read_photo(target)
+    editor = load(model, device=device)
+    results = editor.sample(photo, num, seed=seed, strength=strength, aligned=aligned, face=face)
+    make_folder(output)
+    name = Path(output_name(target))
+    digits = len(str(num))
+    reports = []
+    for number, result in enumerate(tqdm(results, unit="picture", disable=None), start=1):
+        _, file = plan(target, output / f"{name.stem}-{number:0{digits}}{name.suffix}")[0]
+        reports.append(save_result(result, target, file, mark=not no_mark, crop_only=crop_only))
+    cells = [Cell(photo.pixels, f"target: {target.name}")]
+    cells += [Cell(r.crop if crop_only else r.pixels, f"{number}") for number, r in enumerate(results, start=1)]
+    rows = [cells[first : first + _SHEET_COLUMNS] for first in range(0, len(cells), _SHEET_COLUMNS)]
+    overview = output / f"{name.stem}-sheet{name.suffix}"
+    reports.append(save_sheet(sheet(rows), editor, results, target, overview, mark=not no_mark))
+    announce(reports, as_json=as_json)

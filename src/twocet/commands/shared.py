@@ -1,0 +1,156 @@
+"""What the commands that edit photos have in common: which files, in which order, and what is reported."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from twocet.editor import Editor, Result
+from twocet.errors import UserError
+from twocet.images import READABLE_SUFFIXES, SUFFIXES, Photo, Pixels, check_writable, read_photo
+from twocet.marks import edit_mark, write_marked
+from twocet.sheets import Cell, sheet
+
+Report = dict[str, object]
+"""What happened to one photo, JSON-able; ``output`` is the file that was written."""
+
+Job = tuple[Path, Path]
+"""A target and the file for its result."""
+
+
+def photos_in(path: Path) -> list[Path]:
+    """The file itself, or the pictures of a folder in alphabetical order. Raises UserError for an empty folder."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in READABLE_SUFFIXES)
+    if not found:
+        raise UserError(f"The folder {path} holds no pictures ({', '.join(sorted(SUFFIXES))}).")
+    return found
+
+
+def plan(target: Path, output: Path, inputs: Sequence[Path] = ()) -> list[Job]:
+    """Which file each target goes to: one file for a file, a folder for a folder (made if it is missing).
+
+    Raises UserError, before any work is done, when an output cannot be written or would overwrite a photo that is
+    read: a target or one of ``inputs``.
+    """
+    targets = photos_in(target)
+    if target.is_dir():
+        make_folder(output)
+        jobs = [(file, output / output_name(file)) for file in targets]
+    else:
+        jobs = [(target, output)]
+    read = {file.resolve() for file in (*targets, *inputs)}
+    for _, file in jobs:
+        check_writable(file)
+        if file.resolve() in read:
+            raise UserError(f"{file} would overwrite a photo that is read: choose another output.")
+    return jobs
+
+
+def make_folder(path: Path) -> None:
+    """Makes the folder and its parents. Raises UserError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {path} cannot be made ({error.strerror}): choose another output.") from None
+
+
+def output_name(photo: Path) -> str:
+    """A result's file name: that of the photo, with .png added where its format is only read."""
+    return photo.name if photo.suffix.lower() in SUFFIXES else f"{photo.name}.png"
+
+
+def run_jobs(jobs: Sequence[Job], edit: Callable[[Path, Path], Report], *, as_json: bool) -> None:
+    """Does every job, prints what was written, and raises UserError at the end when some failed."""
+    if len(jobs) == 1:
+        announce([edit(*jobs[0])], as_json=as_json)
+        return
+    reports: list[Report] = []
+    failures: list[str] = []
+    for target, output in tqdm(jobs, unit="photo", disable=None):
+        try:
+            reports.append(edit(target, output))
+        except UserError as error:
+            failures.append(str(error))
+            reports.append({"target": str(target), "output": None, "error": str(error)})
+    announce(reports, as_json=as_json)
+    if failures:
+        for failure in failures:
+            print(f"failed: {failure}", file=sys.stderr)
+        raise UserError(f"{len(failures)} of {len(jobs)} photos failed (listed above); the others were written.")
+
+
+def announce(reports: Sequence[Report], *, as_json: bool) -> None:
+    """Prints the reports: as JSON, or the files on standard output and the notes on standard error."""
+    if as_json:
+        print(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2))
+        return
+    for report in reports:
+        notes = report.get("notes")
+        for note in notes if isinstance(notes, list) else []:
+            print(f"note: {note}", file=sys.stderr)
+        if report["output"] is not None:
+            print(f"wrote {report['output']}")
+
+
+def save_result(result: Result, target: Path, output: Path, *, mark: bool, crop_only: bool) -> Report:
+    """Writes one result and reports it."""
+    result.save(output, mark=mark, crop=crop_only)
+    height, width = (result.crop if crop_only else result.pixels).shape[:2]
+    return {
+        "target": str(target),
+        "output": str(output),
+        "size": [width, height],
+        "strength": result.strength,
+        "model": result.mark.model,
+        "model_sha256": result.mark.model_sha256,
+        "marked": mark,
+        "notes": notes_of([result], output, mark=mark),
+    }
+
+
+def transfer_sheet(
+    target: Path, references: Sequence[Path], rows: Sequence[Sequence[Result]], *, crop_only: bool = False
+) -> Pixels:
+    """One row per reference: target (first row only), reference, then its results with their strengths."""
+    shown = Cell(read_photo(target).pixels, f"target: {target.name}")
+    cells = [
+        [
+            shown if number == 0 else None,
+            Cell(read_photo(reference).pixels, f"reference: {reference.name}"),
+            *(Cell(r.crop if crop_only else r.pixels, f"strength {r.strength:g}") for r in results),
+        ]
+        for number, (reference, results) in enumerate(zip(references, rows, strict=True))
+    ]
+    return sheet(cells)
+
+
+def save_sheet(
+    pixels: Pixels, editor: Editor, results: Sequence[Result], target: Path, output: Path, *, mark: bool
+) -> Report:
+    """Writes a sheet of results and reports it."""
+    seal = edit_mark(results[0].photo, model=editor.name, model_sha256=editor.sha256, strength=None)
+    write_marked(output, Photo(pixels=pixels), seal if mark else None)
+    return {
+        "target": str(target),
+        "output": str(output),
+        "size": [pixels.shape[1], pixels.shape[0]],
+        "strength": [result.strength for result in results],
+        "model": editor.name,
+        "model_sha256": editor.sha256,
+        "marked": mark,
+        "notes": notes_of(results, output, mark=mark),
+    }
+
+
+def notes_of(results: Sequence[Result], output: Path, *, mark: bool) -> list[str]:
+    """The notes of the results, each once, and one when the mark was left off."""
+    notes = [note for result in results for note in result.notes]
+    if not mark:
+        notes.append(f"{output} carries no AI mark (--no-mark): whoever publishes it has to say that it was changed.")
+    return list(dict.fromkeys(notes))

@@ -1,0 +1,309 @@
+"""The public interface: a model and a face finder, from photos to photos."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from twocet import align, blend, codes
+from twocet.errors import UserError
+from twocet.faces import Face, FaceFinder, choose_face
+from twocet.images import Photo, PhotoLike, Pixels, read_photo, to_image, to_pixels
+from twocet.marks import Mark, edit_mark, write_marked
+from twocet.networks.edit import compose
+from twocet.randomness import generator_at
+
+if TYPE_CHECKING:
+    from twocet.model import Model
+
+Code = npt.NDArray[np.float32]
+"""(d,) float32, an expression; the zero vector is neutral."""
+
+_SMALL_FACE = 0.5
+"""A face whose crop in the photo is narrower than this share of the model's crop is worth a warning."""
+_KEPT_TARGETS = 4
+_KEPT_CODES = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One edited photo."""
+
+    photo: Photo
+    """The whole picture with the target's metadata."""
+    crop: Pixels
+    """(S, S, 3) uint8: the aligned face alone, as the model made it."""
+    code: Code
+    """The expression given to the face, strength included."""
+    strength: float
+    notes: tuple[str, ...]
+    """What the user should know, one line each."""
+    mark: Mark
+
+    @property
+    def pixels(self) -> Pixels:
+        """(H, W, 3) uint8, the size of the target."""
+        return self.photo.pixels
+
+    def save(self, path: str | os.PathLike[str], *, mark: bool = True, crop: bool = False) -> Path:
+        """Writes the picture (``crop``: the face alone) with the AI mark, whole or not at all. Raises UserError."""
+        photo = replace(self.photo, pixels=self.crop, alpha=None) if crop else self.photo
+        return write_marked(path, photo, self.mark if mark else None)
+
+
+class _Located(NamedTuple):
+    """A face ready for the networks."""
+
+    photo: Photo
+    photo_to_crop: align.Floats
+    alpha: npt.NDArray[np.float32]
+    image: torch.Tensor
+    """(1, 3, S, S) crop."""
+    notes: tuple[str, ...]
+
+
+class _Neutral(NamedTuple):
+    """A target without its expression: what every strength and every reference starts from."""
+
+    located: _Located
+    image: torch.Tensor
+    """(1, 3, S, S) neutral crop."""
+    pixels: Pixels
+    """The neutral photo."""
+    was_neutral: bool
+
+
+class Editor:
+    """Edits expressions with one model. Keeps what it found in the latest targets, so that a new strength is cheap."""
+
+    def __init__(
+        self, model: Model, *, name: str = "model", sha256: str | None = None, finder: FaceFinder | None = None
+    ) -> None:
+        """``name`` and ``sha256`` go into the marks of results; ``finder`` None loads one when it is first needed."""
+        self.model = model
+        self.name = name
+        self.sha256 = sha256
+        self._finder = finder
+        self._targets: _Recent[_Neutral] = _Recent(_KEPT_TARGETS)
+        self._codes: _Recent[tuple[Code, tuple[str, ...]]] = _Recent(_KEPT_CODES)
+
+    def transfer(
+        self,
+        target: PhotoLike,
+        reference: PhotoLike | Code | torch.Tensor,
+        strength: float = 1.0,
+        *,
+        aligned: bool = False,
+        face: int | None = None,
+    ) -> Result:
+        """The target's face with the reference's expression.
+
+        ``reference``: a photo, or a code (d,). ``strength``: 0 is neutral, 1 the reference's expression, more
+        exaggerates, less than 0 opposes. ``aligned``: the photos are face crops already, no face is looked for.
+        ``face``: which of the target's faces, 1 = largest (None: the largest, with a note). Raises UserError.
+        """
+        neutral = self._neutral(target, aligned, face)
+        code, notes = self._code(reference, aligned)
+        return self._result(neutral, code, strength, notes)
+
+    def neutralize(self, target: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Result:
+        """The target's face without expression."""
+        neutral = self._neutral(target, aligned, face)
+        notes = ("The face is neutral already: nothing was changed.",) if neutral.was_neutral else ()
+        return self._result(neutral, np.zeros(self.model.code_dim, np.float32), 0.0, notes)
+
+    def sample(
+        self,
+        target: PhotoLike,
+        n: int = 8,
+        *,
+        seed: int = 0,
+        strength: float = 1.0,
+        aligned: bool = False,
+        face: int | None = None,
+    ) -> list[Result]:
+        """``n`` random expressions on the target's face; the same seed gives the same expressions."""
+        if n < 1:
+            raise UserError(f"{n} expressions cannot be drawn: ask for 1 or more.")
+        neutral = self._neutral(target, aligned, face)
+        return [self._result(neutral, code, strength, ()) for code in self.draw_codes(n, seed)]
+
+    def continuum(
+        self,
+        target: PhotoLike,
+        reference: PhotoLike | Code | torch.Tensor,
+        *,
+        steps: int = 11,
+        start: float = 0.0,
+        stop: float = 1.2,
+        aligned: bool = False,
+        face: int | None = None,
+    ) -> list[Result]:
+        """The reference's expression at ``steps`` equally spaced strengths, from ``start`` to ``stop`` inclusive."""
+        if steps < 2:
+            raise UserError(f"A continuum of {steps} steps has no start and end: ask for 2 or more.")
+        strengths = np.linspace(start, stop, steps)
+        return [self.transfer(target, reference, float(s), aligned=aligned, face=face) for s in strengths]
+
+    def encode(self, reference: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Code:
+        """The expression code (d,) float32 of the photo's face."""
+        return self._encode(reference, aligned, face)[0].copy()
+
+    def draw_codes(self, n: int, seed: int) -> Code:
+        """(n, d) random codes, as widespread as those that the model's encoder finds in photos."""
+        generator = generator_at(seed, 0, "sample")
+        spread = self.model.metadata.get("code_std")
+        if spread is None:
+            return _to_array(codes.uniform(n, self.model.code_dim, 1.0, generator))
+        return _to_array(codes.normal(n, self.model.code_dim, 2.0, generator) * torch.tensor(spread))
+
+    def _code(self, reference: PhotoLike | Code | torch.Tensor, aligned: bool) -> tuple[Code, tuple[str, ...]]:
+        if isinstance(reference, torch.Tensor):
+            reference = reference.detach().cpu().numpy()
+        if not (isinstance(reference, np.ndarray) and reference.ndim == 1):
+            return self._encode(reference, aligned, None)
+        code = reference.astype(np.float32)
+        if code.shape != (self.model.code_dim,) or not np.isfinite(code).all():
+            raise UserError(f"A code of this model has {self.model.code_dim} finite numbers, not shape {code.shape}.")
+        return code, ()
+
+    @torch.inference_mode()
+    def _encode(self, reference: PhotoLike, aligned: bool, face: int | None) -> tuple[Code, tuple[str, ...]]:
+        def make() -> tuple[Code, tuple[str, ...]]:
+            located = self._locate(reference, "reference", aligned, face)
+            return _to_array(self.model.encode(located.image)[0]), located.notes
+
+        return self._codes.get((_key(reference), aligned, face), make)
+
+    @torch.inference_mode()
+    def _neutral(self, target: PhotoLike, aligned: bool, face: int | None) -> _Neutral:
+        def make() -> _Neutral:
+            located = self._locate(target, "target", aligned, face)
+            own_code = self.model.encode(located.image)
+            if float(own_code.norm()) <= self.model.neutral_radius:
+                return _Neutral(located, located.image, located.photo.pixels, True)
+            edit = self.model.edit(located.image, torch.zeros_like(own_code))
+            pixels = blend.apply_edit(located.photo.pixels, located.photo_to_crop, edit, located.alpha)
+            return _Neutral(located, compose(located.image, edit), pixels, False)
+
+        return self._targets.get((_key(target), aligned, face), make)
+
+    @torch.inference_mode()
+    def _result(self, neutral: _Neutral, code: Code, strength: float, notes: Sequence[str]) -> Result:
+        if not np.isfinite(strength):
+            raise UserError(f"The strength {strength} is no number: use one such as 0.8.")
+        located, given = neutral.located, (strength * code).astype(np.float32)
+        if given.any():
+            edit = self.model.edit(neutral.image, torch.from_numpy(given)[None].to(neutral.image.device))
+            pixels = blend.apply_edit(neutral.pixels, located.photo_to_crop, edit, located.alpha)
+            image = compose(neutral.image, edit)
+        else:
+            pixels, image = neutral.pixels.copy(), neutral.image
+        return Result(
+            photo=replace(located.photo, pixels=pixels),
+            crop=to_pixels(image),
+            code=given,
+            strength=strength,
+            notes=(*located.notes, *notes),
+            mark=edit_mark(located.photo, model=self.name, model_sha256=self.sha256, strength=strength),
+        )
+
+    def _locate(self, given: PhotoLike, role: str, aligned: bool, face: int | None) -> _Located:
+        photo = read_photo(given)
+        name = str(photo.path or f"the {role}")
+        size, notes = self.model.size, []
+        if aligned:
+            width, height = photo.size
+            if width != height:
+                raise UserError(f"{name} is {width} x {height}: an aligned face crop is square; leave out --aligned.")
+            photo_to_crop = align.square_to_crop(width, height)
+            alpha = np.ones((size, size), np.float32)
+        else:
+            chosen, choice = choose_face(self._find_faces(photo.pixels, name), face, name)
+            photo_to_crop = align.align(chosen.landmarks)
+            alpha = blend.face_mask(align.apply(photo_to_crop, chosen.landmarks[:, :2]), size)
+            notes = [choice] if choice else []
+            side = 1 / np.hypot(*photo_to_crop[:, 0])
+            if side < _SMALL_FACE * size:
+                notes.append(f"{name}: the face is small ({side:.0f} pixels): a larger one gives a better result.")
+        crop = align.crop(photo.pixels, photo_to_crop, size)
+        device = next(self.model.generator.parameters()).device
+        return _Located(photo, photo_to_crop, alpha, to_image(crop).to(device), tuple(notes))
+
+    def _find_faces(self, pixels: Pixels, name: str) -> list[Face]:
+        if self._finder is None:
+            self._finder = FaceFinder()
+        return self._finder.require(pixels, name)
+
+
+def load(
+    model: str | os.PathLike[str] = "default",
+    *,
+    device: str = "cpu",
+    face_model: str | os.PathLike[str] | None = None,
+) -> Editor:
+    """An editor with the packaged model ``default`` or a model file. Raises UserError.
+
+    ``device``: as torch names it. ``face_model``: a ``face_landmarker.task`` to use instead of the packaged one.
+    """
+    from twocet.model import find_model, load_model
+
+    path = find_model(model)
+    finder = FaceFinder(face_model) if face_model is not None else None
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Editor(load_model(path, device), name=Path(model).stem, sha256=sha256, finder=finder)
+
+
+def _to_array(code: torch.Tensor) -> Code:
+    array: Code = code.detach().float().cpu().numpy()
+    return array
+
+
+def _key(photo: PhotoLike) -> Hashable:
+    """What tells one picture from another; a file is not read for it."""
+    if isinstance(photo, (str, os.PathLike)):
+        with contextlib.suppress(OSError):
+            status = os.stat(photo)
+            return os.path.abspath(photo), status.st_mtime_ns, status.st_size
+        return os.path.abspath(photo)
+    picture = read_photo(photo)
+    exif = picture.exif.tobytes() if picture.exif else b""
+    digest = hashlib.blake2b(np.ascontiguousarray(picture.pixels).data)
+    for part in (picture.alpha, picture.icc, picture.xmp, exif):
+        digest.update(b"" if part is None else bytes(part))
+    return picture.size, picture.path, digest.digest()
+
+
+_Value = TypeVar("_Value")
+
+
+class _Recent(Generic[_Value]):
+    """The latest values by key, made when they are missing."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._values: OrderedDict[Hashable, _Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], _Value]) -> _Value:
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = make()
+        with self._lock:
+            self._values[key] = value
+            while len(self._values) > self._count:
+                self._values.popitem(last=False)
+        return value
