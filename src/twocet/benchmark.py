@@ -96,12 +96,13 @@ class Cases(NamedTuple):
     recognised: Floats
     """1 where the output is nearer to its own target than to any other identity's neutral picture."""
     agreement: Floats
-    """0 for an output in which no face is found."""
+    """An output in which no face is found counts as one that has not changed, here and below."""
     true_agreement: Floats
     """Agreement of the truth with the reference: what a perfect model would score."""
     blendshape_error: Floats
-    """NaN for an output in which no face is found."""
     copy_blendshape_error: Floats
+    face_found: Floats
+    """1 where a face is found in the output."""
 
 
 class Responses(NamedTuple):
@@ -215,8 +216,9 @@ def measure_cases(
 ) -> Cases:
     """Compare every output, (I, E, S, S, 3), with its truth, its target and its reference."""
     neutral_shapes = _blendshapes(benchmark.neutral, expression)[:, None]
-    true_change = _blendshapes(benchmark.expressive, expression) - neutral_shapes
-    change = _blendshapes(outputs, expression) - neutral_shapes
+    true_change = np.nan_to_num(_blendshapes(benchmark.expressive, expression) - neutral_shapes)
+    shapes = _blendshapes(outputs, expression)
+    change = np.nan_to_num(shapes - neutral_shapes)
     wanted = true_change[benchmark.references]
     targets = _descriptors(benchmark.neutral, identity)
     distances = metrics.identity_distance(_descriptors(outputs, identity)[:, :, None], targets)
@@ -230,6 +232,7 @@ def measure_cases(
         true_agreement=metrics.expression_agreement(true_change, wanted),
         blendshape_error=metrics.blendshape_error(change, wanted),
         copy_blendshape_error=metrics.blendshape_error(np.zeros_like(wanted), wanted),
+        face_found=np.isfinite(shapes).all(axis=-1).astype(np.float64),
     )
 
 
@@ -252,8 +255,8 @@ def measure_responses(
     movement = np.stack([metrics.movement(_landmarks(pictures, expression)) for pictures in series])
     deviation = torch.tensor(model.metadata.get("code_std", codes.flatten(0, 1).std(dim=0).tolist()))
     drawn = torch.randn(len(own), SAMPLES, codes.shape[-1], generator=torch.Generator().manual_seed(seed)) * deviation
-    samples = _blendshapes(generate(model, benchmark.neutral, drawn.to(codes), device), expression)
-    expressive = _blendshapes(benchmark.expressive[:, :SAMPLES], expression)
+    samples = np.nan_to_num(_blendshapes(generate(model, benchmark.neutral, drawn.to(codes), device), expression))
+    expressive = np.nan_to_num(_blendshapes(benchmark.expressive[:, :SAMPLES], expression))
     return Responses(
         true_distance=metrics.identity_distance(
             _descriptors(truths, identity), _descriptors(benchmark.neutral, identity)

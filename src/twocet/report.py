@@ -60,7 +60,7 @@ def summarise(
         "identity_recognised": _estimate(_mean, cases.recognised),
         "identity_distance": _estimate(_mean, cases.distance),
         "identity_distance_of_truth": _estimate(_mean, responses.true_distance),
-        "faces_found": float(np.isfinite(cases.blendshape_error).mean()),
+        "faces_found": float(cases.face_found.mean()),
         "agreement": means(cases.agreement),
         "agreement_of_truth": means(cases.true_agreement),
         "blendshape_error": means(cases.blendshape_error),
@@ -76,7 +76,7 @@ def summarise(
 
 
 def _mean(values: Floats) -> float:
-    return float(np.nanmean(values))
+    return float(values.mean())
 
 
 def _estimate(statistic: Callable[..., float], *columns: Floats) -> Estimate:
