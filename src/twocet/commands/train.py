@@ -1,0 +1,125 @@
+"""``twocet train``: train a model on dataset folders."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from twocet.config import TrainConfig, check, preset_config
+from twocet.errors import UserError
+
+
+def train(
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    data: tuple[Path, ...] = (),
+    mix: tuple[float, ...] = (),
+    preset: Literal["paper", "fast"] | None = None,
+    recipe: Literal["paper", "authors", "fast"] | None = None,
+    set: tuple[str, ...] = (),
+    steps: int | None = None,
+    minutes: float | None = None,
+    seed: int | None = None,
+    init: str | None = None,
+    resume: bool = False,
+    allow_one_sided: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Train a model on dataset folders.
+
+    The run folder gets config.json, metrics.jsonl, TensorBoard events, samples, checkpoints and at the end
+    model.safetensors. Ctrl-C stops after the current round with a checkpoint.
+
+    examples:
+      twocet train --data faces -o runs/one --minutes 90
+      twocet train --data synth london --mix 0.75 0.25 -o runs/two --set batch=16 lr=5e-4
+      twocet train -o runs/one --resume
+      twocet train --data faces -o runs/paper --preset paper --recipe authors --dry-run
+
+    Args:
+        output: Run folder.
+        data: Dataset folders, made by `twocet synth` or `twocet prepare`.
+        mix: Share of each folder in a mini-batch; equal if not given.
+        preset: Networks and default recipe: fast (the default) or paper.
+        recipe: What happens in a round: fast, paper, or authors; by default the one named like the preset.
+        set: Any other settings as field=value; --dry-run shows them all.
+        steps: Rounds to train.
+        minutes: Time budget in place of --steps.
+        seed: Seed of the weights and of everything drawn.
+        init: Model (name or file) to start from; its networks replace those of the preset.
+        resume: Go on from the newest checkpoint in the run folder, with its own settings and data.
+        allow_one_sided: Accept identities with photos in one domain only (training usually fails on them).
+        dry_run: Print the settings and stop.
+    """
+    if resume:
+        check(
+            not (data or mix or preset or recipe or set or steps or minutes or seed is not None or init),
+            "--resume goes on with the run's own settings and data: give it with -o alone",
+        )
+        from twocet.train import resume as resume_run
+        from twocet.train import train as run_training
+
+        _finish(run_training(resume_run(output)), output)
+        return
+    config = configure(preset or "fast", recipe, set, steps=steps, minutes=minutes, seed=seed)
+    if dry_run:
+        print(json.dumps(dataclasses.asdict(config), indent=2))
+        return
+    check(bool(data), "--data is missing: give at least one dataset folder")
+    check(not list((output / "checkpoints").glob("step-*.pt")), f"{output} holds a run: --resume it, or choose another")
+    from twocet.model import load_model
+    from twocet.train import Run, Sources
+    from twocet.train import train as run_training
+
+    model = load_model(init) if init else None
+    if model:
+        config = dataclasses.replace(config, network=model.config)
+    sources = Sources(
+        data=tuple(str(folder) for folder in data),
+        mix=mix or (1.0,) * len(data),
+        allow_one_sided=allow_one_sided,
+    )
+    run = Run(output, config, sources)
+    if model:
+        run.state.start_from(model.networks)
+    _finish(run_training(run), output)
+
+
+def _finish(complete: bool, output: Path) -> None:
+    print(f"{output / 'model.safetensors'}")
+    if not complete:
+        print(f"stopped early; go on with: twocet train -o {output} --resume", file=sys.stderr)
+        raise SystemExit(130)
+
+
+def configure(
+    preset: Literal["paper", "fast"],
+    recipe: Literal["paper", "authors", "fast"] | None,
+    settings: tuple[str, ...],
+    **given: float | None,
+) -> TrainConfig:
+    """The settings of a preset and recipe, changed by ``field=value`` words and by what is not None of ``given``.
+
+    Fields of nested settings are named with dots (``network.size=64``). Raises UserError.
+    """
+    base = preset_config(preset, recipe)
+    words = [*settings, *(f"{name}={value}" for name, value in given.items() if value is not None)]
+    return override(base, words) if words else base
+
+
+def override(base: TrainConfig, words: list[str]) -> TrainConfig:
+    """``base`` with ``field=value`` words applied. Raises UserError naming the word that is wrong."""
+    arguments: list[str] = []
+    for word in words:
+        name, sign, value = word.partition("=")
+        check(bool(sign and name and value), f"--set takes field=value, not {word!r}")
+        arguments += [f"--{name}", *value.split(",")]
+    try:
+        return tyro.cli(TrainConfig, args=arguments, default=base, console_outputs=False)
+    except SystemExit:
+        fields = ", ".join(field.name for field in dataclasses.fields(TrainConfig))
+        raise UserError(f"--set {' '.join(words)}: no such field, or no such value; fields: {fields}") from None

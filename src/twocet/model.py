@@ -1,0 +1,182 @@
+"""A trained model as one file: generator, encoder, discriminator and everything needed to rebuild and judge them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from twocet.config import NetworkConfig, check, from_dict
+from twocet.data import TEMPLATE
+from twocet.errors import UserError
+from twocet.networks import Edit, Networks, build
+
+FORMAT = 1
+PACKAGED = ("default",)
+"""Names of the models that come with the package."""
+_KEY = "twocet"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Generator, encoder and discriminator in evaluation mode, and what is known about them.
+
+    Images are float32 (N, 3, size, size) in [-1, 1], codes float32 (N, code_dim). Nothing here keeps gradients.
+    """
+
+    networks: Networks
+    metadata: dict[str, Any]
+    """JSON-able; see :func:`save_model`."""
+
+    @property
+    def generator(self) -> Any:
+        """G."""
+        return self.networks.generator
+
+    @property
+    def encoder(self) -> torch.nn.Module:
+        """E."""
+        return self.networks.encoder
+
+    @property
+    def discriminator(self) -> torch.nn.Module:
+        """D."""
+        return self.networks.discriminator
+
+    @property
+    def config(self) -> NetworkConfig:
+        """What the networks were built from."""
+        config: NetworkConfig = from_dict(NetworkConfig, self.metadata["network"])
+        return config
+
+    @property
+    def size(self) -> int:
+        """Side of the crop in pixels."""
+        return int(self.metadata["network"]["size"])
+
+    @property
+    def code_dim(self) -> int:
+        """Numbers in a code."""
+        return int(self.metadata["network"]["code_dim"])
+
+    @property
+    def neutral_radius(self) -> float:
+        """Codes shorter than this count as neutral; 0 where it was not measured."""
+        return float(self.metadata.get("neutral_radius", 0.0))
+
+    @torch.inference_mode()
+    def encode(self, image: Tensor) -> Tensor:
+        """Expression codes of faces."""
+        code: Tensor = self.encoder(image)
+        return code
+
+    @torch.inference_mode()
+    def edit(self, image: Tensor, code: Tensor) -> Edit:
+        """What the generator would do to these faces, as fields for any resolution."""
+        edit: Edit = self.generator.edit(image, code)
+        return edit
+
+    @torch.inference_mode()
+    def generate(self, image: Tensor, code: Tensor) -> Tensor:
+        """The faces with these expressions."""
+        output: Tensor = self.generator(image, code)
+        return output
+
+
+def new_model(networks: Networks, config: NetworkConfig, metadata: dict[str, Any]) -> Model:
+    """Put ``networks`` into evaluation mode and join them with ``metadata``, completed by what every file must say."""
+    for network in networks:
+        network.eval().requires_grad_(False)
+    fixed = {"format": FORMAT, "network": dataclasses.asdict(config), "template": TEMPLATE}
+    return Model(networks, json.loads(json.dumps({**metadata, **fixed})))
+
+
+def save_model(path: Path | str, model: Model, *, half: bool = True) -> None:
+    """Write one safetensors file, atomically; ``half`` stores the weights in float16.
+
+    Tensors are named ``generator.*``, ``encoder.*``, ``discriminator.*``. The metadata key ``twocet`` is JSON: format,
+    network (the fields of NetworkConfig), template, and as far as known code_std (per dimension), neutral_radius,
+    training, data (name, licence, citation), metrics, commit.
+    """
+    tensors = {
+        f"{name}.{key}": (tensor.half() if half else tensor).contiguous()
+        for name, network in model.networks._asdict().items()
+        for key, tensor in network.state_dict().items()
+    }
+    overflow = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if overflow:
+        raise ValueError(f"weights that are no numbers{' in float16' if half else ''}: {', '.join(overflow[:3])}")
+    path = Path(path)
+    temporary = path.with_name(path.name + ".tmp")
+    save_file(tensors, temporary, metadata={_KEY: json.dumps(model.metadata)})
+    os.replace(temporary, path)
+
+
+def load_model(name: Path | str, device: str = "cpu") -> Model:
+    """Read a model file, or a packaged model by its name. Raises UserError unless everything fits."""
+    path = find_model(name)
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            text = (file.metadata() or {}).get(_KEY)
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is not a whole model file ({error}): get it or make it again") from None
+    check(text is not None, f"{path} is a safetensors file of another program, not a twocet model")
+    metadata, config = _read_metadata(path, str(text))
+    networks = build(config)
+    for prefix, network in networks._asdict().items():
+        own = {key.removeprefix(f"{prefix}."): t for key, t in tensors.items() if key.startswith(f"{prefix}.")}
+        try:
+            network.load_state_dict(own)
+        except RuntimeError as error:
+            reason = str(error).replace("\n\t", " ")[:200]
+            raise UserError(f"{path} does not fit the networks it describes ({reason}): get it again") from None
+        del own
+    left = [key for key in tensors if key.split(".")[0] not in Networks._fields]
+    check(not left, f"{path} holds unknown tensors such as {left[:1]}: it was made by another version of twocet")
+    return new_model(Networks(*(network.to(device) for network in networks)), config, metadata)
+
+
+def _read_metadata(path: Path, text: str) -> tuple[dict[str, Any], NetworkConfig]:
+    try:
+        metadata = json.loads(text)
+        number, template, network = metadata["format"], metadata["template"], dict(metadata["network"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} has damaged metadata ({error!r}): get it again") from None
+    check(number == FORMAT, f"{path} has format {number}, this version of twocet reads {FORMAT}: update twocet")
+    check(template == TEMPLATE, f"{path} was trained on crops of the template {template!r}, not {TEMPLATE!r}")
+    try:
+        config: NetworkConfig = from_dict(NetworkConfig, network)
+    except (TypeError, UserError) as error:
+        raise UserError(f"{path} describes networks this version does not know ({error}): update twocet") from None
+    return metadata, config
+
+
+def find_model(name: Path | str) -> Path:
+    """The file of a packaged model, or the path itself. Raises UserError if there is none."""
+    path = Path(name)
+    if str(name) in PACKAGED and not path.is_file():
+        path = Path(str(resources.files("twocet"))) / "models" / f"{name}.safetensors"
+        check(path.is_file(), f"this installation lacks the packaged model {str(name)!r}: install twocet again")
+        return path
+    check(path.is_file(), f"there is no model file {path}: give a file or one of {', '.join(PACKAGED)}")
+    return path
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

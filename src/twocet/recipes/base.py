@@ -1,0 +1,146 @@
+"""What every recipe works on and must provide."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Generator, Tensor, nn
+
+from twocet import ema
+from twocet.config import TrainConfig
+from twocet.data import Batch
+from twocet.networks import Networks, build
+from twocet.schedules import learning_rate_factor
+
+
+class Saved(Protocol):
+    """An object whose state goes into a checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], /) -> Any: ...
+
+
+class TrainState:
+    """Everything that training changes: the networks, their averages, the optimisers."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.networks: Networks = build(config.network)
+        self.average: Networks = averages(self.networks)
+        generator, encoder, discriminator = self.networks
+        groups = [
+            {"params": list(generator.parameters()), "lr": config.lr},
+            {"params": list(encoder.parameters()), "lr": config.lr_encoder},
+        ]
+        decay = config.weight_decay
+        self.generator_optimiser = torch.optim.Adam(groups, betas=config.betas, weight_decay=decay, fused=True)
+        """Adam for generator and encoder together."""
+        self.discriminator_optimiser = torch.optim.Adam(
+            discriminator.parameters(),
+            lr=config.lr_discriminator,
+            betas=config.betas_discriminator,
+            weight_decay=decay,
+            fused=True,
+        )
+
+    def parts(self) -> dict[str, Saved]:
+        """The objects to be saved, by name."""
+        generator, encoder, discriminator = self.networks
+        return {
+            "generator": generator,
+            "encoder": encoder,
+            "discriminator": discriminator,
+            "average_generator": self.average.generator,
+            "average_encoder": self.average.encoder,
+            "generator_optimiser": self.generator_optimiser,
+            "discriminator_optimiser": self.discriminator_optimiser,
+        }
+
+    def begin_round(self, step: int, steps: int | None) -> None:
+        """Set the learning rates, which are functions of the step."""
+        config = self.config
+        factor = learning_rate_factor(step, steps, config.warm_up, config.decay)
+        for group, rate in zip(self.generator_optimiser.param_groups, (config.lr, config.lr_encoder), strict=True):
+            group["lr"] = rate * factor
+        self.discriminator_optimiser.param_groups[0]["lr"] = config.lr_discriminator * factor
+
+    def end_round(self, step: int) -> None:
+        """Move the averages."""
+        decay = ema.decay_at(step, self.config.ema, self.config.ema_warm_up)
+        ema.update(self.average.generator, self.networks.generator, decay)
+        ema.update(self.average.encoder, self.networks.encoder, decay)
+
+    def start_from(self, networks: Networks) -> None:
+        """Take over the weights of ``networks`` (fine-tuning), for the averages too."""
+        for mine, theirs in zip(self.networks, networks, strict=True):
+            mine.load_state_dict(theirs.state_dict())
+        self.average = averages(self.networks)
+
+    def is_finite(self) -> bool:
+        """Whether every weight, averaged or not, is a number."""
+        tensors = itertools.chain.from_iterable(m.parameters() for m in (*self.networks, *self.average[:2]))
+        return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+
+
+def averages(networks: Networks) -> Networks:
+    """Copies of generator and encoder that need no gradient; the discriminator is the same object."""
+    generator, encoder = (copy.deepcopy(m).eval().requires_grad_(False) for m in networks[:2])
+    return Networks(generator, encoder, networks.discriminator)
+
+
+Draw = Callable[[], Batch]
+
+
+class Recipe(Protocol):
+    """One way to train. Everything random in it comes from (seed, step); schedules depend on the step alone."""
+
+    paired: bool
+    """Whether row i of both domains must show the same person."""
+    num_batches: int
+    """How often a round calls ``draw``."""
+
+    def augment(self, batch: Batch, generator: Generator) -> Batch:
+        """Change the photos of a mini-batch at random; runs in the loader's thread."""
+        ...
+
+    def round(self, state: TrainState, draw: Draw, step: int) -> dict[str, Tensor]:
+        """Train the networks of ``state`` with ``num_batches`` mini-batches; the terms to be logged, detached."""
+        ...
+
+
+def step_optimiser(optimiser: torch.optim.Optimizer, total: Tensor) -> None:
+    """One optimiser step down the gradient of ``total``."""
+    optimiser.zero_grad(set_to_none=True)
+    total.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+
+
+@contextlib.contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """No gradients for the parameters of ``network`` inside the block."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
+
+
+def autocast(enabled: bool) -> torch.autocast:
+    """bfloat16 for convolutions and linear layers, if ``enabled`` and the CPU has instructions for it."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=enabled and torch.cpu._is_avx512_bf16_supported())
+
+
+def mean_terms(batches: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of every term over the mini-batches that have it."""
+    values: dict[str, list[Tensor]] = {}
+    for terms in batches:
+        for name, term in terms.items():
+            values.setdefault(name, []).append(term)
+    return {name: torch.stack(terms).mean() for name, terms in values.items()}

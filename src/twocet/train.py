@@ -1,0 +1,220 @@
+"""Training: a loop over rounds, with observers that look at it every n rounds."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from twocet import checkpoint
+from twocet.checkpoint import Checkpoints, Progress
+from twocet.config import TrainConfig, check, from_dict
+from twocet.data import Faces, Sampler, load_faces, open_dataset
+from twocet.errors import UserError
+from twocet.loader import Loader
+from twocet.recipes import TrainState, build_recipe
+from twocet.recipes.base import Draw
+from twocet.record import Recorder, sheet
+from twocet.trained import MODEL_FILE, export_model, sample_rows, validation_gain
+
+UNTIMED, TIMED = 5, 20
+"""Rounds before the speed is measured (the first ones are slow) and rounds it is measured over."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Where the photos come from."""
+
+    data: tuple[str, ...]
+    """Dataset folders."""
+    mix: tuple[float, ...]
+    """Share of each folder in a mini-batch."""
+    allow_one_sided: bool = False
+    """Whether identities with photos in one domain only are accepted."""
+
+
+class Interrupt:
+    """Inside the block the first Ctrl-C (or SIGTERM) only sets ``requested``; a second Ctrl-C stops at once."""
+
+    def __enter__(self) -> Interrupt:
+        self.requested = False
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+class Run:
+    """One training run in its folder: what is trained, on what, and how far it has come."""
+
+    def __init__(self, folder: Path, config: TrainConfig, sources: Sources, *, progress: bool = True) -> None:
+        torch.set_num_threads(config.threads)
+        self.folder, self.config, self.sources = folder, config, sources
+        self.datasets = [open_dataset(path, allow_one_sided=sources.allow_one_sided) for path in sources.data]
+        self.recipe = build_recipe(config)
+        self.faces = self._load("train", progress)
+        self.held_out = [faces for faces in self._load("val", progress) if any(faces.companions)]
+        self.sampler = Sampler(self.faces, sources.mix, config.batch, config.seed, paired=self.recipe.paired)
+        self.state = TrainState(config)
+        self.progress = Progress(steps=None if config.minutes else config.steps)
+        self.shows_progress = progress
+        self.checkpoints = Checkpoints(folder / "checkpoints", config.keep)
+        (folder / "samples").mkdir(exist_ok=True)
+        description = {"config": dataclasses.asdict(config), "sources": dataclasses.asdict(sources)}
+        (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+    def _load(self, split: str, progress: bool) -> list[Faces]:
+        size, threads = self.config.network.size, self.config.threads
+        return [load_faces(dataset, split, size, threads=threads, progress=progress) for dataset in self.datasets]
+
+    def save(self) -> Path:
+        """Write a checkpoint, unless a weight is no longer a number."""
+        check(self.state.is_finite(), f"round {self.progress.step}: weights are not finite; {self._remedy()}")
+        contents = {
+            "config": dataclasses.asdict(self.config),
+            "sources": dataclasses.asdict(self.sources),
+            "progress": self.progress._asdict(),
+            "parts": {name: part.state_dict() for name, part in self.state.parts().items()},
+        }
+        return self.checkpoints.save(contents, self.progress.step)
+
+    def restore(self, contents: dict[str, Any]) -> None:
+        """Go on from a checkpoint's contents."""
+        for name, part in self.state.parts().items():
+            part.load_state_dict(contents["parts"][name])
+        self.progress = Progress(**contents["progress"])
+
+    def check_terms(self, terms: dict[str, Tensor]) -> None:
+        """Raise UserError if a term is not finite, naming it."""
+        if not torch.isfinite(torch.stack(list(terms.values()))).all():
+            bad = ", ".join(f"{name} is {float(term)}" for name, term in terms.items() if not torch.isfinite(term))
+            raise UserError(f"round {self.progress.step + 1}: {bad}; {self._remedy()}")
+
+    def _remedy(self) -> str:
+        newest = self.checkpoints.newest()
+        return f"the last good checkpoint is {newest}: start again with a lower learning rate (--set lr=...)"
+
+
+def resume(folder: Path, *, progress: bool = True) -> Run:
+    """The run in ``folder`` as its newest checkpoint left it. Raises UserError if there is none."""
+    newest = Checkpoints(folder / "checkpoints", keep=1).newest() if folder.is_dir() else None
+    if newest is None:
+        raise UserError(f"there is no checkpoint in {folder}: start the run without --resume")
+    contents = checkpoint.read(newest)
+    sources = dict(contents["sources"])
+    sources |= {"data": tuple(sources["data"]), "mix": tuple(sources["mix"])}
+    run = Run(folder, from_dict(TrainConfig, contents["config"]), Sources(**sources), progress=progress)
+    run.restore(contents)
+    return run
+
+
+Observer = Callable[[], object]
+
+
+def observers(run: Run, recorder: Recorder) -> list[tuple[int, Observer]]:
+    """What is done every how many rounds; the order counts, checkpoints come last."""
+
+    def log() -> None:
+        rate = run.state.generator_optimiser.param_groups[0]["lr"]
+        recorder.flush(run.progress.step, lr=rate, seconds=run.progress.seconds)
+
+    def sample() -> None:
+        rows = sample_rows(run.state.average, run.held_out or run.faces, run.config.bf16)
+        sheet(rows).save(run.folder / "samples" / f"{run.progress.step:09d}.png")
+
+    def validate() -> None:
+        if not run.held_out:
+            return
+        gain = validation_gain(run.state.average, run.held_out, run.config.bf16)
+        recorder.write(run.progress.step, {"validation_gain": gain})
+        if run.progress.best is None or gain > run.progress.best:
+            run.progress = run.progress._replace(best=gain)
+            run.checkpoints.mark_best(run.save())
+
+    config = run.config
+    return [
+        (config.log_every, log),
+        (config.sample_every, sample),
+        (config.validate_every, validate),
+        (config.checkpoint_every, run.save),
+    ]
+
+
+def planned_steps(budget_seconds: float, spent: float, done: int, timed_seconds: float, timed: int) -> int:
+    """Rounds in all that fit a budget, when ``timed`` rounds took ``timed_seconds``; at least those done."""
+    return done + max(0, round((budget_seconds - spent) / (timed_seconds / timed)))
+
+
+def plan(run: Run, timed: Sequence[float], budget_began: float) -> int | None:
+    """The number of rounds that fits ``config.minutes``, once enough of them are timed."""
+    budget = (run.config.minutes or 0) * 60
+    spent = time.perf_counter() - budget_began
+    measured = list(timed)[UNTIMED:]
+    if not measured or (len(measured) < TIMED and spent < budget / 20):
+        return None
+    return planned_steps(budget, spent, run.progress.step, sum(measured), len(measured))
+
+
+def train(run: Run) -> bool:
+    """Train until the last round or Ctrl-C, then write the model file. False if it was stopped early."""
+    if run.progress.step == 0:
+        run.save()
+    recorder = Recorder(run.folder, run.progress.step, run.progress.steps, progress=run.shows_progress)
+    first = run.progress.step * run.recipe.num_batches
+    loader = Loader(run.sampler, run.recipe.augment, run.config.seed, first)
+    with contextlib.closing(recorder), Interrupt() as interrupt, loader as draw:
+        loop(run, recorder, draw, interrupt)
+        run.save()
+    export_model(run.folder / MODEL_FILE, run.state, run.faces, [d.info for d in run.datasets], run.progress)
+    return finished(run.progress)
+
+
+def loop(run: Run, recorder: Recorder, draw: Draw, interrupt: Interrupt) -> None:
+    """Rounds and what is done between them."""
+    saved = time.perf_counter()
+    began = saved - run.progress.seconds
+    timed: list[float] = []
+    watch = observers(run, recorder)
+    while not finished(run.progress) and not interrupt.requested:
+        start, step = time.perf_counter(), run.progress.step
+        run.state.begin_round(step, run.progress.steps)
+        terms = run.recipe.round(run.state, draw, step)
+        run.check_terms(terms)
+        run.state.end_round(step)
+        timed.append(time.perf_counter() - start)
+        run.progress = run.progress._replace(step=step + 1, seconds=run.progress.seconds + timed[-1])
+        recorder.add(terms, 2 * run.config.batch * run.recipe.num_batches)
+        if run.progress.steps is None and (steps := plan(run, timed, began)) is not None:
+            run.progress = run.progress._replace(steps=steps)
+            recorder.set_steps(steps)
+            # From here on the learning rate depends on the number of rounds, so it must survive a crash.
+            run.save()
+        for every, observe in watch:
+            if run.progress.step % every == 0 or finished(run.progress):
+                observe()
+        if time.perf_counter() - saved > run.config.checkpoint_minutes * 60:
+            run.save()
+            saved = time.perf_counter()
+
+
+def finished(progress: Progress) -> bool:
+    """Whether the last round is done."""
+    return progress.steps is not None and progress.step >= progress.steps

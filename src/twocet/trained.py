@@ -1,0 +1,127 @@
+"""What can be said about networks in training, and the model file made of them."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from twocet import __version__
+from twocet.checkpoint import Progress
+from twocet.data import Faces, pairs, to_image
+from twocet.model import Model, new_model, save_model
+from twocet.networks import Networks
+from twocet.recipes import TrainState
+from twocet.recipes.base import autocast
+
+MODEL_FILE = "model.safetensors"
+SHEET_COLUMNS = 10
+VALIDATION_PAIRS = 64
+MEASURED_PHOTOS = 512
+CHUNK = 16
+
+
+def pair_images(sets: Sequence[Faces], most: int) -> tuple[Tensor, Tensor]:
+    """Up to ``most`` pairs of one person's neutral and expressive photo, evenly from all sets; (n, 3, S, S) each."""
+    share = -(-most // len(sets))
+    chosen = [(faces, list(pairs(faces, share))) for faces in sets]
+    neutral = torch.cat([faces.neutral[[n for n, _ in found]] for faces, found in chosen])
+    expressive = torch.cat([faces.expressive[[e for _, e in found]] for faces, found in chosen])
+    return to_image(neutral[:most]), to_image(expressive[:most])
+
+
+@torch.no_grad()
+def sample_rows(networks: Networks, sets: Sequence[Faces], bf16: bool) -> list[Tensor]:
+    """Rows of a sample sheet: targets, references of other people, transfers; references, made neutral, restored."""
+    neutral, reference = pair_images(sets, SHEET_COLUMNS)
+    others = reference.roll(1, dims=0)
+    with autocast(bf16):
+        transferred = networks.generator(neutral, networks.encoder(others))
+        code = networks.encoder(reference)
+        made_neutral = networks.generator(reference, torch.zeros_like(code))
+        restored = networks.generator(made_neutral, code)
+    return [neutral, others, transferred, reference, made_neutral, restored]
+
+
+@torch.no_grad()
+def validation_gain(networks: Networks, sets: Sequence[Faces], bf16: bool) -> float:
+    """1 - |G(x_n, E(x_e)) - x_e| / |x_n - x_e| over pairs of one person: 0 is copying the target, 1 is perfect.
+
+    The reference is the person's own photo, so this is easier than the benchmark, and quick enough to watch.
+    """
+    neutral, expressive = pair_images(sets, VALIDATION_PAIRS)
+    error, distance = torch.zeros(()), torch.zeros(())
+    for x_n, x_e in zip(torch.split(neutral, CHUNK), torch.split(expressive, CHUNK), strict=True):
+        with autocast(bf16):
+            output = networks.generator(x_n, networks.encoder(x_e)).clamp(-1, 1)
+        error += (output - x_e).abs().sum()
+        distance += (x_n - x_e).abs().sum()
+    return float(1 - error / distance)
+
+
+def encode_some(encoder: nn.Module, sets: Sequence[Faces], domain: str) -> Tensor:
+    """Codes of up to MEASURED_PHOTOS photos of a domain, evenly from all sets: (n, d) float32."""
+    return torch.cat(list(_encode_chunks(encoder, sets, domain)))
+
+
+@torch.no_grad()
+def _encode_chunks(encoder: nn.Module, sets: Sequence[Faces], domain: str) -> Iterator[Tensor]:
+    share = -(-MEASURED_PHOTOS // len(sets))
+    for faces in sets:
+        photos: Tensor = getattr(faces, domain)
+        chosen = photos[:: -(-len(photos) // share)]
+        for chunk in torch.split(chosen, CHUNK):
+            yield encoder(to_image(chunk))
+
+
+def neutral_radius(neutral: Tensor, expressive: Tensor) -> float:
+    """The length under which a code counts as neutral: 95 % of the neutral photos' codes (n, d) are shorter.
+
+    0 (nothing counts as neutral) if that would take in more than a quarter of the expressive photos.
+    """
+    radius = neutral.norm(dim=1).quantile(0.95)
+    return float(radius) if radius < expressive.norm(dim=1).quantile(0.25) else 0.0
+
+
+def export_model(
+    path: Path, state: TrainState, sets: Sequence[Faces], data: Sequence[dict[str, Any]], progress: Progress
+) -> Model:
+    """Write the averaged networks as a model file, with what is known about them."""
+    networks = Networks(*(copy.deepcopy(network) for network in state.average))
+    neutral, expressive = (encode_some(networks.encoder, sets, domain) for domain in ("neutral", "expressive"))
+    metadata = {
+        "code_std": expressive.std(dim=0).tolist(),
+        "neutral_radius": neutral_radius(neutral, expressive),
+        "training": {
+            "config": dataclasses.asdict(state.config),
+            "rounds": progress.step,
+            "minutes": round(progress.seconds / 60, 2),
+            "photos": [{"neutral": len(faces.neutral), "expressive": len(faces.expressive)} for faces in sets],
+        },
+        "data": [{key: info.get(key, "") for key in ("name", "licence", "citation")} for info in data],
+        "metrics": {} if progress.best is None else {"validation_gain": progress.best},
+        "commit": commit(),
+        "version": __version__,
+    }
+    model = new_model(networks, state.config.network, metadata)
+    save_model(path, model)
+    return model
+
+
+def commit() -> str:
+    """The commit of the source tree this runs from, with "+" if it has changes; empty for an installed package."""
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"],
+            cwd=here, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip() if (here.parents[1] / ".git").exists() else ""
