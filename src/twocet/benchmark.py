@@ -36,7 +36,8 @@ BATCH = 16
 class FaceModel(Protocol):
     """What is measured: see ``twocet.model.Model``."""
 
-    metadata: dict[str, Any]
+    @property
+    def metadata(self) -> dict[str, Any]: ...
 
     @property
     def size(self) -> int: ...
@@ -232,7 +233,7 @@ def measure_cases(
         true_agreement=metrics.expression_agreement(true_change, wanted),
         blendshape_error=metrics.blendshape_error(change, wanted),
         copy_blendshape_error=metrics.blendshape_error(np.zeros_like(wanted), wanted),
-        face_found=np.isfinite(shapes).all(axis=-1).astype(np.float64),
+        face_found=np.asarray(np.isfinite(shapes).all(axis=-1), dtype=np.float64),
     )
 
 
