@@ -158,7 +158,8 @@ class Editor:
 
     def encode(self, reference: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Code:
         """The expression code (d,) float32 of the photo's face."""
-        return self._encode(reference, aligned, face)[0].copy()
+        code, _ = self._encode(reference, aligned, face)
+        return np.array(code)
 
     def draw_codes(self, n: int, seed: int) -> Code:
         """(n, d) random codes, as widespread as those that the model's encoder finds in photos."""
@@ -257,12 +258,11 @@ def load(
 
     ``device``: as torch names it. ``face_model``: a ``face_landmarker.task`` to use instead of the packaged one.
     """
-    from twocet.model import find_model, load_model
+    from twocet.model import file_hash, find_model, load_model
 
-    path = find_model(model)
+    path = find_model(Path(model) if isinstance(model, os.PathLike) else model)
     finder = FaceFinder(face_model) if face_model is not None else None
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Editor(load_model(path, device), name=Path(model).stem, sha256=sha256, finder=finder)
+    return Editor(load_model(path, device), name=path.stem, sha256=file_hash(path), finder=finder)
 
 
 def _to_array(code: torch.Tensor) -> Code:
@@ -278,9 +278,8 @@ def _key(photo: PhotoLike) -> Hashable:
             return os.path.abspath(photo), status.st_mtime_ns, status.st_size
         return os.path.abspath(photo)
     picture = read_photo(photo)
-    exif = picture.exif.tobytes() if picture.exif else b""
     digest = hashlib.blake2b(np.ascontiguousarray(picture.pixels).data)
-    for part in (picture.alpha, picture.icc, picture.xmp, exif):
+    for part in (picture.alpha, picture.icc, picture.xmp, picture.exif):
         digest.update(b"" if part is None else bytes(part))
     return picture.size, picture.path, digest.digest()
 

@@ -56,8 +56,8 @@ class Photo:
     path: Path | None = None
     icc: bytes | None = None
     """RGB colour profile of the pixels; None means sRGB."""
-    exif: Image.Exif | None = None
-    """Description, camera and place; never the orientation, which is already applied."""
+    exif: bytes | None = None
+    """Description, camera and place as an EXIF block; never the orientation, which is already applied."""
     xmp: bytes | None = None
     format: str | None = None
     """Pillow's name of the file's format; None for a picture that came from memory."""
@@ -199,19 +199,17 @@ def _profile_space(icc: bytes) -> str | None:
         return None
 
 
-def _kept_exif(picture: Image.Image) -> Image.Exif | None:
+def _kept_exif(picture: Image.Image) -> bytes | None:
     original = picture.getexif()
     kept = Image.Exif()
     for tag in _KEPT_TAGS:
         if tag in original:
             kept[tag] = original[tag]
-    capture = {t: v for t, v in original.get_ifd(ExifTags.IFD.Exif).items() if t not in _DROPPED_CAPTURE_TAGS}
+    capture = original.get_ifd(ExifTags.IFD.Exif).items()
     place = original.get_ifd(ExifTags.IFD.GPSInfo)
-    if capture:
-        kept[ExifTags.IFD.Exif] = capture
-    if place:
-        kept[ExifTags.IFD.GPSInfo] = place
-    return kept if len(kept) else None
+    kept.get_ifd(ExifTags.IFD.Exif).update((tag, value) for tag, value in capture if tag not in _DROPPED_CAPTURE_TAGS)
+    kept.get_ifd(ExifTags.IFD.GPSInfo).update(place)
+    return kept.tobytes() if len(kept) or capture or place else None
 
 
 def write_photo(path: str | os.PathLike[str], photo: Photo, *, xmp: bytes | None = None) -> Path:
@@ -258,23 +256,24 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 def _save_options(file_format: str, photo: Photo, xmp: bytes | None) -> dict[str, object]:
     options: dict[str, object] = {"icc_profile": photo.icc} if photo.icc else {}
-    exif = Image.Exif()
-    if photo.exif is not None:
-        exif.update(photo.exif)
+    if photo.exif:
+        options["exif"] = photo.exif
     if xmp and file_format == "TIFF":
-        exif[_TIFF_XMP_TAG] = xmp
+        tags = Image.Exif()
+        tags.load(photo.exif or b"")
+        tags[_TIFF_XMP_TAG] = xmp
+        options["exif"] = tags
     elif xmp and file_format == "PNG":
         chunks = PngImagePlugin.PngInfo()
         chunks.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
         options["pnginfo"] = chunks
     elif xmp and (file_format != "JPEG" or len(xmp) <= JPEG_XMP_LIMIT):
         options["xmp"] = xmp
-    if len(exif):
-        options["exif"] = exif
     specific: dict[str, dict[str, object]] = {
         "JPEG": {"quality": 95, "subsampling": 0},
         "WEBP": {"quality": 95, "method": 4},
-        "TIFF": {"compression": "tiff_adobe_deflate"},
+        # Uncompressed: with a compression Pillow writes through libtiff, which cannot take an EXIF directory.
+        "TIFF": {},
         "PNG": {"compress_level": 6},
     }
     return options | specific[file_format]

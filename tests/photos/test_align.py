@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from twocet import align
+
+
+def similarity(scale, degrees, shift):
+    angle = np.deg2rad(degrees)
+    linear = scale * np.array([(np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))])
+    return np.column_stack([linear, shift])
+
+
+def test_template_has_the_numbers_of_its_definition():
+    wanted = [(0.27463, 0.30535), (0.41537, 0.31465), (0.58463, 0.31465), (0.72537, 0.30535), (0.5, 0.53785)]
+    assert np.allclose(align.TEMPLATE, wanted, atol=1e-9)
+
+
+@pytest.mark.parametrize("degrees", [0, 17, 90, -160])
+def test_fit_recovers_a_similarity(degrees):
+    photo_to_crop = similarity(0.003, degrees, (0.4, -0.2))
+    points = align.apply(align.invert(photo_to_crop), align.TEMPLATE)
+    assert np.allclose(align.fit_similarity(points), photo_to_crop, atol=1e-12)
+
+
+def test_fit_is_least_squares_in_the_crop():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(5, 2)) * 100
+
+    def error(matrix):
+        return np.square(align.apply(matrix, points) - align.TEMPLATE).sum()
+
+    best = align.fit_similarity(points)
+    for _ in range(50):
+        assert error(best + similarity(1e-5, rng.uniform(0, 360), rng.normal(size=2) * 1e-4)) > error(best)
+
+
+def test_fit_never_mirrors():
+    mirrored = align.TEMPLATE * (-1, 1)
+    assert np.linalg.det(align.fit_similarity(mirrored)[:, :2]) > 0
+
+
+def test_coincident_points_are_refused():
+    with pytest.raises(ValueError, match="coincide"):
+        align.fit_similarity(np.ones((5, 2)))
+
+
+def test_invert():
+    matrix = similarity(0.01, 33, (0.1, 0.9))
+    points = np.array([(3.0, 4.0), (-100.0, 20.0)])
+    assert np.allclose(align.apply(align.invert(matrix), align.apply(matrix, points)), points)
+
+
+def test_the_whole_picture_as_crop_is_identical(noise):
+    square = np.ascontiguousarray(noise[:64, :64])
+    assert np.array_equal(align.crop(square, align.square_to_crop(64, 64), 64), square)
+
+
+def test_a_quarter_turn_is_exact(noise):
+    square = np.ascontiguousarray(noise[:64, :64])
+    turned = similarity(1 / 64, 90, (1, 0))
+    assert np.array_equal(align.crop(square, turned, 64), np.rot90(square, -1))
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 1.7, 3.0, 11.0])
+def test_a_linear_ramp_is_sampled_at_the_right_place(scale):
+    size, degrees = 32, 25
+    y, x = np.mgrid[:400, :400] + 0.5
+    photo = np.stack([x * 0.6, y * 0.6, np.full_like(x, 77)], axis=-1).round().astype(np.uint8)
+    crop_to_photo = similarity(scale * size, degrees, (200, 200))
+    crop_to_photo[:, 2] -= crop_to_photo[:, :2] @ (0.5, 0.5)
+    crop = align.crop(photo, align.invert(crop_to_photo), size).astype(float)
+    ticks = (np.arange(size) + 0.5) / size
+    wanted = align.apply(crop_to_photo, np.stack(np.meshgrid(ticks, ticks), axis=-1)) * 0.6
+    inside = ((wanted > 6) & (wanted < 234)).all(axis=-1)
+    assert inside.mean() > 0.6
+    assert np.abs(crop[..., :2] - wanted)[inside].max() < 1.15
+    assert np.abs(crop[..., 2] - 77).max() <= 1
+
+
+def test_shrinking_does_not_alias():
+    checks = ((np.indices((512, 512)).sum(axis=0) % 2) * 255).astype(np.uint8)
+    photo = np.repeat(checks[..., None], 3, axis=2)
+    crop = align.crop(photo, similarity(1 / 450, 10, (0.0, 0.05)), 64)
+    inner = crop[8:-8, 8:-8].astype(float)
+    assert inner.mean() == pytest.approx(127.5, abs=2)
+    assert inner.std() < 6
+
+
+def test_outside_the_photo_the_border_is_repeated_or_black():
+    photo = np.full((40, 40, 3), 200, np.uint8)
+    beside = similarity(1 / 40, 0, (2.0, 0.0))
+    assert align.crop(photo, beside, 32).min() == 200
+    assert align.crop(photo, beside, 32, outside="constant").max() == 0
