@@ -1,0 +1,62 @@
+"""``twocet info``: what a model is and what it was trained on."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import tyro
+
+
+def info(
+    model: Annotated[str, tyro.conf.Positional] = "default",
+    json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """Say what a model is: dimensions, training data and licence, measurements, hash.
+
+    examples:
+      twocet info
+      twocet info runs/one/model.safetensors --json
+
+    Args:
+        model: Name of a packaged model, or a model file.
+        json_output: Print one JSON object.
+    """
+    from twocet.model import file_hash, find_model, load_model
+
+    path = find_model(model)
+    loaded = load_model(path)
+    facts: dict[str, Any] = {
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "sha256": file_hash(path),
+        "parameters": {
+            name: sum(parameter.numel() for parameter in network.parameters())
+            for name, network in loaded.networks._asdict().items()
+        },
+        **loaded.metadata,
+    }
+    print(json.dumps(facts, indent=2) if json_output else describe(facts))
+
+
+def describe(facts: dict[str, Any]) -> str:
+    """The facts that matter most, in lines for people."""
+    network, training = facts["network"], facts.get("training", {})
+    counts = ", ".join(f"{name} {count:,}" for name, count in facts["parameters"].items())
+    lines = [
+        ("file", f"{facts['file']} ({facts['bytes'] / 1e6:.1f} MB)"),
+        ("sha256", facts["sha256"]),
+        ("networks", f"preset {network['preset']}, {network['size']} px, codes of {network['code_dim']}"),
+        ("parameters", counts),
+        ("template", facts["template"]),
+    ]
+    if training:
+        recipe = training.get("config", {}).get("recipe", "?")
+        rounds, minutes = training.get("rounds", 0), training.get("minutes", 0)
+        lines.append(("training", f"recipe {recipe}, {rounds:,} rounds, {minutes:g} minutes"))
+    lines += [("data", f"{data['name']} ({data['licence']})") for data in facts.get("data", [])]
+    lines += [(name, f"{value:.4g}") for name, value in facts.get("metrics", {}).items() if isinstance(value, float)]
+    if facts.get("commit"):
+        lines.append(("commit", facts["commit"]))
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
