@@ -86,6 +86,8 @@ def mark_xmp(existing: bytes | None, mark: Mark) -> bytes:
             description.attrib.pop(name, None)
             for child in description.findall(name):
                 description.remove(child)
+        if len(description) == 0 and set(description.attrib) <= {_name("rdf:about")}:
+            rdf.remove(description)
     ElementTree.SubElement(rdf, _name("rdf:Description"), {_name("rdf:about"): about, **values})
     return _PACKET.format(ElementTree.tostring(root, encoding="unicode")).encode()
 

