@@ -103,7 +103,7 @@ def to_markdown(summary: Summary) -> str:
     lines = [
         f"# Evaluation of {summary['model']['name']}",
         "",
-        f"{summary['cases']} transfers: {summary['identities']} people the model never saw, each given "
+        f"{summary['cases']} transfers: {summary['identities']} people, each given "
         f"{len(summary['expressions'])} expressions of another person, on {summary['data']['name']}. "
         "In brackets: 95 % bootstrap interval over people.",
         "",
