@@ -164,6 +164,7 @@ class TrainConfig:
         for name in ("batch", "steps", "r1_every", "threads", "log_every", "sample_every", "validate_every",
                      "checkpoint_every", "keep"):  # fmt: skip
             check(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")
+        check(self.seed >= 0, f"seed must not be negative: {self.seed}")
         check(self.minutes is None or self.minutes > 0, f"minutes must be positive, not {self.minutes}")
         check(0 <= self.ema < 1, f"ema must be in [0, 1), not {self.ema}")
         check(self.code_range > 0, f"code_range must be positive, not {self.code_range}")

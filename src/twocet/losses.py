@@ -57,7 +57,7 @@ def r1(logit: Tensor, image: Tensor) -> Tensor:
     ``logit`` (N,) must be D's output for ``image`` (N, 3, S, S), which must require a gradient.
     """
     (gradient,) = torch.autograd.grad(logit.sum(), image, create_graph=True)
-    return gradient.float().square().sum(dim=(1, 2, 3)).mean() / 2
+    return gradient.square().sum(dim=(1, 2, 3)).mean() / 2
 
 
 class Weights(NamedTuple):

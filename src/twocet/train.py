@@ -183,7 +183,8 @@ def train(run: Run) -> bool:
     with contextlib.closing(recorder), Interrupt() as interrupt, loader as draw:
         loop(run, recorder, draw, interrupt)
         run.save()
-    export_model(run.folder / MODEL_FILE, run.state, run.faces, [d.info for d in run.datasets], run.progress)
+    descriptions = [dataset.info for dataset in run.datasets]
+    export_model(run.folder / MODEL_FILE, run.state, run.faces, run.held_out, descriptions, run.progress)
     return finished(run.progress)
 
 

@@ -90,9 +90,18 @@ def neutral_radius(neutral: Tensor, expressive: Tensor) -> float:
 
 
 def export_model(
-    path: Path, state: TrainState, sets: Sequence[Faces], data: Sequence[dict[str, Any]], progress: Progress
+    path: Path,
+    state: TrainState,
+    sets: Sequence[Faces],
+    held_out: Sequence[Faces],
+    data: Sequence[dict[str, Any]],
+    progress: Progress,
 ) -> Model:
-    """Write the averaged networks as a model file, with what is known about them."""
+    """Write the averaged networks as a model file, with what is known about them.
+
+    ``sets`` are the training photos, ``held_out`` the validation photos with pairs (may be empty), ``data`` the
+    datasets' descriptions.
+    """
     networks = Networks(*(copy.deepcopy(network) for network in state.average))
     neutral, expressive = (encode_some(networks.encoder, sets, domain) for domain in ("neutral", "expressive"))
     metadata = {
@@ -105,7 +114,7 @@ def export_model(
             "photos": [{"neutral": len(faces.neutral), "expressive": len(faces.expressive)} for faces in sets],
         },
         "data": [{key: info.get(key, "") for key in ("name", "licence", "citation")} for info in data],
-        "metrics": {} if progress.best is None else {"validation_gain": progress.best},
+        "metrics": {"validation_gain": validation_gain(networks, held_out, False)} if held_out else {},
         "commit": commit(),
         "version": __version__,
     }
