@@ -91,6 +91,21 @@ def test_killed_run_leaves_no_half_file_and_resumes(whole, tmp_path):
     assert contents(out) == reference
 
 
+def test_interrupted_write_leaves_nothing_under_the_final_name(tmp_path, monkeypatch):
+    def write_half(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_bytes", write_half)
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset(tmp_path / "set", **SET, workers=1)
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["dataset.json.partial"]
+    monkeypatch.undo()
+    # The next run takes the folder for a foreign one unless it knows its own leftovers.
+    assert len(rows(write_dataset(tmp_path / "set", **{**SET, "identities": 1}, workers=1))) == 3
+
+
 def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():

@@ -35,6 +35,7 @@ from .identity import BENCHMARK_START, Identity
 from .render import render
 
 RENDERER = 1  # to be raised when a change of the renderer changes any pixel
+PARTIAL = ".partial"  # ends the name of a file while it is written
 COLUMNS = (
     *("file", "identity", "expression", "domain", "split", "strength"),
     *("pose_pitch", "pose_yaw", "pose_roll", "units"),
@@ -202,7 +203,7 @@ def _check_resumable(folder: Path, settings: Settings) -> None:
         raise UserError(f"{folder} is a file: name a folder")
     description = folder / "dataset.json"
     if not description.exists():
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and any(not path.name.endswith(PARTIAL) for path in folder.iterdir()):
             raise UserError(f"{folder} holds other files: name a new or empty folder")
         return
     try:
@@ -262,7 +263,7 @@ def _record_path(folder: Path, number: int) -> Path:
 
 def _write(path: Path, content: bytes) -> None:
     # The name is always the same, so that what a kill leaves behind is overwritten by the run that resumes.
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(path.name + PARTIAL)
     partial.write_bytes(content)
     os.replace(partial, path)
 
