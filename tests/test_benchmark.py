@@ -125,6 +125,43 @@ def test_gain_follows_the_strength(folder):
     assert gains == pytest.approx({"0.5": 0.5, "0.75": 0.75, "1": 1.0, "1.25": 0.75, "1.5": 0.5}, abs=1e-6)
 
 
+def test_codes_are_read_from_the_references_picture(folder):
+    class Names(Painter):
+        def encode(self, image):
+            return image[:, 0, [0, -1], [0, 10]] * 127.5 + 127.5
+
+    faces = bench.read_benchmark(folder)
+    codes = bench.encode_references(Names(1.0), faces).numpy()
+    for person, other in enumerate(faces.references):
+        for expression in range(len(NAMES)):
+            shown = face(other, expression + 1)
+            assert codes[person, expression] == pytest.approx([shown[0, 0, 0], shown[-1, 10, 0]], abs=0.01)
+
+
+def test_agreement_compares_with_the_reference_not_with_the_truth(folder):
+    class Personal(Reader):
+        """Sees every person's change in a blendshape of their own."""
+
+        def read(self, pixels):
+            step = super().read(pixels).blendshapes[-1]
+            return Expression(step * np.eye(51)[pixels[0, 0, 0] // 8], np.zeros((478, 2)))
+
+    faces = bench.read_benchmark(folder)
+    cases = bench.measure_cases(faces, faces.expressive, Personal(), Reader())
+    assert cases.true_agreement == pytest.approx(np.full((PEOPLE, 3), -1 / 50))
+    assert cases.agreement == pytest.approx(cases.true_agreement)
+    assert cases.blendshape_error[0] == pytest.approx(np.array([1, 2, 3]) / 3 * 2 / 51)
+
+
+def test_diversity_follows_the_spread_of_the_codes(folder):
+    narrow, wide = Painter(1.0), Painter(1.0)
+    wide.metadata = {"code_std": [0.3]}
+    diversity = [evaluate(model, folder).summary["diversity"].value for model in (narrow, wide)]
+    # The mean pairwise difference of normal numbers is 2 / sqrt(pi) deviations; the blendshapes average half a step.
+    assert diversity[0] == pytest.approx(2 / np.pi**0.5 * 0.1 * 40 / 120 / 2, rel=0.2)
+    assert diversity[1] == pytest.approx(3 * diversity[0], rel=0.1)
+
+
 def test_a_face_turned_into_somebody_else_is_not_recognised(folder):
     class Swapper(Painter):
         def generate(self, image, code):

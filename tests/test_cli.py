@@ -147,7 +147,7 @@ def test_no_help_text_is_left_over():
 
 
 @pytest.mark.parametrize(
-    "words", [[], *([name] for name in cli.COMMANDS)], ids=lambda words: " ".join(words) or "twocet"
+    "words", [[], ["train"], ["evaluate"], ["info"]], ids=lambda words: " ".join(words) or "twocet"
 )
 def test_help_loads_neither_torch_nor_numba(words):
     """Help and errors of usage must come at once: torch alone takes seconds to import."""

@@ -139,8 +139,8 @@ def test_bootstrap_interval_matches_theory():
     estimate = metrics.bootstrap(lambda sample: float(sample.mean()), [values], np.arange(400), resamples=2000)
     half = 1.96 * values.std() / 20
     assert estimate.value == pytest.approx(values.mean())
-    assert estimate.low == pytest.approx(values.mean() - half, abs=0.03)
-    assert estimate.high == pytest.approx(values.mean() + half, abs=0.03)
+    assert estimate.low == pytest.approx(values.mean() - half, abs=0.02)
+    assert estimate.high == pytest.approx(values.mean() + half, abs=0.02)
 
 
 def test_bootstrap_keeps_columns_together_and_repeats_with_its_seed():
