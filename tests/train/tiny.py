@@ -9,21 +9,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from twocet.config import LossWeights, NetworkConfig, TrainConfig
-from twocet.schedules import Schedule
+from twocet.commands.train import configure
 
 SIZE = 32
 COLUMNS = ("file", "identity", "expression", "domain", "split", "lamp")
-NETWORK = NetworkConfig(size=SIZE, code_dim=4, generator_widths=(8, 12), trunk_widths=(8, 12))
-WEIGHTS = LossWeights(
-    cycle_expressive=Schedule(end=8, start=1.0, stop=1.5),
-    code=Schedule(rise=6, end=6),
-    diversity=Schedule(end=9, start=1.0, stop=0.0),
-)
-CONFIG = TrainConfig(
-    recipe="authors", network=NETWORK, weights=WEIGHTS, batch=4, steps=10, lr=1e-3, lr_encoder=1e-3, warm_up=3,
-    r1_every=2, threads=1, log_every=2, sample_every=5, validate_every=5, checkpoint_every=5,
+SETTINGS = (
+    "network.size=32", "network.code_dim=4", "network.generator_widths=8,12", "network.trunk_widths=8,12",
+    "weights.cycle_expressive.end=8", "weights.cycle_expressive.stop=1.5", "weights.code.rise=6",
+    "weights.code.end=6", "weights.diversity.end=9", "batch=4", "lr=1e-3", "lr_encoder=1e-3", "warm_up=3",
+    "decay=cosine", "r1_every=2", "cycles=both,neutral", "threads=1", "bf16=False", "log_every=2", "sample_every=5",
+    "validate_every=5", "checkpoint_every=5",
 )  # fmt: skip
+"""Every schedule is in motion during the first ten rounds."""
+CONFIG = configure("fast", "authors", SETTINGS, steps=10)
 
 
 def face(identity: int, smile: float) -> np.ndarray:
@@ -57,14 +55,3 @@ def write_dataset(folder: Path, identities: int = 8, expressions: int = 3) -> Pa
     }  # fmt: skip
     (folder / "dataset.json").write_text(json.dumps(info), encoding="utf-8")
     return folder
-
-
-def words(config: TrainConfig = CONFIG) -> list[str]:
-    """The command-line words that make ``config`` from the preset fast and the recipe authors."""
-    settings = [
-        "network.size=32", "network.code_dim=4", "network.generator_widths=8,12", "network.trunk_widths=8,12",
-        "weights.cycle_expressive.end=8", "weights.cycle_expressive.stop=1.5", "weights.code.rise=6",
-        "weights.code.end=6", "weights.diversity.end=9", "batch=4", "lr=1e-3", "lr_encoder=1e-3", "warm_up=3",
-        "r1_every=2", "threads=1", "log_every=2", "sample_every=5", "validate_every=5", "checkpoint_every=5",
-    ]  # fmt: skip
-    return ["--recipe", "authors", "--steps", str(config.steps), "--set", *settings]
