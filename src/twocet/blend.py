@@ -25,7 +25,7 @@ _FEATHER = 0.08
 _BORDER = 0.05
 _STRIP_PIXELS = 1 << 20
 _REFINE_FROM = 1.5
-_REFINEMENT = 4
+_REFINEMENT = 2
 
 # Below these nothing changes by half a grey level: the pixel keeps its exact value, and no time is spent on it.
 _INVISIBLE_MASK = 1 / 512
@@ -76,6 +76,7 @@ def _signed_distance(x: Floats, y: Floats, polygon: Floats) -> Floats:
 def apply_edit(pixels: Pixels, photo_to_crop: Floats, edit: Edit, alpha: npt.NDArray[np.float32]) -> Pixels:
     """The photo with ``edit`` (batch of one) applied where ``alpha`` (S, S) allows it; a new array of the same size.
 
+    ``alpha`` is 0 at its border, unless the photo ends there too: beyond the border its border value goes on.
     The flow moves the photo's own pixels (bicubic), so that skin keeps its full resolution; the mask then mixes in the
     generated colour. ``alpha`` scales the flow and the mask, not the result: a seam of two mixed pictures would show
     both. Pixels where alpha, or flow and mask, are 0 stay bit-identical.
@@ -129,8 +130,8 @@ def _edit_box(
     alpha: npt.NDArray[np.float32],
 ) -> None:
     """Writes the edited pixels of ``box`` into ``result``."""
-    place, inside = _crop_positions(box, photo_to_crop)
-    weight = _sample(torch.from_numpy(alpha)[None, None], place) * inside
+    place = _crop_positions(box, photo_to_crop)
+    weight = _sample(torch.from_numpy(alpha)[None, None], place)
     flow, mask = _sample(fields[:, :3], place).split_with_sizes([2, 1], dim=1)
     mask = mask.clamp(0, 1) * weight
     to_pixels = torch.from_numpy(np.linalg.inv(photo_to_crop[:, :2])).float()
@@ -157,14 +158,12 @@ def _bounds(hits: npt.NDArray[np.bool_]) -> tuple[slice, slice] | None:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _crop_positions(box: Box, photo_to_crop: Floats) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where each photo pixel of ``box`` lies in the crop, (1, h, w, 2) float32, and whether it does, (1, 1, h, w)."""
+def _crop_positions(box: Box, photo_to_crop: Floats) -> torch.Tensor:
+    """(1, h, w, 2) float32: where each photo pixel of ``box`` lies in the crop."""
     left, top, right, bottom = box
     x, y = np.arange(left, right) + 0.5, np.arange(top, bottom)[:, None] + 0.5
-    u, v = (row[0] * x + row[1] * y + row[2] for row in photo_to_crop)
-    inside = (u >= 0) & (u <= 1) & (v >= 0) & (v <= 1)
-    place = np.stack([u, v], axis=-1, dtype=np.float32, casting="same_kind")
-    return torch.from_numpy(place)[None], torch.from_numpy(inside)[None, None]
+    axes = [(row[0] * x + row[1] * y + row[2]).astype(np.float32) for row in photo_to_crop]
+    return torch.from_numpy(np.stack(axes, axis=-1))[None]
 
 
 def _sample(field: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
