@@ -164,13 +164,26 @@ def test_sample_writes_every_expression_and_a_sheet(run, portrait_file, tmp_path
     assert (out / names[0]).read_bytes() == first
 
 
-def test_demo_writes_a_sheet_for_every_pair_and_an_overview(run, tmp_path, capsys):
+def test_example_pairs_go_together_by_number():
+    pairs = demo.example_pairs()
+    assert len(pairs) >= 6
+    for number, pair in enumerate(pairs, start=1):
+        assert pair.target.name == f"target-{number}.jpg"
+        assert pair.reference.name == f"reference-{pair.name}.jpg"
+        assert pair.name.startswith(f"{number}-")
+
+
+def test_missing_examples(tmp_path):
+    with pytest.raises(UserError, match="install twocet again"):
+        demo.example_pairs(tmp_path)
+
+
+def test_demo_writes_a_sheet_for_every_pair_and_an_overview(run, tmp_path, capsys, monkeypatch):
     out = tmp_path / "demo"
+    pairs = demo.example_pairs()[:2]
+    monkeypatch.setattr(demo, "example_pairs", lambda: pairs)
     assert run("demo", "-o", out) == 0
     printed = capsys.readouterr().out.split()
-    pairs = demo.example_pairs()
-    assert [pair.target.name for pair in pairs[:2]] == ["target-1.jpg", "target-2.jpg"]
-    assert pairs[0].reference.name.startswith("reference-1-")
     assert all(str(out / f"{pair.name}.png") in printed for pair in pairs)
     assert printed[-1] == str(out / "overview.png")
     assert sorted(printed) == sorted(str(file) for file in out.iterdir())
