@@ -69,6 +69,20 @@ def photometric(image: Tensor, other: Tensor, generator: Generator) -> tuple[Ten
     return both[:, 0], both[:, 1]
 
 
+def similarity(num: int, generator: Generator) -> Tensor:
+    """(N, 2, 3) for :func:`resample`: with p = .5 a shift up to 2 %, scale up to 4 %, rotation up to 3 degrees."""
+    angle = between(-math.radians(3), math.radians(3), num, generator)
+    scale = between(0.96, 1.04, num, generator)
+    affine = torch.zeros(num, 2, 3)
+    affine[:, 0, 0] = affine[:, 1, 1] = scale * angle.cos()
+    affine[:, 1, 0] = scale * angle.sin()
+    affine[:, 0, 1] = -affine[:, 1, 0]
+    # 2 % of the side are 0.04 in a range of 2.
+    affine[:, :, 2] = between(-0.04, 0.04, 2 * num, generator).view(num, 2)
+    moved = coin(0.5, num, generator)
+    return torch.where(moved[:, None, None], affine, torch.eye(2, 3))
+
+
 def encoder_input(image: Tensor, generator: Generator) -> Tensor:
     """What the encoder sees in place of ``image``, so that its code cannot carry pixels or the crop's exact place.
 

@@ -39,7 +39,7 @@ class NetworkConfig:
     """Numbers in an expression code."""
     grey: bool = True
     """Whether the encoder sees the channel mean only."""
-    generator_widths: tuple[int, ...] = (64, 128, 128)
+    generator_widths: tuple[int, ...] = (32, 96, 160)
     """Preset fast: the generator's channels at size / shuffle and at each halving."""
     trunk_widths: tuple[int, ...] = (48, 96, 128, 128)
     """Preset fast: channels of encoder and discriminator at size / shuffle and at each halving; the last repeats."""
@@ -98,7 +98,7 @@ class TrainConfig:
     """The networks."""
     weights: LossWeights = LossWeights()
     """Weights of the paper's losses."""
-    batch: int = 16
+    batch: int = 8
     """Photos of each domain in a mini-batch."""
     steps: int = 20_000
     """Rounds to train. With ``minutes`` it is replaced by what fits."""
@@ -106,11 +106,11 @@ class TrainConfig:
     """Budget: the speed of the first rounds decides, once, how many rounds are made."""
     seed: int = 0
     """Seed of the initial weights and of everything drawn."""
-    lr: float = 1e-3
+    lr: float = 5e-4
     """Learning rate of the generator."""
-    lr_encoder: float = 1e-3
+    lr_encoder: float = 5e-4
     """Learning rate of the encoder."""
-    lr_discriminator: float = 1e-3
+    lr_discriminator: float = 5e-4
     """Learning rate of the discriminator."""
     betas: tuple[float, float] = (0.9, 0.99)
     """Adam's betas for generator and encoder."""
@@ -140,6 +140,22 @@ class TrainConfig:
     """The mini-batches of one round of the recipes paper and authors: which cycles each one trains."""
     augmentation: Literal["paper", "none"] = "paper"
     """Recipes paper and authors: random crop and flip, drawn for every photo, or nothing."""
+    zero_edits: float = 0.1
+    """Recipe fast: share of pairs whose expressive photo is replaced by the neutral one (nothing to change)."""
+    strengths: tuple[float, float] = (0.5, 1.25)
+    """Recipe fast: codes that travel to another person are scaled by a factor from this range."""
+    journeys: bool = True
+    """Recipe fast: whether codes travel to other people of the batch and back; off, pairs alone are trained."""
+    returned: float = 1.0
+    """Recipe fast: weight of the owner's expression made from the code read on another person's face."""
+    code: float = 0.02
+    """Recipe fast: weight of a code read back from another person's face, relative to the codes' size."""
+    adversarial: Schedule = Schedule(rise=500, end=500, start=0.0, stop=0.003)
+    """Recipe fast: weight of realness for G, which comes in when D has learnt the domains."""
+    mismatch: float = 1.0
+    """Recipe fast: weight in D of real faces shown to the other domain's head."""
+    code_size: float = 1e-3
+    """Recipe fast: weight of the codes' mean square above 1."""
     threads: int = 2
     """CPU threads for the networks."""
     bf16: bool = True
@@ -161,6 +177,7 @@ class TrainConfig:
         object.__setattr__(self, "betas", tuple(self.betas))
         object.__setattr__(self, "betas_discriminator", tuple(self.betas_discriminator))
         object.__setattr__(self, "cycles", tuple(self.cycles))
+        object.__setattr__(self, "strengths", tuple(self.strengths))
         for name in ("batch", "steps", "r1_every", "threads", "log_every", "sample_every", "validate_every",
                      "checkpoint_every", "keep"):  # fmt: skip
             check(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")

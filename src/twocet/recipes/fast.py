@@ -1,0 +1,151 @@
+"""The recipe ``fast``: identity pairs, and transfers between the people of a batch (``pairs=identity``).
+
+A laboratory set knows who is who, so the same person's two photos can supervise both passes directly; no emotion
+label is used. What pairs alone do not teach is that a code must not carry the identity: for that, codes travel to
+another person and back (the neutral cycle of Eq. 1-3 with encoded codes in place of sampled ones), and the code read
+back there must still make the expression of its first owner.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from twocet import augment, codes, losses
+from twocet.config import TrainConfig
+from twocet.data import Batch
+from twocet.losses import detached
+from twocet.networks import Domain, Networks, judge
+from twocet.randomness import generator_at
+from twocet.recipes.base import Draw, TrainState, autocast, frozen, step_optimiser
+
+
+class Pairs(NamedTuple):
+    """What the two photos of each person become."""
+
+    encoded: Tensor
+    """E(x_e), (N, d)."""
+    restored: Tensor
+    """G(x_n, E(x_e))."""
+    neutralised: Tensor
+    """G(x_e, 0)."""
+
+
+class Journey(NamedTuple):
+    """Codes that travel to another person of the batch and back."""
+
+    travelling: Tensor
+    """Row i: the code of person i - 1, scaled by a random strength, (N, d)."""
+    fake: Tensor
+    """G(x_n, travelling)."""
+    recovered: Tensor
+    """E(fake), (N, d)."""
+    returned: Tensor
+    """G(x_n, the code read on another person's face, unscaled, back with its owner)."""
+
+
+class FastRecipe:
+    """One mini-batch a round: a step of generator and encoder, then one of the discriminator on the same fakes."""
+
+    paired = True
+    num_batches = 1
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+
+    def augment(self, batch: Batch, generator: Generator) -> Batch:
+        """The same flip, crop and light for both photos of a person; sometimes the neutral photo takes both places."""
+        num = len(batch.neutral)
+        mirrored = augment.coin(0.5, num, generator)
+        affine = augment.similarity(num, generator)
+        neutral, expressive = (augment.resample(augment.flip(x, mirrored), affine) for x in batch)
+        unchanged = augment.coin(self.config.zero_edits, num, generator)[:, None, None, None]
+        expressive = torch.where(unchanged, neutral, expressive)
+        return Batch(*augment.photometric(neutral, expressive, generator))
+
+    def round(self, state: TrainState, draw: Draw, step: int) -> dict[str, Tensor]:
+        """One mini-batch."""
+        batch = draw()
+        generator = generator_at(self.config.seed, step, "fast")
+        with frozen(state.networks.discriminator):
+            pairs, journey = self.passes(state.networks, batch, generator)
+            total, terms = self.generator_total(state.networks, batch, pairs, journey, step)
+            step_optimiser(state.generator_optimiser, total)
+        if journey:
+            total = self.discriminator_total(state.networks, batch, pairs.neutralised, journey.fake, step)
+            step_optimiser(state.discriminator_optimiser, total)
+            terms["discriminator"] = total.detach()
+        return terms
+
+    def passes(self, networks: Networks, batch: Batch, generator: Generator) -> tuple[Pairs, Journey | None]:
+        """All images and codes of a round; calls of the generator are fused where they can be."""
+        num, config = len(batch.neutral), self.config
+        nothing = codes.neutral(num, config.network.code_dim)
+        with autocast(config.bf16):
+            encoded = networks.encoder(augment.encoder_input(batch.expressive, generator))
+            images, given = [batch.neutral, batch.expressive], [encoded, nothing]
+            if not config.journeys:
+                restored, neutralised = networks.generator(torch.cat(images), torch.cat(given)).chunk(2)
+                return Pairs(encoded, restored, neutralised), None
+            strength = augment.between(*config.strengths, num, generator)[:, None]
+            travelling = encoded.roll(1, dims=0) * strength
+            made = networks.generator(torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
+            restored, neutralised, fake = made.chunk(3)
+            recovered = networks.encoder(augment.encoder_input(fake, generator))
+            returned = networks.generator(batch.neutral, (recovered / strength).roll(-1, dims=0))
+        return Pairs(encoded, restored, neutralised), Journey(travelling, fake, recovered, returned)
+
+    def generator_total(
+        self, networks: Networks, batch: Batch, pairs: Pairs, journey: Journey | None, step: int
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weighted sum for G and E, and the unweighted terms."""
+        config = self.config
+        size = pairs.encoded.square().mean()
+        terms = {
+            "pair_expressive": losses.cycle_consistency(batch.expressive, pairs.restored),
+            "pair_neutral": losses.cycle_consistency(batch.neutral, pairs.neutralised),
+        }
+        total = terms["pair_expressive"] + terms["pair_neutral"] + config.code_size * torch.relu(size - 1)
+        if journey:
+            travelled = journey.travelling.detach()
+            with autocast(config.bf16):
+                expressive = judge(networks.discriminator, journey.fake, Domain.EXPRESSIVE)
+                neutral = judge(networks.discriminator, pairs.neutralised, Domain.NEUTRAL)
+            terms["returned"] = losses.cycle_consistency(batch.expressive, journey.returned)
+            terms["code"] = losses.code_reconstruction(travelled, journey.recovered) / travelled.abs().mean()
+            terms["adversarial_expressive"] = losses.adversarial(expressive, real=True)
+            terms["adversarial_neutral"] = losses.adversarial(neutral, real=True)
+            realness = terms["adversarial_expressive"] + terms["adversarial_neutral"]
+            total = total + config.returned * terms["returned"] + config.code * terms["code"]
+            total = total + config.adversarial.at(step) * realness
+        return total, {**detached(terms), "code_size": size.detach()}
+
+    def discriminator_total(
+        self, networks: Networks, batch: Batch, neutralised: Tensor, fake: Tensor, step: int
+    ) -> Tensor:
+        """Realness in both domains, the mismatch term, and R1 where it is due.
+
+        Mismatch: a real neutral face counts as fake for the expressive domain and the reverse, which teaches D the
+        domains early and needs no further labels.
+        """
+        config = self.config
+        penalise = config.r1 > 0 and step % config.r1_every == 0
+        real = torch.cat([batch.expressive, batch.neutral]).detach().requires_grad_(penalise)
+        made = torch.cat([fake, neutralised]).detach()
+        with autocast(config.bf16):
+            logits = networks.discriminator(real)
+            fake_logits = networks.discriminator(made)
+        matching, mismatched = by_half(logits, Domain.EXPRESSIVE), by_half(logits, Domain.NEUTRAL)
+        total = losses.discriminator_objective(matching, by_half(fake_logits, Domain.EXPRESSIVE), 1.0)
+        total = total + config.mismatch * losses.adversarial(mismatched, real=False)
+        if penalise:
+            total = total + config.r1 * config.r1_every * losses.r1(matching, real)
+        return total
+
+
+def by_half(logits: Tensor, first: Domain) -> Tensor:
+    """(2N, 2) logits to (2N,): the column ``first`` for the first half of the rows, the other one for the second."""
+    num = len(logits) // 2
+    return torch.cat([logits[:num, first], logits[num:, 1 - first]])
