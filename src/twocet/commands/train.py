@@ -119,7 +119,9 @@ def override(base: TrainConfig, words: list[str]) -> TrainConfig:
         check(bool(sign and name and value), f"--set takes field=value, not {word!r}")
         arguments += [f"--{name}", *value.split(",")]
     try:
-        return tyro.cli(TrainConfig, args=arguments, default=base, console_outputs=False, config=(tyro.conf.FlagConversionOff,))
+        return tyro.cli(
+            TrainConfig, args=arguments, default=base, console_outputs=False, config=(tyro.conf.FlagConversionOff,)
+        )
     except SystemExit:
         fields = ", ".join(field.name for field in dataclasses.fields(TrainConfig))
         raise UserError(f"--set {' '.join(words)}: no such field, or no such value; fields: {fields}") from None

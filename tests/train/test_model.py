@@ -1,0 +1,109 @@
+"""Model files: what is written is what is read, and nothing else is accepted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from twocet.config import NetworkConfig
+from twocet.errors import UserError
+from twocet.model import Model, file_hash, load_model, new_model, save_model
+from twocet.networks import build
+from twocet.trained import neutral_radius
+
+CONFIG = NetworkConfig(size=32, code_dim=4, generator_widths=(4, 6), trunk_widths=(4, 6))
+
+
+@pytest.fixture
+def model() -> Model:
+    torch.manual_seed(0)
+    return new_model(build(CONFIG), CONFIG, {"neutral_radius": 0.25, "data": [{"name": "x"}]})
+
+
+def rewrite(path: Path, *, drop: str = "", rename: str = "", **changes: object) -> None:
+    """Change a model file's metadata or tensors."""
+    with safe_open(path, framework="pt") as file:
+        metadata = json.loads(file.metadata()["twocet"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    if drop:
+        del tensors[drop]
+    if rename:
+        tensors[rename] = tensors["encoder.trunk.1.bias"].clone()
+    save_file(tensors, path, metadata={"twocet": json.dumps({**metadata, **changes})})
+
+
+def test_round_trip(tmp_path: Path, model: Model) -> None:
+    path = tmp_path / "model.safetensors"
+    image, code = torch.rand(2, 3, 32, 32) * 2 - 1, torch.randn(2, 4)
+    for half, tolerance in ((False, 0.0), (True, 2e-2)):
+        save_model(path, model, half=half)
+        again = load_model(path)
+        assert again.metadata == model.metadata
+        assert (again.size, again.code_dim, again.neutral_radius, again.config) == (32, 4, 0.25, CONFIG)
+        assert torch.allclose(again.encode(image), model.encode(image), atol=tolerance)
+        assert torch.allclose(again.generate(image, code), model.generate(image, code), atol=tolerance)
+        assert again.edit(image, code).flow.shape == (2, 2, 32, 32)
+    assert list(tmp_path.iterdir()) == [path]
+    assert len(file_hash(path)) == 64
+
+
+def test_loaded_model_is_for_evaluation(tmp_path: Path, model: Model) -> None:
+    save_model(tmp_path / "m.safetensors", model)
+    for network in load_model(tmp_path / "m.safetensors").networks:
+        assert not network.training
+        assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, "format 2"),
+        ({"template": "other"}, "template 'other'"),
+        ({"network": {"preset": "fast", "wings": 2}}, "networks this version does not know"),
+        ({"network": {"preset": "fast", "size": 100}}, "networks this version does not know"),
+        ({"network": {"preset": "fast", "size": 64, "code_dim": 5}}, "does not fit the networks"),
+        ({"network": 3}, "damaged metadata"),
+        ({"drop": "generator.stem.bias"}, "does not fit the networks"),
+        ({"rename": "encoder.extra"}, "does not fit the networks"),
+        ({"rename": "other.extra"}, "unknown tensors"),
+    ],
+)
+def test_what_does_not_fit_is_refused(tmp_path: Path, model: Model, change: dict[str, object], message: str) -> None:
+    path = tmp_path / "m.safetensors"
+    save_model(path, model)
+    rewrite(path, **change)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=message):
+        load_model(path)
+
+
+def test_damaged_files_are_refused(tmp_path: Path, model: Model) -> None:
+    path = tmp_path / "m.safetensors"
+    save_model(path, model)
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"not a model"):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="not a whole model file"):
+            load_model(path)
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(UserError, match="another program"):
+        load_model(path)
+    with pytest.raises(UserError, match="no model file"):
+        load_model(tmp_path / "none.safetensors")
+
+
+def test_weights_too_large_for_float16_are_not_written(tmp_path: Path, model: Model) -> None:
+    model.encoder.get_parameter("trunk.1.bias")[0] = 1e6
+    with pytest.raises(ValueError, match=r"encoder\.trunk\.1\.bias"):
+        save_model(tmp_path / "m.safetensors", model)
+    save_model(tmp_path / "m.safetensors", model, half=False)
+
+
+def test_neutral_radius_takes_in_most_neutral_codes_or_nothing() -> None:
+    neutral = torch.linspace(0, 1, 101)[:, None]
+    assert neutral_radius(neutral, torch.full((50, 1), 3.0)) == pytest.approx(0.95)
+    assert neutral_radius(neutral, torch.full((50, 1), 0.5)) == 0.0
