@@ -59,9 +59,11 @@ def test_strength_zero_of_a_neutral_face_is_the_photo_itself(editor, portrait):
     assert not result.code.any()
 
 
-def test_an_expressive_face_passes_through_neutral(editor, portrait):
+def test_an_expressive_face_passes_through_neutral(editor, portrait, finder):
     neutral = expressive(editor).neutralize(portrait)
     assert not np.array_equal(neutral.pixels, portrait)
+    before = align.crop(portrait, align.align(finder.find(portrait)[0].landmarks), 128)
+    assert (neutral.crop != before).any()
     assert np.array_equal(editor.transfer(portrait, DOWN, 0).pixels, neutral.pixels)
     # From the neutral photo, which a model of large neutral radius takes as it is, the second pass is the same.
     editor.model.neutral_radius = 100.0
