@@ -39,10 +39,12 @@ class NetworkConfig:
     """Numbers in an expression code."""
     grey: bool = True
     """Whether the encoder sees the channel mean only."""
-    generator_widths: tuple[int, ...] = (32, 96, 160)
-    """Preset fast: the generator's channels at size / shuffle and at each halving."""
-    trunk_widths: tuple[int, ...] = (48, 96, 128, 128)
-    """Preset fast: channels of encoder and discriminator at size / shuffle and at each halving; the last repeats."""
+    generator_widths: tuple[int, ...] = (64, 128, 160)
+    """Preset fast: the generator's channels at size / reduce / shuffle and at each halving."""
+    trunk_widths: tuple[int, ...] = (64, 128, 128)
+    """Preset fast: channels of encoder and discriminator, likewise; the last one repeats."""
+    reduce: int = 2
+    """Preset fast: the networks see the crop at size / reduce; what they decide is applied at full resolution."""
     shuffle: int = 4
     """Preset fast: side of the block of pixels that becomes channels first."""
     first_width: int | None = None
@@ -58,8 +60,9 @@ class NetworkConfig:
         check(is_power_of_two(self.size) and self.size >= 32, f"size must be a power of two, 32 or more: {self.size}")
         check(self.code_dim >= 1, f"code_dim must be at least 1, not {self.code_dim}")
         check(
-            is_power_of_two(self.shuffle) and self.size // self.shuffle >= 4,
-            f"shuffle must be a power of two and at most a quarter of the size, not {self.shuffle}",
+            all(map(is_power_of_two, (self.shuffle, self.reduce))) and self.size // self.shuffle // self.reduce >= 4,
+            f"shuffle and reduce must be powers of two, together at most a quarter of the size, not {self.shuffle} "
+            f"and {self.reduce}",
         )
 
 
@@ -68,6 +71,7 @@ _ONE = constant(1.0)
 _CYCLE_RISES = Schedule(end=10_000, start=1.0, stop=1.5)
 _CODE_COMES_IN = Schedule(rise=5_000, end=5_000)
 _DIVERSITY_FADES = Schedule(end=10_000, start=1.0, stop=0.0)
+_REALNESS_COMES_IN = Schedule(rise=500, end=1_500, start=0.0, stop=0.003)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,14 +148,18 @@ class TrainConfig:
     """Recipe fast: share of pairs whose expressive photo is replaced by the neutral one (nothing to change)."""
     strengths: tuple[float, float] = (0.5, 1.25)
     """Recipe fast: codes that travel to another person are scaled by a factor from this range."""
+    coarse: bool = False
+    """Recipe fast: train on photos of size / reduce, what the networks see anyway: half the time, no fine detail."""
     journeys: bool = True
     """Recipe fast: whether codes travel to other people of the batch and back; off, pairs alone are trained."""
     returned: float = 1.0
     """Recipe fast: weight of the owner's expression made from the code read on another person's face."""
     code: float = 0.02
     """Recipe fast: weight of a code read back from another person's face, relative to the codes' size."""
-    adversarial: Schedule = Schedule(rise=500, end=500, start=0.0, stop=0.003)
+    adversarial: Schedule = _REALNESS_COMES_IN
     """Recipe fast: weight of realness for G, which comes in when D has learnt the domains."""
+    painted: float = 0.01
+    """Recipe fast: weight of the generator's mask, so that it moves what it need not make up."""
     mismatch: float = 1.0
     """Recipe fast: weight in D of real faces shown to the other domain's head."""
     code_size: float = 1e-3

@@ -21,8 +21,9 @@ def build(config: NetworkConfig) -> Networks:
             encoder=PaperEncoder(size, code_dim, config.grey, first, cap),
             discriminator=PaperDiscriminator(size, first, cap),
         )
+    shape = (config.shuffle, config.reduce)
     return Networks(
-        generator=FastGenerator(code_dim, config.generator_widths, config.shuffle),
-        encoder=FastEncoder(size, code_dim, config.grey, config.trunk_widths, config.shuffle),
-        discriminator=FastDiscriminator(size, config.trunk_widths, config.shuffle),
+        generator=FastGenerator(size, code_dim, config.generator_widths, *shape),
+        encoder=FastEncoder(size, code_dim, config.grey, config.trunk_widths, *shape),
+        discriminator=FastDiscriminator(size, config.trunk_widths, *shape),
     )

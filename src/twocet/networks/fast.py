@@ -1,7 +1,7 @@
 """The networks of the preset ``fast``: the same method and interfaces, built for training on a CPU.
 
-The image is unshuffled first (a 4 x 4 block of pixels becomes 48 channels), so that every block runs at a quarter of
-the resolution. The generator moves the input's own pixels and paints over them where it must; its heads start at
+The networks look at the face at size / ``reduce`` and unshuffle it first (a 4 x 4 block of pixels becomes 48
+channels), so that every block runs at an eighth of the resolution. The generator moves the input's own pixels and paints over them where it must; its heads start at
 zero, so that training starts close to the identity. Skip connections keep the exact place of lips and lids, which an
 8 x 8 bottleneck would have to spell out. He initialisation: with PyTorch's own the discriminator stays blind for
 hundreds of steps.
@@ -29,13 +29,16 @@ COLOUR_RANGE = 1.05
 
 
 class FastGenerator(nn.Module):
-    """G: ``widths`` are the channels at size / shuffle and at each halving from there."""
+    """G: ``widths`` are the channels at size / reduce / shuffle and at each halving from there."""
 
-    def __init__(self, code_dim: int, widths: tuple[int, ...] = (48, 96, 192), shuffle: int = 4) -> None:
+    def __init__(
+        self, size: int, code_dim: int, widths: tuple[int, ...] = (64, 128, 160), shuffle: int = 4, reduce: int = 2
+    ) -> None:
         super().__init__()
+        self.working_size = size // reduce
         levels = list(pairwise(widths))
         first, deepest = widths[0], widths[-1]
-        self.shuffle = shuffle
+        self.shuffle, self.reduce = shuffle, reduce
         self.stem = nn.Conv2d(3 * shuffle**2, first, 3, padding=1)
         self.down = nn.ModuleList(ResidualBlock(few, many, instance_norm, halve) for few, many in levels)
         self.middle = ResidualBlock(deepest, deepest, instance_norm)
@@ -43,7 +46,7 @@ class FastGenerator(nn.Module):
         self.up = nn.ModuleList(AdaINBlock(many, few, code_dim, double) for few, many in reversed(levels))
         self.merge = nn.ModuleList(nn.Conv2d(2 * few, few, 1) for few, _ in reversed(levels))
         self.norm = AdaIN(first, code_dim)
-        self.flow_head = nn.Conv2d(first, 2, 3, padding=1)
+        self.flow_head = nn.Conv2d(first, 2 * reduce**2, 3, padding=1)
         self.paint_head = nn.Conv2d(first, 4 * shuffle**2, 3, padding=1)
         he_init(self)
         for head in (self.flow_head, self.paint_head):
@@ -53,12 +56,17 @@ class FastGenerator(nn.Module):
         return compose(image.float(), self.edit(image, code))
 
     def edit(self, image: Tensor, code: Tensor) -> Edit:
-        """Fields at the image's own size; the flow is smooth because it is made at a quarter of it."""
-        features = self.decode(*self.encode(image), code)
-        flow = torch.tanh(self.flow_head(features).float() * FLOW_GAIN) * MAX_FLOW
+        """Fields of size / reduce; the flow is smooth because it is made at a quarter of the size."""
+        features = self.decode(*self.encode(reduced(image, self.working_size)), code)
+        flow = functional.pixel_shuffle(self.flow_head(features).float(), self.reduce)
         paint = functional.pixel_shuffle(self.paint_head(features).float(), self.shuffle)
         return Edit(
-            flow=functional.interpolate(flow, scale_factor=float(self.shuffle), mode="bilinear", align_corners=False),
+            flow=functional.interpolate(
+                torch.tanh(flow * FLOW_GAIN) * MAX_FLOW,
+                scale_factor=self.shuffle / self.reduce,
+                mode="bilinear",
+                align_corners=False,
+            ),
             mask=torch.sigmoid(paint[:, 3:] + MASK_BIAS),
             colour=torch.tanh(paint[:, :3]) * COLOUR_RANGE,
         )
@@ -79,6 +87,11 @@ class FastGenerator(nn.Module):
         for block, merge, finer in zip(self.up, self.merge, reversed(skipped), strict=True):
             features = merge(torch.cat([block(features, code), finer], dim=1))
         return activation(self.norm(features, code))
+
+
+def reduced(image: Tensor, size: int) -> Tensor:
+    """``image`` (N, C, S, S) at the side ``size``, which divides S: means over blocks of pixels."""
+    return image if image.shape[-1] == size else functional.avg_pool2d(image, image.shape[-1] // size)
 
 
 def trunk(size: int, num_in: int, widths: tuple[int, ...], shuffle: int, num_out: int) -> nn.Sequential:
@@ -109,28 +122,30 @@ class FastEncoder(nn.Module):
         size: int,
         code_dim: int,
         grey: bool = True,
-        widths: tuple[int, ...] = (48, 96, 128, 128),
+        widths: tuple[int, ...] = (64, 128, 128),
         shuffle: int = 4,
+        reduce: int = 2,
     ) -> None:
         super().__init__()
-        self.grey = grey
-        self.trunk = trunk(size, 1 if grey else 3, widths, shuffle, code_dim)
+        self.grey, self.working_size = grey, size // reduce
+        self.trunk = trunk(self.working_size, 1 if grey else 3, widths, shuffle, code_dim)
         he_init(self)
 
     def forward(self, image: Tensor) -> Tensor:
         seen = image.mean(dim=1, keepdim=True) if self.grey else image
-        code: Tensor = self.trunk(seen)
+        code: Tensor = self.trunk(reduced(seen, self.working_size))
         return code.float()
 
 
 class FastDiscriminator(nn.Module):
     """D: a face to two logits, one per domain."""
 
-    def __init__(self, size: int, widths: tuple[int, ...] = (48, 96, 128, 128), shuffle: int = 4) -> None:
+    def __init__(self, size: int, widths: tuple[int, ...] = (64, 128, 128), shuffle: int = 4, reduce: int = 2) -> None:
         super().__init__()
-        self.trunk = trunk(size, 3, widths, shuffle, 2)
+        self.working_size = size // reduce
+        self.trunk = trunk(self.working_size, 3, widths, shuffle, 2)
         he_init(self)
 
     def forward(self, image: Tensor) -> Tensor:
-        logits: Tensor = self.trunk(image)
+        logits: Tensor = self.trunk(reduced(image, self.working_size))
         return logits.float()

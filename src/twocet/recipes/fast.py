@@ -17,7 +17,8 @@ from twocet import augment, codes, losses
 from twocet.config import TrainConfig
 from twocet.data import Batch
 from twocet.losses import detached
-from twocet.networks import Domain, Networks, judge
+from twocet.networks import Domain, Networks, compose, judge
+from twocet.networks.fast import reduced
 from twocet.randomness import generator_at
 from twocet.recipes.base import Draw, TrainState, autocast, frozen, step_optimiser
 
@@ -31,6 +32,8 @@ class Pairs(NamedTuple):
     """G(x_n, E(x_e))."""
     neutralised: Tensor
     """G(x_e, 0)."""
+    painted: Tensor
+    """Mean of both passes' masks: the share of pixels that are made up, not moved; a scalar."""
 
 
 class Journey(NamedTuple):
@@ -58,6 +61,9 @@ class FastRecipe:
     def augment(self, batch: Batch, generator: Generator) -> Batch:
         """The same flip, crop and light for both photos of a person; sometimes the neutral photo takes both places."""
         num = len(batch.neutral)
+        if self.config.coarse:
+            network = self.config.network
+            batch = Batch(*(reduced(x, network.size // network.reduce) for x in batch))
         mirrored = augment.coin(0.5, num, generator)
         affine = augment.similarity(num, generator)
         neutral, expressive = (augment.resample(augment.flip(x, mirrored), affine) for x in batch)
@@ -87,15 +93,15 @@ class FastRecipe:
             encoded = networks.encoder(augment.encoder_input(batch.expressive, generator))
             images, given = [batch.neutral, batch.expressive], [encoded, nothing]
             if not config.journeys:
-                restored, neutralised = networks.generator(torch.cat(images), torch.cat(given)).chunk(2)
-                return Pairs(encoded, restored, neutralised), None
+                made, painted = generate(networks, torch.cat(images), torch.cat(given))
+                return Pairs(encoded, *made.chunk(2), painted), None
             strength = augment.between(*config.strengths, num, generator)[:, None]
             travelling = encoded.roll(1, dims=0) * strength
-            made = networks.generator(torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
+            made, painted = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
             restored, neutralised, fake = made.chunk(3)
             recovered = networks.encoder(augment.encoder_input(fake, generator))
             returned = networks.generator(batch.neutral, (recovered / strength).roll(-1, dims=0))
-        return Pairs(encoded, restored, neutralised), Journey(travelling, fake, recovered, returned)
+        return Pairs(encoded, restored, neutralised, painted), Journey(travelling, fake, recovered, returned)
 
     def generator_total(
         self, networks: Networks, batch: Batch, pairs: Pairs, journey: Journey | None, step: int
@@ -106,8 +112,10 @@ class FastRecipe:
         terms = {
             "pair_expressive": losses.cycle_consistency(batch.expressive, pairs.restored),
             "pair_neutral": losses.cycle_consistency(batch.neutral, pairs.neutralised),
+            "painted": pairs.painted,
         }
-        total = terms["pair_expressive"] + terms["pair_neutral"] + config.code_size * torch.relu(size - 1)
+        total = terms["pair_expressive"] + terms["pair_neutral"] + config.painted * terms["painted"]
+        total = total + config.code_size * torch.relu(size - 1)
         if journey:
             travelled = journey.travelling.detach()
             with autocast(config.bf16):
@@ -143,6 +151,12 @@ class FastRecipe:
         if penalise:
             total = total + config.r1 * config.r1_every * losses.r1(matching, real)
         return total
+
+
+def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+    """G(image, code), and the mean of the mask."""
+    edit = networks.generator.edit(image, code)
+    return compose(image, edit), edit.mask.mean()
 
 
 def by_half(logits: Tensor, first: Domain) -> Tensor:
