@@ -1,10 +1,10 @@
 """The networks of the preset ``fast``: the same method and interfaces, built for training on a CPU.
 
 The networks look at the face at size / ``reduce`` and unshuffle it first (a 4 x 4 block of pixels becomes 48
-channels), so that every block runs at an eighth of the resolution. The generator moves the input's own pixels and paints over them where it must; its heads start at
-zero, so that training starts close to the identity. Skip connections keep the exact place of lips and lids, which an
-8 x 8 bottleneck would have to spell out. He initialisation: with PyTorch's own the discriminator stays blind for
-hundreds of steps.
+channels), so that every block runs at an eighth of the resolution. The generator moves the input's own pixels and
+paints over them where it must; its heads start at zero, so that training starts close to the identity. Skip
+connections keep the exact place of lips and lids, which an 8 x 8 bottleneck would have to spell out. He
+initialisation: with PyTorch's own the discriminator stays blind for hundreds of steps.
 """
 
 from __future__ import annotations

@@ -94,7 +94,8 @@ class FastRecipe:
             images, given = [batch.neutral, batch.expressive], [encoded, nothing]
             if not config.journeys:
                 made, painted = generate(networks, torch.cat(images), torch.cat(given))
-                return Pairs(encoded, *made.chunk(2), painted), None
+                restored, neutralised = made.chunk(2)
+                return Pairs(encoded, restored, neutralised, painted), None
             strength = augment.between(*config.strengths, num, generator)[:, None]
             travelling = encoded.roll(1, dims=0) * strength
             made, painted = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
