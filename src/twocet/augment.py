@@ -51,8 +51,9 @@ def paper(image: Tensor, generator: Generator) -> Tensor:
 def photometric(image: Tensor, other: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
     """Change light and camera of two pictures of one person equally.
 
-    Gain per channel, gamma, contrast, brightness, blur and noise. Both (N, 3, S, S) in [-1, 1], and so are the
-    results. Row i of both gets the same change and the same noise: what differs is the expression alone.
+    Gain per channel, gamma, contrast, brightness and blur. Both (N, 3, S, S) in [-1, 1], and so are the results. Row i
+    of both gets the same change: what differs is the expression alone. No noise: it would give the L1 losses a random
+    gradient at every pixel that the expression leaves as it is.
     """
     num, both = len(image), torch.stack([image, other], dim=1)
     shape = (num, 1, 1, 1, 1)
@@ -63,9 +64,7 @@ def photometric(image: Tensor, other: Tensor, generator: Generator) -> tuple[Ten
     light = ((both + 1) / 2 * gain).clamp(1e-4, 1) ** gamma
     both = (light * 2 - 1) * contrast + brightness
     both = blur(both.flatten(0, 1), between(0.0, 0.7, num, generator).repeat_interleave(2)).view_as(both)
-    amount = between(0.0, 0.03, num, generator).view(shape)
-    noise = torch.randn(num, 1, *image.shape[1:], generator=generator)
-    both = (both + amount * noise).clamp(-1, 1)
+    both = both.clamp(-1, 1)
     return both[:, 0], both[:, 1]
 
 
