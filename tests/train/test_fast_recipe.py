@@ -1,0 +1,126 @@
+"""The recipe fast: what it feeds to the networks, and what it asks of them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Generator, Tensor, nn
+
+from twocet import augment
+from twocet.config import NetworkConfig, TrainConfig
+from twocet.data import Batch
+from twocet.networks import Domain, Networks
+from twocet.networks.edit import Edit
+from twocet.recipes import TrainState, build_recipe
+from twocet.recipes.fast import FastRecipe, by_half
+from twocet.schedules import constant
+
+TINY = TrainConfig(
+    network=NetworkConfig(size=64, code_dim=3, generator_widths=(8, 8), trunk_widths=(8, 8), reduce=2),
+    batch=4,
+    bf16=False,
+    threads=1,
+)
+
+
+def random_batch(num: int = 4, size: int = 64) -> Batch:
+    generator = Generator().manual_seed(1)
+    return Batch(*(torch.rand(num, 3, size, size, generator=generator) * 1.6 - 0.8 for _ in range(2)))
+
+
+class Painter:
+    """Paints everything in the colour that the code says, so that the encoder below can read it exactly."""
+
+    def edit(self, image: Tensor, code: Tensor) -> Edit:
+        num, _, height, width = image.shape
+        colour = code[:, :, None, None].expand(num, 3, height, width)
+        return Edit(torch.zeros(num, 2, height, width), torch.ones(num, 1, height, width), colour)
+
+    def __call__(self, image: Tensor, code: Tensor) -> Tensor:
+        return self.edit(image, code).colour
+
+
+class Reader(nn.Module):
+    def forward(self, image: Tensor) -> Tensor:
+        return image.mean(dim=(2, 3))
+
+
+def test_both_photos_of_a_person_get_the_same_change() -> None:
+    recipe = FastRecipe(dataclasses.replace(TINY, zero_edits=0.0))
+    face = random_batch().neutral
+    changed = recipe.augment(Batch(face, face.clone()), Generator().manual_seed(3))
+    assert torch.equal(changed.neutral, changed.expressive)
+    assert (changed.neutral - face).abs().mean() > 0.05
+
+
+@pytest.mark.parametrize(("share", "same"), [(0.0, 0), (1.0, 4)])
+def test_zero_edits_show_the_neutral_photo_twice(share: float, same: int) -> None:
+    recipe = FastRecipe(dataclasses.replace(TINY, zero_edits=share))
+    changed = recipe.augment(random_batch(), Generator().manual_seed(3))
+    rows = (changed.neutral - changed.expressive).abs().amax(dim=(1, 2, 3)) == 0
+    assert int(rows.sum()) == same
+
+
+def test_coarse_training_sees_the_working_size() -> None:
+    recipe = FastRecipe(dataclasses.replace(TINY, coarse=True))
+    assert recipe.augment(random_batch(), Generator().manual_seed(3)).neutral.shape == (4, 3, 32, 32)
+
+
+def test_codes_travel_to_the_next_person_and_back_to_their_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator: image)
+    recipe = FastRecipe(dataclasses.replace(TINY, strengths=(0.5, 0.9)))
+    batch = random_batch()
+    networks = Networks(Painter(), Reader(), nn.Identity())
+    pairs, journey = recipe.passes(networks, batch, Generator().manual_seed(0))
+    assert journey is not None
+    ratio = journey.travelling / pairs.encoded.roll(1, dims=0)
+    torch.testing.assert_close(ratio, ratio[:, :1].expand(-1, 3))
+    assert ratio.min() >= 0.5
+    assert ratio.max() <= 0.9
+    torch.testing.assert_close(journey.recovered, journey.travelling)
+    # A perfect encoder reads the code on the other face, so what comes back is what the own code makes.
+    torch.testing.assert_close(journey.returned, pairs.restored)
+    torch.testing.assert_close(pairs.neutralised, torch.zeros_like(pairs.neutralised))
+
+
+def test_terms_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator: image)
+    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, painted=0.25, code_size=1.0))
+    batch = Batch(torch.full((2, 3, 8, 8), 0.5), torch.full((2, 3, 8, 8), -2.0))
+    networks = Networks(Painter(), Reader(), nn.Identity())
+    pairs, journey = recipe.passes(networks, batch, Generator())
+    total, terms = recipe.generator_total(networks, batch, pairs, journey, step=0)
+    assert journey is None
+    assert float(terms["pair_expressive"]) == pytest.approx(0.0, abs=1e-6)
+    assert float(terms["pair_neutral"]) == pytest.approx(0.5)
+    assert float(terms["painted"]) == 1.0
+    assert float(terms["code_size"]) == pytest.approx(4.0)
+    assert float(total) == pytest.approx(0.5 + 0.25 * 1.0 + 1.0 * (4.0 - 1.0))
+
+
+def test_logits_of_matching_heads() -> None:
+    logits = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
+    assert by_half(logits, Domain.EXPRESSIVE).tolist() == [2.0, 4.0, 5.0, 7.0]
+    assert by_half(logits, Domain.NEUTRAL).tolist() == [1.0, 3.0, 6.0, 8.0]
+
+
+@pytest.mark.parametrize("journeys", [True, False])
+def test_a_round_trains_the_networks_it_uses(journeys: bool) -> None:
+    config = dataclasses.replace(TINY, journeys=journeys, adversarial=constant(0.1), zero_edits=0.0)
+    state = TrainState(config)
+    before = [[p.detach().clone() for p in network.parameters()] for network in state.networks]
+    state.begin_round(50, 100)
+    recipe = build_recipe(config)
+    for step in range(2):
+        # The heads start at zero, so that the blocks before them move from the second step on.
+        terms = recipe.round(state, lambda: random_batch(), step)
+    moved = [
+        sum(not torch.equal(old, new) for old, new in zip(saved, network.parameters(), strict=True)) / len(saved)
+        for saved, network in zip(before, state.networks, strict=True)
+    ]
+    assert moved[0] == 1
+    assert moved[1] == 1
+    assert moved[2] == (1 if journeys else 0)
+    assert ("discriminator" in terms) == journeys
