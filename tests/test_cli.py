@@ -146,9 +146,7 @@ def test_no_help_text_is_left_over():
     assert {path.name for path in HELP.FOLDER.glob("*.txt")} == set(HELP.FILES)
 
 
-@pytest.mark.parametrize(
-    "words", [[], ["train"], ["evaluate"], ["info"]], ids=lambda words: " ".join(words) or "twocet"
-)
+@pytest.mark.parametrize("words", HELP.FILES.values(), ids=lambda words: " ".join(words) or "twocet")
 def test_help_loads_neither_torch_nor_numba(words):
     """Help and errors of usage must come at once: torch alone takes seconds to import."""
     code = (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from twocet import cli
-from twocet.commands import demo, neutralize, sample, transfer
+from twocet.commands import demo
 from twocet.commands.shared import output_name, photos_in, plan
 from twocet.errors import UserError
 from twocet.images import Photo, read_photo, write_photo
@@ -17,8 +17,7 @@ from twocet.sheets import Cell, sheet
 @pytest.fixture
 def run(monkeypatch, editor):
     """Runs the command line with the stub model in place of the packaged one."""
-    for module in (transfer, neutralize, sample, demo):
-        monkeypatch.setattr(module, "load", lambda *_, **__: editor)
+    monkeypatch.setattr("twocet.editor.load", lambda *_, **__: editor)
     return lambda *words: cli.main([str(word) for word in words])
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import tyro
-from tqdm import tqdm
 
-from twocet.commands.shared import make_folder, save_sheet, transfer_sheet
-from twocet.editor import Editor, Result, load
 from twocet.errors import UserError
-from twocet.images import read_photo
-from twocet.sheets import Cell, sheet
+
+if TYPE_CHECKING:
+    from twocet.editor import Editor, Result
+    from twocet.sheets import Cell
 
 STRENGTHS = (0.5, 1.0, 1.5)
 _EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -45,9 +44,15 @@ def demo(
         output: Folder for the pictures, made if it is missing.
         model: Name of a packaged model, or a model file.
     """
+    from tqdm import tqdm
+
+    from twocet import editor as editors
+    from twocet.commands.shared import make_folder, save_sheet
+    from twocet.sheets import sheet
+
     pairs = example_pairs()
     make_folder(output)
-    editor = load(model)
+    editor = editors.load(model)
     written, overview = [], []
     for pair in tqdm(pairs, unit="pair", disable=None):
         results = [editor.transfer(pair.target, pair.reference, strength) for strength in STRENGTHS]
@@ -79,6 +84,8 @@ def _number(file: Path) -> int:
 
 def _save_pair(editor: Editor, pair: Pair, results: list[Result], output: Path) -> list[Path]:
     """The sheet of one pair, and its results as whole pictures."""
+    from twocet.commands.shared import save_sheet, transfer_sheet
+
     compared = output / f"{pair.name}.png"
     save_sheet(
         transfer_sheet(pair.target, [pair.reference], [results]), editor, results, pair.target, compared, mark=True
@@ -88,6 +95,9 @@ def _save_pair(editor: Editor, pair: Pair, results: list[Result], output: Path) 
 
 
 def _overview_row(pair: Pair, results: list[Result]) -> list[Cell]:
+    from twocet.images import read_photo
+    from twocet.sheets import Cell
+
     expression = pair.name.partition("-")[2] or pair.name
     shown = [
         Cell(read_photo(pair.target).pixels, "target"),

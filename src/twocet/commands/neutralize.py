@@ -7,9 +7,6 @@ from typing import Annotated
 
 import tyro
 
-from twocet.commands.shared import Report, plan, run_jobs, save_result
-from twocet.editor import load
-
 
 def neutralize(
     target: tyro.conf.Positional[Path],
@@ -42,8 +39,11 @@ def neutralize(
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
+    from twocet import editor as editors
+    from twocet.commands.shared import Report, plan, run_jobs, save_result
+
     jobs = plan(target, output)
-    editor = load(model, device=device)
+    editor = editors.load(model, device=device)
 
     def edit(photo: Path, file: Path) -> Report:
         result = editor.neutralize(photo, aligned=aligned, face=face)

@@ -6,13 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from tqdm import tqdm
 
-from twocet.commands.shared import announce, make_folder, output_name, plan, save_result, save_sheet
-from twocet.editor import load
 from twocet.errors import UserError
-from twocet.images import read_photo
-from twocet.sheets import Cell, sheet
 
 _SHEET_COLUMNS = 5
 
@@ -52,10 +47,17 @@ def sample(
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
+    from tqdm import tqdm
+
+    from twocet import editor as editors
+    from twocet.commands.shared import announce, make_folder, output_name, plan, save_result, save_sheet
+    from twocet.images import read_photo
+    from twocet.sheets import Cell, sheet
+
     if target.is_dir():
         raise UserError(f"{target} is a folder: give one photo.")
     photo = read_photo(target)
-    editor = load(model, device=device)
+    editor = editors.load(model, device=device)
     results = editor.sample(photo, num, seed=seed, strength=strength, aligned=aligned, face=face)
     make_folder(output)
     name = Path(output_name(target))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from tyro.conf import Positional
-
-from twocet.synth.camera import View
-from twocet.synth.dataset import write_dataset
 
 
 def synth(
@@ -19,7 +17,7 @@ def synth(
     first_identity: int = 0,
     shared_expressions: bool = False,
     workers: int | None = None,
-    view: View = "aligned",
+    view: Literal["aligned", "portrait"] = "aligned",
 ) -> None:
     """Render synthetic faces with exact ground truth into a dataset folder.
 
@@ -42,6 +40,8 @@ def synth(
         workers: Processes; as many as there are processor cores if not given.
         view: The crop that training uses, or the whole head before a background.
     """
+    from twocet.synth.dataset import write_dataset
+
     write_dataset(
         folder,
         identities,

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import tyro
 
-from twocet.commands.shared import Report, photos_in, plan, run_jobs, save_result, save_sheet, transfer_sheet
-from twocet.editor import load
 from twocet.errors import UserError
 
 
@@ -51,13 +49,16 @@ def transfer(
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
+    from twocet import editor as editors
+    from twocet.commands.shared import Report, photos_in, plan, run_jobs, save_result, save_sheet, transfer_sheet
+
     if not references:
         raise UserError("A reference is missing: twocet transfer TARGET REFERENCE -o OUT")
     if not strength:
         raise UserError("A strength is missing: for example --strength 0.5 1.0")
     reference_files = [file for path in references for file in photos_in(path)]
     jobs = plan(target, output, reference_files)
-    editor = load(model, device=device)
+    editor = editors.load(model, device=device)
     for file in reference_files:
         # A reference without a face is wrong for every target: say so before any work is done.
         editor.encode(file, aligned=aligned)
