@@ -23,7 +23,7 @@ class Progress(NamedTuple):
     seconds: float = 0.0
     """Time spent in rounds."""
     best: float | None = None
-    """Highest gain on the validation split so far."""
+    """The best value on the validation split so far."""
 
 
 class Checkpoints:

@@ -14,6 +14,7 @@ from twocet.schedules import Decay, Schedule, constant
 
 Preset = Literal["paper", "fast"]
 Recipe = Literal["paper", "authors", "fast"]
+Selection = Literal["gain", "cycle", "agreement"]
 
 
 def is_power_of_two(number: int) -> bool:
@@ -174,6 +175,9 @@ class TrainConfig:
     """Rounds between two sample sheets."""
     validate_every: int = 500
     """Rounds between two measurements on the validation split, which choose the best checkpoint."""
+    select: Selection = "gain"
+    """What is measured there: gain over pairs of one person, error of the expressive cycle (lower is better; needs no
+    pairs), or agreement of the blendshapes of transferred expressions with their references."""
     checkpoint_every: int = 500
     """Rounds between two checkpoints."""
     checkpoint_minutes: float = 5.0
@@ -199,7 +203,7 @@ class TrainConfig:
 _PAPER_NETWORK = NetworkConfig(preset="paper")
 _ADAM_OF_PAPER: dict[str, Any] = {
     "lr": 1e-4, "lr_encoder": 1e-4, "lr_discriminator": 1e-4, "betas": (0.0, 0.99), "betas_discriminator": (0.0, 0.99),
-    "weight_decay": 1e-4, "warm_up": 0, "decay": "none", "ema_warm_up": False, "bf16": False,
+    "weight_decay": 1e-4, "warm_up": 0, "decay": "none", "ema_warm_up": False, "bf16": False, "validate_every": 5_000,
 }  # fmt: skip
 
 RECIPES: dict[str, TrainConfig] = {

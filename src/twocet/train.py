@@ -24,7 +24,8 @@ from twocet.loader import Loader
 from twocet.recipes import TrainState, build_recipe
 from twocet.recipes.base import Draw
 from twocet.record import Recorder, sheet
-from twocet.trained import MODEL_FILE, export_model, sample_rows, validation_gain
+from twocet.selection import METRICS
+from twocet.trained import MODEL_FILE, export_model, sample_rows
 
 UNTIMED, TIMED = 5, 20
 """Rounds before the speed is measured (the first ones are slow) and rounds it is measured over."""
@@ -71,7 +72,10 @@ class Run:
         self.datasets = [open_dataset(path, allow_one_sided=sources.allow_one_sided) for path in sources.data]
         self.recipe = build_recipe(config)
         self.faces = self._load("train", progress)
-        self.held_out = [faces for faces in self._load("val", progress) if any(faces.companions)]
+        validation = self._load("val", progress)
+        self.held_out = [faces for faces in validation if any(faces.companions)]
+        self.metric = METRICS[config.select]
+        self.judged = self.held_out if self.metric.needs_pairs else [s for s in validation if len(s.expressive)]
         self.sampler = Sampler(self.faces, sources.mix, config.batch, config.seed, paired=self.recipe.paired)
         self.state = TrainState(config)
         self.progress = Progress(steps=None if config.minutes else config.steps)
@@ -141,12 +145,12 @@ def observers(run: Run, recorder: Recorder) -> list[tuple[int, Observer]]:
         sheet(rows).save(run.folder / "samples" / f"{run.progress.step:09d}.png")
 
     def validate() -> None:
-        if not run.held_out:
+        if not run.judged:
             return
-        gain = validation_gain(run.state.average, run.held_out, run.config.bf16)
-        recorder.write(run.progress.step, {"validation_gain": gain})
-        if run.progress.best is None or gain > run.progress.best:
-            run.progress = run.progress._replace(best=gain)
+        value = run.metric.measure(run.state.average, run.judged, run.config.bf16)
+        recorder.write(run.progress.step, {f"validation_{run.config.select}": value})
+        if run.metric.improves(value, run.progress.best):
+            run.progress = run.progress._replace(best=value)
             run.checkpoints.mark_best(run.save())
 
     config = run.config

@@ -24,6 +24,7 @@ def train(
     steps: int | None = None,
     minutes: float | None = None,
     seed: int | None = None,
+    select: Literal["gain", "cycle", "agreement"] | None = None,
     init: str | None = None,
     resume: bool = False,
     allow_one_sided: bool = False,
@@ -50,6 +51,8 @@ def train(
         steps: Rounds to train.
         minutes: Time budget in place of --steps.
         seed: Seed of the weights and of everything drawn.
+        select: What is measured on the validation people every validate_every rounds and chooses the best checkpoint:
+            gain over pairs of one person, error of the expressive cycle, or agreement of transferred expressions.
         init: Model (name or file) to start from; its networks replace those of the preset.
         resume: Go on from the newest checkpoint in the run folder, with its own settings and data.
         allow_one_sided: Accept identities with photos in one domain only (training usually fails on them).
@@ -57,7 +60,7 @@ def train(
     """
     if resume:
         check(
-            not (data or mix or preset or recipe or set or steps or minutes or seed is not None or init),
+            not (data or mix or preset or recipe or set or steps or minutes or seed is not None or select or init),
             "--resume goes on with the run's own settings and data: give it with -o alone",
         )
         from twocet.train import resume as resume_run
@@ -65,7 +68,7 @@ def train(
 
         _finish(run_training(resume_run(output)), output)
         return
-    config = configure(preset or "fast", recipe, set, steps=steps, minutes=minutes, seed=seed)
+    config = configure(preset or "fast", recipe, set, steps=steps, minutes=minutes, seed=seed, select=select)
     if dry_run:
         print(json.dumps(dataclasses.asdict(config), indent=2))
         return
@@ -100,7 +103,7 @@ def configure(
     preset: Literal["paper", "fast"],
     recipe: Literal["paper", "authors", "fast"] | None,
     settings: tuple[str, ...],
-    **given: float | None,
+    **given: float | str | None,
 ) -> TrainConfig:
     """The settings of a preset and recipe, changed by ``field=value`` words and by what is not None of ``given``.
 

@@ -1,0 +1,110 @@
+"""What chooses the best checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from tiny import CONFIG, write_dataset
+
+from twocet import checkpoint, selection
+from twocet.data import load_faces, open_dataset
+from twocet.expression import NO_FACE, Expression
+from twocet.networks import Networks
+from twocet.selection import METRICS, cycle_error, transfer_agreement
+from twocet.train import Run, Sources, train
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("data") / "faces")
+
+
+@pytest.fixture(scope="module")
+def faces(folder):
+    return load_faces(open_dataset(folder), "val", 32, progress=False)
+
+
+def networks(generator):
+    """The encoder reads the photo's mean, twice."""
+    return Networks(generator, lambda image: image.mean(dim=(1, 2, 3))[:, None].repeat(1, 2), None)
+
+
+def test_cycle_error_compares_with_the_expressive_photo(faces):
+    """A generator that adds the code's first number and 0.1: twice around adds the code and 0.2."""
+    adding = networks(lambda image, code: image + code[:, :1, None, None] + 0.1)
+    photos = faces.expressive.float() / 127.5 - 1
+    expected = (photos.mean(dim=(1, 2, 3)) + 0.2).abs().mean()
+    assert cycle_error(adding, [faces], False) == pytest.approx(float(expected), abs=1e-6)
+    assert cycle_error(adding, [faces, faces], False) == pytest.approx(float(expected), abs=1e-6)
+
+
+class Reader:
+    """Reads the mean and the mean square of a picture as the only two moving blendshapes of 51; white has no face."""
+
+    def read(self, pixels):
+        if pixels.min() == 255:
+            return NO_FACE
+        shapes = np.zeros(51)
+        shapes[0], shapes[1] = pixels.mean() / 255, np.square(pixels / 255.0).mean()
+        return Expression(shapes, np.zeros((478, 2)))
+
+
+def agreement(generator, faces):
+    return transfer_agreement(networks(generator), [faces], False, Reader())
+
+
+def test_agreement_of_copies_is_zero_and_of_the_wanted_change_is_one(faces):
+    assert agreement(lambda image, code: image, faces) == 0
+    # All people of this set look the same: then showing the reference is the perfect answer.
+    same = faces._replace(
+        neutral=faces.neutral[:1].expand(2, -1, -1, -1), expressive=faces.expressive[2:3].expand(6, -1, -1, -1)
+    )
+    target = same.expressive[:1].float() / 127.5 - 1
+    assert agreement(lambda image, code: target.expand(len(image), -1, -1, -1), same) == pytest.approx(1)
+
+
+def test_transfers_without_a_readable_face_are_left_out(faces):
+    assert np.isnan(agreement(lambda image, code: torch.ones_like(image), faces))
+
+
+def test_improvement_knows_the_direction_and_refuses_what_is_no_number():
+    assert METRICS["gain"].improves(0.2, 0.1)
+    assert not METRICS["gain"].improves(0.1, 0.2)
+    assert METRICS["cycle"].improves(0.1, 0.2)
+    assert not METRICS["cycle"].improves(0.2, 0.1)
+    assert METRICS["cycle"].improves(0.2, None)
+    assert not METRICS["agreement"].improves(float("nan"), None)
+
+
+def test_best_checkpoint_is_the_one_of_the_lowest_error(folder, tmp_path, monkeypatch):
+    values = iter([0.5, 0.2, 0.9, 0.3])
+    metric = SimpleNamespace(measure=lambda *_: next(values), improves=METRICS["cycle"].improves, needs_pairs=False)
+    monkeypatch.setitem(selection.METRICS, "cycle", metric)
+    config = dataclasses.replace(CONFIG, steps=8, validate_every=2, select="cycle")
+    run = Run(tmp_path / "run", config, Sources(data=(str(folder),), mix=(1.0,)), progress=False)
+    train(run)
+    best = checkpoint.read(tmp_path / "run" / "checkpoints" / "best.pt")["progress"]
+    assert (best["step"], best["best"]) == (4, 0.2)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    found = [(line["step"], line["validation_cycle"]) for line in lines if "validation_cycle" in line]
+    assert found == [(2, 0.5), (4, 0.2), (6, 0.9), (8, 0.3)]
+
+
+def test_the_error_of_the_cycle_needs_no_pairs(folder, tmp_path):
+    """Validation people with expressive photos only are enough for it, and not for the gain."""
+    lines = (folder / "faces.csv").read_text().splitlines()
+    only = tmp_path / "faces"
+    only.mkdir()
+    (only / "faces").symlink_to(folder / "faces")
+    (only / "dataset.json").write_bytes((folder / "dataset.json").read_bytes())
+    kept = [line for line in lines if not ("val" in line and "neutral" in line)]
+    (only / "faces.csv").write_text("\n".join(kept) + "\n")
+    for select, count in (("cycle", 1), ("gain", 0)):
+        config = dataclasses.replace(CONFIG, select=select)
+        run = Run(tmp_path / select, config, Sources(data=(str(only),), mix=(1.0,)), progress=False)
+        assert len(run.judged) == count
