@@ -50,7 +50,11 @@ class Painter:
 
     def __init__(self, share):
         self.share = share
-        self.metadata = {"code_std": [0.1], "licence": "none"}
+        self.metadata = {"licence": "none"}
+        self.spread = 0.1
+
+    def sample_codes(self, num, generator):
+        return self.spread * torch.randn(num, 1, generator=generator)
 
     def encode(self, image):
         pixels = (image + 1) * 127.5
@@ -155,7 +159,7 @@ def test_agreement_compares_with_the_reference_not_with_the_truth(folder):
 
 def test_diversity_follows_the_spread_of_the_codes(folder):
     narrow, wide = Painter(1.0), Painter(1.0)
-    wide.metadata = {"code_std": [0.3]}
+    wide.spread = 0.3
     diversity = [evaluate(model, folder).summary["diversity"].value for model in (narrow, wide)]
     # The mean pairwise difference of normal numbers is 2 / sqrt(pi) deviations; the blendshapes average half a step.
     assert diversity[0] == pytest.approx(2 / np.pi**0.5 * 0.1 * 40 / 120 / 2, rel=0.2)

@@ -42,6 +42,8 @@ class FaceModel(Protocol):
     @property
     def size(self) -> int: ...
 
+    def sample_codes(self, num: int, generator: torch.Generator) -> Tensor: ...
+
     def encode(self, image: Tensor) -> Tensor: ...
 
     def generate(self, image: Tensor, code: Tensor) -> Tensor: ...
@@ -254,8 +256,7 @@ def measure_responses(
     spot_codes = codes[own, spots][:, None] * torch.tensor(strengths, dtype=codes.dtype, device=codes.device)[:, None]
     series = generate(model, benchmark.neutral, spot_codes, device)
     movement = np.stack([metrics.movement(_landmarks(pictures, expression)) for pictures in series])
-    deviation = torch.tensor(model.metadata.get("code_std", codes.flatten(0, 1).std(dim=0).tolist()))
-    drawn = torch.randn(len(own), SAMPLES, codes.shape[-1], generator=torch.Generator().manual_seed(seed)) * deviation
+    drawn = model.sample_codes(len(own) * SAMPLES, torch.Generator().manual_seed(seed)).view(len(own), SAMPLES, -1)
     samples = np.nan_to_num(_blendshapes(generate(model, benchmark.neutral, drawn.to(codes), device), expression))
     expressive = np.nan_to_num(_blendshapes(benchmark.expressive[:, :SAMPLES], expression))
     return Responses(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from twocet.randomness import rows
+
 
 def neutral(num: int, dim: int) -> Tensor:
     """The neutral code, the zero vector of the paper's Sec. 3.1: (num, dim) float32."""
@@ -13,12 +15,25 @@ def neutral(num: int, dim: int) -> Tensor:
 
 def uniform(num: int, dim: int, code_range: float, generator: Generator) -> Tensor:
     """Codes (num, dim) float32, every number from U(-code_range / 2, code_range / 2)."""
-    return (torch.rand(num, dim, generator=generator) - 0.5) * code_range
+    return (rows(torch.rand, num, dim, generator=generator) - 0.5) * code_range
 
 
 def normal(num: int, dim: int, code_range: float, generator: Generator) -> Tensor:
     """Codes (num, dim) float32, every number from N(0, (code_range / 2)^2)."""
-    return torch.randn(num, dim, generator=generator) * (code_range / 2)
+    return rows(torch.randn, num, dim, generator=generator) * (code_range / 2)
+
+
+def correlated(num: int, mean: Tensor, covariance: Tensor, generator: Generator) -> Tensor:
+    """Codes (num, d) float32 from the normal distribution with ``mean`` (d,) and ``covariance`` (d, d).
+
+    With the statistics of encoded codes, random expressions are as strong and as plausible as those in photos: single
+    numbers of a code mean little, what goes together does.
+    """
+    # The eigenvalues of a covariance estimated from few photos may be slightly negative.
+    values, vectors = torch.linalg.eigh(covariance.double())
+    root = vectors * values.clamp(min=0).sqrt()
+    drawn = torch.randn(num, len(mean), generator=generator, dtype=torch.float64)
+    return (mean.double() + drawn @ root.T).float()
 
 
 SAMPLERS = {"uniform": uniform, "normal": normal}

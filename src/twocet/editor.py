@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from twocet import align, blend, codes
+from twocet import align, blend
 from twocet.errors import UserError
 from twocet.faces import Face, FaceFinder, choose_face
 from twocet.images import Photo, PhotoLike, Pixels, read_photo, to_image, to_pixels
@@ -162,12 +162,8 @@ class Editor:
         return np.array(code)
 
     def draw_codes(self, n: int, seed: int) -> Code:
-        """(n, d) random codes, as widespread as those that the model's encoder finds in photos."""
-        generator = generator_at(seed, 0, "sample")
-        spread = self.model.metadata.get("code_std")
-        if spread is None:
-            return _to_array(codes.uniform(n, self.model.code_dim, 1.0, generator))
-        return _to_array(codes.normal(n, self.model.code_dim, 2.0, generator) * torch.tensor(spread))
+        """(n, d) float32 random codes; see :meth:`twocet.model.Model.sample_codes`."""
+        return _to_array(self.model.sample_codes(n, generator_at(seed, 0, "sample")))
 
     def _code(self, reference: PhotoLike | Code | torch.Tensor, aligned: bool) -> tuple[Code, tuple[str, ...]]:
         if isinstance(reference, torch.Tensor):

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from twocet import codes
 from twocet.config import NetworkConfig, check, from_dict
 from twocet.data import TEMPLATE
 from twocet.errors import UserError
@@ -74,6 +75,16 @@ class Model:
         """Codes shorter than this count as neutral; 0 where it was not measured."""
         return float(self.metadata.get("neutral_radius", 0.0))
 
+    def sample_codes(self, num: int, generator: torch.Generator) -> Tensor:
+        """(num, d) random codes, distributed like those the encoder found in its training photos where that is known.
+
+        Otherwise uniform, as the paper samples them.
+        """
+        mean, covariance = (self.metadata.get(key) for key in ("code_mean", "code_covariance"))
+        if mean is None or covariance is None:
+            return codes.uniform(num, self.code_dim, 1.0, generator)
+        return codes.correlated(num, torch.tensor(mean), torch.tensor(covariance), generator)
+
     @torch.inference_mode()
     def encode(self, image: Tensor) -> Tensor:
         """Expression codes of faces."""
@@ -105,7 +116,8 @@ def save_model(path: Path | str, model: Model, *, half: bool = True) -> None:
     """Write one safetensors file, atomically; ``half`` stores the weights in float16.
 
     Tensors are named ``generator.*``, ``encoder.*``, ``discriminator.*``. The metadata key ``twocet`` is JSON: format,
-    network (the fields of NetworkConfig), template, and as far as known code_std (per dimension), neutral_radius,
+    network (the fields of NetworkConfig), template, and as far as known code_std, code_mean (per dimension),
+    code_covariance, neutral_radius,
     training, data (name, licence, citation), metrics, commit.
     """
     tensors = {

@@ -106,6 +106,8 @@ def export_model(
     neutral, expressive = (encode_some(networks.encoder, sets, domain) for domain in ("neutral", "expressive"))
     metadata = {
         "code_std": expressive.std(dim=0).tolist(),
+        "code_mean": expressive.mean(dim=0).tolist(),
+        "code_covariance": expressive.T.cov().tolist(),
         "neutral_radius": neutral_radius(neutral, expressive),
         "training": {
             "config": dataclasses.asdict(state.config),

@@ -121,3 +121,12 @@ class TestEma:
         assert ema.decay_at(90, 0.999, True) == pytest.approx(0.91)
         assert ema.decay_at(10**6, 0.999, True) == 0.999
         assert ema.decay_at(0, 0.999, False) == 0.999
+
+
+def test_correlated_codes_have_the_given_mean_and_covariance() -> None:
+    mean = torch.tensor([1.0, -2.0, 0.5])
+    covariance = torch.tensor([[1.0, 0.6, 0.0], [0.6, 0.5, 0.0], [0.0, 0.0, 0.0]])
+    drawn = codes.correlated(20_000, mean, covariance, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(drawn.mean(dim=0), mean, atol=0.03, rtol=0)
+    torch.testing.assert_close(drawn.T.cov(), covariance, atol=0.03, rtol=0)
+    assert drawn.dtype == torch.float32

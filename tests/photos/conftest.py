@@ -72,9 +72,12 @@ class StubModel:
 
     def __init__(self, neutral_radius=100.0):
         self.neutral_radius = neutral_radius
-        self.metadata = {"code_std": [0.5, 0.1, 0.0, 2.0]}
+        self.metadata = {}
         self.generator = torch.nn.Linear(1, 1)
         self.calls = SimpleNamespace(encode=0, edit=0)
+
+    def sample_codes(self, num, generator):
+        return torch.randn(num, 4, generator=generator) * torch.tensor([0.5, 0.1, 0.0, 2.0])
 
     def encode(self, image):
         self.calls.encode += 1

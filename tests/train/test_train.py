@@ -180,6 +180,9 @@ def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
     assert model.metadata["data"] == [{"name": "faces", "licence": "CC0-1.0", "citation": "none"}]
     assert model.metadata["training"]["rounds"] == 20
     assert len(model.metadata["code_std"]) == 4
+    spread = model.sample_codes(4000, torch.Generator().manual_seed(0))
+    assert spread.std(dim=0).tolist() == pytest.approx(model.metadata["code_std"], rel=0.1, abs=1e-6)
+    assert spread.mean(dim=0).tolist() == pytest.approx(model.metadata["code_mean"], abs=0.1 * float(spread.std()))
     facts = {"file": "f", "bytes": 1, "sha256": "s", "parameters": {"generator": 1}, **model.metadata}
     assert "recipe authors, 20 rounds" in describe(facts)
 
