@@ -115,15 +115,24 @@ def save_result(result: Result, target: Path, output: Path, *, mark: bool, crop_
 
 
 def transfer_sheet(
-    target: Path, references: Sequence[Path], rows: Sequence[Sequence[Result]], *, crop_only: bool = False
+    target: Path, references: Sequence[Path | str], rows: Sequence[Sequence[Result]], *, crop_only: bool = False
 ) -> Pixels:
-    """One row per reference: target (first row only), reference, then its results with their strengths."""
+    """One row per reference: target (first row only), reference, then its results with their strengths.
+
+    A reference that is no path is the name of a preset, of which there is no picture.
+    """
     shown = Cell(read_photo(target).pixels, f"target: {target.name}")
     cells = [
         [
             shown if number == 0 else None,
-            Cell(read_photo(reference).pixels, f"reference: {reference.name}"),
-            *(Cell(r.crop if crop_only else r.pixels, f"strength {r.strength:g}") for r in results),
+            Cell(read_photo(reference).pixels, f"reference: {reference.name}") if isinstance(reference, Path) else None,
+            *(
+                Cell(
+                    r.crop if crop_only else r.pixels,
+                    f"{'' if isinstance(reference, Path) else f'{reference}, '}strength {r.strength:g}",
+                )
+                for r in results
+            ),
         ]
         for number, (reference, results) in enumerate(zip(references, rows, strict=True))
     ]

@@ -1,0 +1,96 @@
+"""Make the packaged presets: ``python tools/make_presets.py FACES`` (a folder of ``twocet synth``).
+
+For every named expression: the mean code of the model's own encoder over all faces that are labelled with it (paper,
+Sec. 4.8), divided by their mean strength, so that strength 1 is the expression as ``twocet synth`` names it. The labels
+serve this and reports alone; no training saw them. Run it again whenever the packaged model changes: presets carry the
+hash of the model file, and another model refuses them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import tyro
+from tqdm import tqdm
+
+from twocet.data import DatasetFolder, open_dataset
+from twocet.errors import UserError
+from twocet.images import read_photo, to_image
+from twocet.model import Model, file_hash, find_model, load_model
+from twocet.presets import Preset, packaged_file, write_file
+from twocet.synth import EXPRESSIONS
+
+BATCH = 64
+
+
+def main(
+    faces: tyro.conf.Positional[Path],
+    model: str = "default",
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
+    at_least: int = 20,
+) -> None:
+    """Write the presets of a model and print how alike the faces of each are.
+
+    Args:
+        faces: Dataset folder of synthetic faces, aligned, at the model's size.
+        model: Name of a packaged model, or a model file.
+        output: File to write; the packaged presets if not given.
+        at_least: Fewer labelled faces than this make no preset.
+    """
+    path = find_model(model)
+    dataset = open_dataset(faces)
+    presets = make_presets(load_model(path), file_hash(path), dataset, at_least)
+    file = output or packaged_file(path.stem)
+    write_file(file, presets)
+    print(f"{len(presets)} presets: {file}")
+
+
+def make_presets(model: Model, sha256: str, dataset: DatasetFolder, at_least: int) -> list[Preset]:
+    """One preset for each named expression of ``twocet synth`` with enough faces in the dataset."""
+    presets = []
+    for name in EXPRESSIONS:
+        rows = [row for row in dataset.rows if row["expression"] == name]
+        if len(rows) < at_least:
+            print(f"{name}: {len(rows)} faces are too few, left out")
+            continue
+        codes = encode(model, [dataset.path / row["file"] for row in rows], name)
+        code = preset_code(codes, np.array([float(row["strength"]) for row in rows]))
+        print(f"{name}: {len(rows)} faces, length {np.linalg.norm(code):.3f}, agreement {agreement(codes, code):.3f}")
+        rounded = tuple(round(float(value), 6) for value in code)
+        presets.append(Preset(name, rounded, sha256, f"{len(rows)} synthetic faces", own=False))
+    if not presets:
+        raise UserError(f"{dataset.path} has no faces with the names of twocet synth: {', '.join(EXPRESSIONS)}")
+    return presets
+
+
+def preset_code(codes: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+    """The mean of ``codes`` (n, d) at strength 1, for faces that show the expression at ``strengths`` (n,)."""
+    mean: np.ndarray = codes.mean(axis=0) / strengths.mean()
+    return mean
+
+
+def agreement(codes: np.ndarray, code: np.ndarray) -> float:
+    """Mean cosine between the faces' codes and the preset: 1 when all point the same way."""
+    lengths = np.linalg.norm(codes, axis=1) * np.linalg.norm(code)
+    return float(np.mean(codes @ code / np.maximum(lengths, 1e-12)))
+
+
+def encode(model: Model, files: list[Path], name: str) -> np.ndarray:
+    """(n, d) codes of aligned pictures."""
+    codes = []
+    for first in tqdm(range(0, len(files), BATCH), desc=name, disable=None):
+        pixels = np.stack([read_photo(file).pixels for file in files[first : first + BATCH]])
+        if pixels.shape[1:3] != (model.size, model.size):
+            raise UserError(f"The faces are {pixels.shape[2]} pixels wide, the model takes {model.size}.")
+        codes.append(model.encode(to_image(pixels)))
+    return torch.cat(codes).float().numpy()
+
+
+if __name__ == "__main__":
+    try:
+        tyro.cli(main)
+    except UserError as error:
+        raise SystemExit(str(error)) from None
