@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 TEMPLATE_NAME = "eyes-nose-v1"
+PAPER_TEMPLATE_NAME = "paper-v1"
+"""Crops as the paper's authors made them: by ``jaw_square``, or fixed where a set's photos are framed all alike."""
 TEMPLATE_LANDMARKS = (33, 133, 362, 263, 2)
 """Outer and inner corner of the eye on the left of the picture, inner and outer of the other, base of the nose."""
 
@@ -33,6 +35,9 @@ TEMPLATE: Floats = np.array(
     ]
 )
 """(5, 2) crop coordinates of ``TEMPLATE_LANDMARKS``; depends on eyes and nose alone, which expressions hardly move."""
+
+_JAW_ENDS = (127, 356)
+_JAW_SCALE, _JAW_SHIFT = 1.9, 0.05
 
 
 def fit_similarity(points: npt.ArrayLike, template: npt.ArrayLike = TEMPLATE) -> Floats:
@@ -55,6 +60,35 @@ def fit_similarity(points: npt.ArrayLike, template: npt.ArrayLike = TEMPLATE) ->
 def align(landmarks: npt.ArrayLike) -> Floats:
     """photo_to_crop (2, 3) for the 478 landmarks (photo pixels) of one face."""
     return fit_similarity(np.asarray(landmarks, np.float64)[list(TEMPLATE_LANDMARKS), :2])
+
+
+def jaw_square(landmarks: npt.ArrayLike, width: int, height: int) -> Floats:
+    """photo_to_crop (2, 3) of the authors' upright square about the face, in a photo of ``width`` x ``height``.
+
+    Its side is 1.9 times the distance of the jaw's ends, its centre 5 % of that distance below their middle; it is
+    shifted into the photo, and shrunk where it is larger than the photo. The authors took the ends from dlib's 68
+    landmarks; the two that stand for them here are 1.4 % less apart (21 photos, standard deviation 1.5 %).
+    """
+    ends = np.asarray(landmarks, np.float64)[list(_JAW_ENDS), :2]
+    jaw = abs(float(ends[1, 0] - ends[0, 0]))
+    if not jaw > 0:
+        raise ValueError("The ends of the jaw coincide.")
+    x, y = (ends[0] + ends[1]) / 2
+    y += _JAW_SHIFT * jaw
+    side = min(_JAW_SCALE * jaw, width, height)
+    left = min(max(x - side / 2, 0.0), width - side)
+    top = min(max(y - side / 2, 0.0), height - side)
+    return upright_square(left, top, side)
+
+
+def align_to(template: str, landmarks: npt.ArrayLike, size: tuple[int, int]) -> Floats:
+    """photo_to_crop (2, 3) by the name of a template, for a face in a photo of ``size`` (width, height)."""
+    return jaw_square(landmarks, *size) if template == PAPER_TEMPLATE_NAME else align(landmarks)
+
+
+def upright_square(left: float, top: float, side: float) -> Floats:
+    """photo_to_crop (2, 3) of an upright square in photo pixels."""
+    return np.array([(1 / side, 0.0, -left / side), (0.0, 1 / side, -top / side)])
 
 
 def invert(matrix: Floats) -> Floats:

@@ -22,7 +22,9 @@ from twocet.errors import UserError
 from twocet.randomness import generator_at
 
 TEMPLATE = "eyes-nose-v1"
-"""The alignment all our crops share; defined in ``align``."""
+"""The alignment of our crops; defined in ``align``."""
+TEMPLATES = (TEMPLATE, "paper-v1")
+"""All alignments there are. One model knows one of them."""
 DOMAINS = ("neutral", "expressive")
 SPLITS = ("train", "val", "test")
 _COLUMNS = ("file", "identity", "expression", "domain", "split")
@@ -72,6 +74,14 @@ def open_dataset(path: Path | str, *, allow_one_sided: bool = False) -> DatasetF
     return DatasetFolder(path, info, rows)
 
 
+def common_template(datasets: Sequence[DatasetFolder]) -> str:
+    """The template that all ``datasets`` share. Raises UserError where they differ."""
+    found = {str(dataset.info["template"]): dataset.path for dataset in datasets}
+    named = ", ".join(f"{path} to {template}" for template, path in found.items())
+    check(len(found) == 1, f"datasets of one run must be aligned alike ({named}): prepare them with one --alignment")
+    return next(iter(found))
+
+
 def _read_info(path: Path) -> dict[str, Any]:
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
@@ -84,8 +94,8 @@ def _read_info(path: Path) -> dict[str, Any]:
         check(key in info, f"{path} has no {key!r}: make the dataset again")
     check(info["format"] == 1, f"{path} has format {info['format']}, this version of twocet reads 1: update twocet")
     check(
-        info["template"] == TEMPLATE,
-        f"{path.parent} is aligned to {info['template']!r}, not to {TEMPLATE!r}: prepare it again",
+        info["template"] in TEMPLATES,
+        f"{path.parent} is aligned to {info['template']!r}, not to {' or '.join(TEMPLATES)}: prepare it again",
     )
     check(isinstance(info["size"], int) and info["size"] > 0, f"{path} has an impossible size: {info['size']!r}")
     return dict(info)

@@ -228,7 +228,8 @@ class Editor:
             alpha = np.ones((size, size), np.float32)
         else:
             chosen, choice = choose_face(self._find_faces(photo.pixels, name), face, name)
-            photo_to_crop = align.align(chosen.landmarks)
+            template = str(self.model.metadata.get("template", align.TEMPLATE_NAME))
+            photo_to_crop = align.align_to(template, chosen.landmarks, photo.size)
             alpha = blend.face_mask(align.apply(photo_to_crop, chosen.landmarks[:, :2]), size)
             notes = [choice] if choice else []
             side = 1 / np.hypot(*photo_to_crop[:, 0])

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from twocet import codes
 from twocet.config import NetworkConfig, check, from_dict
-from twocet.data import TEMPLATE
+from twocet.data import TEMPLATE, TEMPLATES
 from twocet.errors import UserError
 from twocet.networks import Edit, Networks, build
 
@@ -108,8 +108,8 @@ def new_model(networks: Networks, config: NetworkConfig, metadata: dict[str, Any
     """Put ``networks`` into evaluation mode and join them with ``metadata``, completed by what every file must say."""
     for network in networks:
         network.eval().requires_grad_(False)
-    fixed = {"format": FORMAT, "network": dataclasses.asdict(config), "template": TEMPLATE}
-    return Model(networks, json.loads(json.dumps({**metadata, **fixed})))
+    fixed = {"format": FORMAT, "network": dataclasses.asdict(config)}
+    return Model(networks, json.loads(json.dumps({"template": TEMPLATE, **metadata, **fixed})))
 
 
 def save_model(path: Path | str, model: Model, *, half: bool = True) -> None:
@@ -166,7 +166,7 @@ def _read_metadata(path: Path, text: str) -> tuple[dict[str, Any], NetworkConfig
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} has damaged metadata ({error!r}): get it again") from None
     check(number == FORMAT, f"{path} has format {number}, this version of twocet reads {FORMAT}: update twocet")
-    check(template == TEMPLATE, f"{path} was trained on crops of the template {template!r}, not {TEMPLATE!r}")
+    check(template in TEMPLATES, f"{path} was trained on crops of the template {template!r}, unknown here: update twocet")
     try:
         config: NetworkConfig = from_dict(NetworkConfig, network)
     except (TypeError, UserError) as error:

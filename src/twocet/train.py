@@ -18,7 +18,7 @@ from torch import Tensor
 from twocet import checkpoint
 from twocet.checkpoint import Checkpoints, Progress
 from twocet.config import TrainConfig, check, from_dict
-from twocet.data import Faces, Sampler, load_faces, open_dataset
+from twocet.data import Faces, Sampler, common_template, load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.loader import Loader
 from twocet.recipes import TrainState, build_recipe
@@ -70,6 +70,7 @@ class Run:
         torch.set_num_threads(config.threads)
         self.folder, self.config, self.sources = folder, config, sources
         self.datasets = [open_dataset(path, allow_one_sided=sources.allow_one_sided) for path in sources.data]
+        common_template(self.datasets)
         self.recipe = build_recipe(config)
         self.faces = self._load("train", progress)
         validation = self._load("val", progress)

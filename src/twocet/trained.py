@@ -105,6 +105,7 @@ def export_model(
     networks = Networks(*(copy.deepcopy(network) for network in state.average))
     neutral, expressive = (encode_some(networks.encoder, sets, domain) for domain in ("neutral", "expressive"))
     metadata = {
+        "template": data[0]["template"],
         "code_std": expressive.std(dim=0).tolist(),
         "code_mean": expressive.mean(dim=0).tolist(),
         "code_covariance": expressive.T.cov().tolist(),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from twocet import align
+from twocet.data import TEMPLATES
 
 
 def similarity(scale, degrees, shift):
@@ -93,3 +94,32 @@ def test_outside_the_photo_the_border_is_repeated_or_black():
     beside = similarity(1 / 40, 0, (2.0, 0.0))
     assert align.crop(photo, beside, 32).min() == 200
     assert align.crop(photo, beside, 32, outside="constant").max() == 0
+
+
+def jaw(left, right):
+    """478 landmarks of which only the jaw's ends count."""
+    landmarks = np.zeros((478, 3))
+    landmarks[127, :2], landmarks[356, :2] = left, right
+    return landmarks
+
+
+def test_jaw_square_has_the_authors_size_and_place():
+    """Ends 100 apart: a side of 190 about a point 5 below their middle."""
+    corners = align.apply(align.invert(align.jaw_square(jaw((250, 300), (350, 304)), 600, 700)), [(0, 0), (1, 1)])
+    assert np.allclose(corners, [(300 - 95, 307 - 95), (300 + 95, 307 + 95)])
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "wanted"),
+    [(600, 380, [(205, 190), (395, 380)]), (390, 700, [(200, 212), (390, 402)]), (150, 700, [(0, 232), (150, 382)])],
+)
+def test_jaw_square_is_moved_into_the_photo_or_shrunk(width, height, wanted):
+    crop_to_photo = align.invert(align.jaw_square(jaw((250, 300), (350, 304)), width, height))
+    assert np.allclose(align.apply(crop_to_photo, [(0, 0), (1, 1)]), wanted)
+
+
+def test_templates_are_known_by_name():
+    landmarks = np.random.default_rng(0).uniform(100, 300, (478, 3))
+    assert (align.align_to("paper-v1", landmarks, (400, 500)) == align.jaw_square(landmarks, 400, 500)).all()
+    assert (align.align_to("eyes-nose-v1", landmarks, (400, 500)) == align.align(landmarks)).all()
+    assert set(TEMPLATES) == {align.TEMPLATE_NAME, align.PAPER_TEMPLATE_NAME}

@@ -13,7 +13,9 @@ from tiny import CONFIG, write_dataset
 
 from twocet import checkpoint, selection
 from twocet.data import load_faces, open_dataset
+from twocet.errors import UserError
 from twocet.expression import NO_FACE, Expression
+from twocet.model import load_model
 from twocet.networks import Networks
 from twocet.selection import METRICS, cycle_error, transfer_agreement
 from twocet.train import Run, Sources, train
@@ -108,3 +110,18 @@ def test_the_error_of_the_cycle_needs_no_pairs(folder, tmp_path):
         config = dataclasses.replace(CONFIG, select=select)
         run = Run(tmp_path / select, config, Sources(data=(str(only),), mix=(1.0,)), progress=False)
         assert len(run.judged) == count
+
+
+def test_the_model_remembers_the_alignment_of_its_data_and_data_of_one_run_agree(folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "faces").symlink_to(folder / "faces")
+    (other / "faces.csv").write_bytes((folder / "faces.csv").read_bytes())
+    info = json.loads((folder / "dataset.json").read_text())
+    (other / "dataset.json").write_text(json.dumps(info | {"template": "paper-v1"}))
+    config = dataclasses.replace(CONFIG, steps=1)
+    run = Run(tmp_path / "run", config, Sources(data=(str(other),), mix=(1.0,)), progress=False)
+    train(run)
+    assert load_model(tmp_path / "run" / "model.safetensors").metadata["template"] == "paper-v1"
+    with pytest.raises(UserError, match=r"must be aligned alike .*eyes-nose-v1.*paper-v1"):
+        Run(tmp_path / "two", config, Sources(data=(str(folder), str(other)), mix=(1.0, 1.0)), progress=False)
