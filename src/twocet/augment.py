@@ -8,15 +8,17 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from twocet.randomness import rows
+
 
 def between(low: float, high: float, num: int, generator: Generator) -> Tensor:
     """(num,) float32, uniform in [low, high]."""
-    return torch.rand(num, generator=generator) * (high - low) + low
+    return rows(torch.rand, num, generator=generator) * (high - low) + low
 
 
 def coin(probability: float, num: int, generator: Generator) -> Tensor:
     """(num,) bool, True with ``probability``."""
-    return torch.rand(num, generator=generator) < probability
+    return rows(torch.rand, num, generator=generator) < probability
 
 
 def resample(image: Tensor, affine: Tensor) -> Tensor:
@@ -100,7 +102,7 @@ def encoder_input(image: Tensor, generator: Generator) -> Tensor:
     brightness = between(-0.2, 0.2, num, generator)[:, None, None, None]
     seen = blur(resample(image, affine) * contrast + brightness, between(0.0, 0.7, num, generator))
     amount = between(0.0, 0.04, num, generator)[:, None, None, None]
-    return (seen + amount * torch.randn(seen.shape, generator=generator)).clamp(-1, 1)
+    return (seen + amount * rows(torch.randn, *seen.shape, generator=generator)).clamp(-1, 1)
 
 
 def blur(image: Tensor, sigma: Tensor) -> Tensor:

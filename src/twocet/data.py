@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from twocet.config import check
 from twocet.errors import UserError
-from twocet.randomness import generator_at
+from twocet.randomness import WHOLE, Share, generator_at
 
 TEMPLATE = "eyes-nose-v1"
 """The alignment of our crops; defined in ``align``."""
@@ -244,10 +244,10 @@ class Sampler:
         self.usable = [torch.tensor([i for i, other in enumerate(s.companions) if other]) for s in sets]
         check(not paired or all(len(usable) > 0 for usable in self.usable), "no identity has photos in both domains")
 
-    def batch(self, number: int) -> Batch:
-        """Batch ``number`` >= 0."""
+    def batch(self, number: int, share: Share = WHOLE) -> Batch:
+        """Batch ``number`` >= 0, or a share of its rows."""
         parts = [self._part(k, number) for k in range(len(self.sets))]
-        neutral, expressive = (to_image(torch.cat(column)) for column in zip(*parts, strict=True))
+        neutral, expressive = (to_image(share.of(torch.cat(column))) for column in zip(*parts, strict=True))
         return Batch(neutral, expressive)
 
     def _part(self, k: int, number: int) -> tuple[Tensor, Tensor]:

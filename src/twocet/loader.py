@@ -10,22 +10,25 @@ from types import TracebackType
 from torch import Generator
 
 from twocet.data import Batch, Sampler
-from twocet.randomness import generator_at
+from twocet.randomness import WHOLE, Share, generator_at
+
+AHEAD = 3
+"""Mini-batches that wait, at most."""
 
 Augment = Callable[[Batch, Generator], Batch]
 
 
-def make_batch(sampler: Sampler, augment: Augment, seed: int, number: int) -> Batch:
-    """Mini-batch ``number`` of a run, augmented."""
-    return augment(sampler.batch(number), generator_at(seed, number, "augmentation"))
+def make_batch(sampler: Sampler, augment: Augment, seed: int, number: int, share: Share = WHOLE) -> Batch:
+    """Mini-batch ``number`` of a run, or a share of its rows, augmented."""
+    return augment(sampler.batch(number, share), generator_at(seed, number, "augmentation", share))
 
 
 class Loader:
     """Calls itself a ``draw``: every call gives the next mini-batch. Use it in a ``with`` statement."""
 
-    def __init__(self, sampler: Sampler, augment: Augment, seed: int, first: int, ahead: int = 3) -> None:
-        self._make: Callable[[int], Batch] = lambda number: make_batch(sampler, augment, seed, number)
-        self._ready: queue.Queue[Batch | Exception] = queue.Queue(maxsize=ahead)
+    def __init__(self, sampler: Sampler, augment: Augment, seed: int, first: int, share: Share = WHOLE) -> None:
+        self._make: Callable[[int], Batch] = lambda number: make_batch(sampler, augment, seed, number, share)
+        self._ready: queue.Queue[Batch | Exception] = queue.Queue(maxsize=AHEAD)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, args=(first,), name="loader", daemon=True)
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from twocet import checkpoint
+from twocet import checkpoint, ranks
 from twocet.checkpoint import Checkpoints, Progress
 from twocet.config import TrainConfig, check, from_dict
 from twocet.data import Faces, Sampler, common_template, load_faces, open_dataset
@@ -67,7 +67,15 @@ class Run:
     """One training run in its folder: what is trained, on what, and how far it has come."""
 
     def __init__(self, folder: Path, config: TrainConfig, sources: Sources, *, progress: bool = True) -> None:
-        torch.set_num_threads(config.threads)
+        share = ranks.share()
+        check(
+            config.batch % (share.parts * config.accumulate) == 0,
+            f"batch ({config.batch}) must be a multiple of {share.parts} processes x accumulate ({config.accumulate}): "
+            "--set batch=...",
+        )
+        self.lead, self.threads = ranks.is_lead(), ranks.threads_here(config.threads)
+        torch.set_num_threads(self.threads)
+        progress = progress and self.lead
         self.folder, self.config, self.sources = folder, config, sources
         self.datasets = [open_dataset(path, allow_one_sided=sources.allow_one_sided) for path in sources.data]
         common_template(self.datasets)
@@ -82,13 +90,17 @@ class Run:
         self.progress = Progress(steps=None if config.minutes else config.steps)
         self.shows_progress = progress
         self.checkpoints = Checkpoints(folder / "checkpoints", config.keep)
-        (folder / "samples").mkdir(exist_ok=True)
-        description = {"config": dataclasses.asdict(config), "sources": dataclasses.asdict(sources)}
-        (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        if self.lead:
+            self._describe()
+
+    def _describe(self) -> None:
+        (self.folder / "samples").mkdir(exist_ok=True)
+        description = {"config": dataclasses.asdict(self.config), "sources": dataclasses.asdict(self.sources)}
+        (self.folder / "config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
     def _load(self, split: str, progress: bool) -> list[Faces]:
-        size, threads = self.config.network.size, self.config.threads
-        return [load_faces(dataset, split, size, threads=threads, progress=progress) for dataset in self.datasets]
+        size = self.config.network.size
+        return [load_faces(dataset, split, size, threads=self.threads, progress=progress) for dataset in self.datasets]
 
     def save(self) -> Path:
         """Write a checkpoint, unless a weight is no longer a number."""
@@ -118,12 +130,16 @@ class Run:
         return f"the last good checkpoint is {newest}: start again with a lower learning rate (--set lr=...)"
 
 
-def resume(folder: Path, *, progress: bool = True) -> Run:
-    """The run in ``folder`` as its newest checkpoint left it. Raises UserError if there is none."""
+def _newest_checkpoint(folder: Path) -> dict[str, Any]:
     newest = Checkpoints(folder / "checkpoints", keep=1).newest() if folder.is_dir() else None
     if newest is None:
         raise UserError(f"there is no checkpoint in {folder}: start the run without --resume")
-    contents = checkpoint.read(newest)
+    return checkpoint.read(newest)
+
+
+def resume(folder: Path, *, progress: bool = True) -> Run:
+    """The run in ``folder`` as its newest checkpoint left it. Raises UserError if there is none."""
+    contents = ranks.from_lead(lambda: _newest_checkpoint(folder))
     sources = dict(contents["sources"])
     sources |= {"data": tuple(sources["data"]), "mix": tuple(sources["mix"])}
     run = Run(folder, from_dict(TrainConfig, contents["config"]), Sources(**sources), progress=progress)
@@ -179,44 +195,65 @@ def plan(run: Run, timed: Sequence[float], budget_began: float) -> int | None:
 
 
 def train(run: Run) -> bool:
-    """Train until the last round or Ctrl-C, then write the model file. False if it was stopped early."""
-    if run.progress.step == 0:
-        run.save()
-    recorder = Recorder(run.folder, run.progress.step, run.progress.steps, progress=run.shows_progress)
-    first = run.progress.step * run.recipe.num_batches
-    loader = Loader(run.sampler, run.recipe.augment, run.config.seed, first)
-    with contextlib.closing(recorder), Interrupt() as interrupt, loader as draw:
-        loop(run, recorder, draw, interrupt)
-        run.save()
-    descriptions = [dataset.info for dataset in run.datasets]
-    export_model(run.folder / MODEL_FILE, run.state, run.faces, run.held_out, descriptions, run.progress)
+    """Train until the last round or Ctrl-C, then write the model file. False if it was stopped early.
+
+    Of several processes the lead writes all files.
+    """
+    ranks.same_as_lead(run.state.weights())
+    with contextlib.ExitStack() as stack:
+        recorder = stack.enter_context(contextlib.closing(start_record(run))) if run.lead else None
+        interrupt = stack.enter_context(Interrupt())
+        first = run.progress.step * run.recipe.num_batches
+        loader = Loader(run.sampler, run.recipe.augment, run.config.seed, first, ranks.share())
+        loop(run, recorder, stack.enter_context(loader), interrupt)
+        if run.lead:
+            run.save()
+    if run.lead:
+        descriptions = [dataset.info for dataset in run.datasets]
+        export_model(run.folder / MODEL_FILE, run.state, run.faces, run.held_out, descriptions, run.progress)
     return finished(run.progress)
 
 
-def loop(run: Run, recorder: Recorder, draw: Draw, interrupt: Interrupt) -> None:
-    """Rounds and what is done between them."""
+def start_record(run: Run) -> Recorder:
+    """The record of the run from here on; a new run begins with a checkpoint."""
+    if run.progress.step == 0:
+        run.save()
+    return Recorder(run.folder, run.progress.step, run.progress.steps, progress=run.shows_progress)
+
+
+def agree(terms: dict[str, Tensor], stop: bool) -> tuple[dict[str, Tensor], bool]:
+    """The terms' means over all processes, and whether any of these was asked to stop."""
+    values = ranks.mean_of_all(torch.stack([*terms.values(), torch.tensor(float(stop))]))
+    return dict(zip(terms, values, strict=False)), bool(values[-1] > 0)
+
+
+def loop(run: Run, recorder: Recorder | None, draw: Draw, interrupt: Interrupt) -> None:
+    """Rounds and what is done between them; ``recorder`` is the lead's alone."""
     saved = time.perf_counter()
     began = saved - run.progress.seconds
     timed: list[float] = []
-    watch = observers(run, recorder)
-    while not finished(run.progress) and not interrupt.requested:
+    watch = observers(run, recorder) if recorder else []
+    stop = False
+    while not finished(run.progress) and not stop:
         start, step = time.perf_counter(), run.progress.step
         run.state.begin_round(step, run.progress.steps)
-        terms = run.recipe.round(run.state, draw, step)
+        terms, stop = agree(run.recipe.round(run.state, draw, step), interrupt.requested)
         run.check_terms(terms)
         run.state.end_round(step)
         timed.append(time.perf_counter() - start)
         run.progress = run.progress._replace(step=step + 1, seconds=run.progress.seconds + timed[-1])
-        recorder.add(terms, 2 * run.config.batch * run.recipe.num_batches)
-        if run.progress.steps is None and (steps := plan(run, timed, began)) is not None:
+        if recorder:
+            recorder.add(terms, 2 * run.config.batch * run.recipe.num_batches)
+        if run.progress.steps is None and (steps := ranks.from_lead(lambda: plan(run, timed, began))) is not None:
             run.progress = run.progress._replace(steps=steps)
-            recorder.set_steps(steps)
-            # From here on the learning rate depends on the number of rounds, so it must survive a crash.
-            run.save()
+            if recorder:
+                recorder.set_steps(steps)
+                # From here on the learning rate depends on the number of rounds, so it must survive a crash.
+                run.save()
         for every, observe in watch:
             if run.progress.step % every == 0 or finished(run.progress):
                 observe()
-        if time.perf_counter() - saved > run.config.checkpoint_minutes * 60:
+        if run.lead and time.perf_counter() - saved > run.config.checkpoint_minutes * 60:
             run.save()
             saved = time.perf_counter()
 

@@ -58,7 +58,7 @@ def test_discriminator_separates_one_batch(batch: Batch) -> None:
     for _ in range(100):
         real_logit, fake_logit = (judge(discriminator, x, Domain.EXPRESSIVE) for x in (batch.expressive, fake))
         loss = losses.discriminator_objective(real_logit, fake_logit, 1.0)
-        step_optimiser(state.discriminator_optimiser, loss)
+        step_optimiser(state.discriminator_optimiser, [loss])
     assert loss.item() < 0.1
 
 

@@ -63,38 +63,55 @@ def train(
             not (data or mix or preset or recipe or set or steps or minutes or seed is not None or select or init),
             "--resume goes on with the run's own settings and data: give it with -o alone",
         )
-        from twocet.train import resume as resume_run
-        from twocet.train import train as run_training
-
-        _finish(run_training(resume_run(output)), output)
+        _resume(output)
         return
     config = configure(preset or "fast", recipe, set, steps=steps, minutes=minutes, seed=seed, select=select)
     if dry_run:
         print(json.dumps(dataclasses.asdict(config), indent=2))
         return
     check(bool(data), "--data is missing: give at least one dataset folder")
-    check(not list((output / "checkpoints").glob("step-*.pt")), f"{output} holds a run: --resume it, or choose another")
-    from twocet.model import load_model
-    from twocet.train import Run, Sources
-    from twocet.train import train as run_training
+    _start(output, config, data, mix, init, allow_one_sided)
 
-    model = load_model(init) if init else None
-    if model:
-        config = dataclasses.replace(config, network=model.config)
-    sources = Sources(
-        data=tuple(str(folder) for folder in data),
-        mix=mix or (1.0,) * len(data),
-        allow_one_sided=allow_one_sided,
-    )
-    run = Run(output, config, sources)
-    if model:
-        run.state.start_from(model.networks)
-    _finish(run_training(run), output)
+
+def _resume(output: Path) -> None:
+    from twocet.ranks import joined
+    from twocet.train import resume, train
+
+    with joined():
+        _finish(train(resume(output)), output)
+
+
+def _start(
+    output: Path, config: TrainConfig, data: tuple[Path, ...], mix: tuple[float, ...], init: str | None, one_sided: bool
+) -> None:
+    from twocet.model import load_model
+    from twocet.ranks import from_lead, joined
+    from twocet.train import Run, Sources, train
+
+    def check_unused() -> None:
+        used = list((output / "checkpoints").glob("step-*.pt"))
+        check(not used, f"{output} holds a run: --resume it, or choose another")
+
+    with joined():
+        from_lead(check_unused)
+        model = load_model(init) if init else None
+        if model:
+            config = dataclasses.replace(config, network=model.config)
+        sources = Sources(
+            data=tuple(str(folder) for folder in data), mix=mix or (1.0,) * len(data), allow_one_sided=one_sided
+        )
+        run = Run(output, config, sources)
+        if model:
+            run.state.start_from(model.networks)
+        _finish(train(run), output)
 
 
 def _finish(complete: bool, output: Path) -> None:
-    print(f"{output / 'model.safetensors'}")
-    if not complete:
+    from twocet.ranks import is_lead
+
+    if is_lead():
+        print(f"{output / 'model.safetensors'}")
+    if not complete and is_lead():
         print(f"stopped early; go on with: twocet train -o {output} --resume", file=sys.stderr)
         raise SystemExit(130)
 

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 import torch
 from torch import Generator, Tensor, nn
 
-from twocet import ema
+from twocet import ema, ranks
 from twocet.config import TrainConfig
 from twocet.data import Batch
 from twocet.networks import Networks, build
+from twocet.randomness import RowGenerator, generator_at
 from twocet.schedules import learning_rate_factor
 
 
@@ -83,10 +84,13 @@ class TrainState:
             mine.load_state_dict(theirs.state_dict())
         self.average = averages(self.networks)
 
+    def weights(self) -> Iterator[Tensor]:
+        """Every weight, and its average where there is one."""
+        return itertools.chain.from_iterable(m.parameters() for m in (*self.networks, *self.average[:2]))
+
     def is_finite(self) -> bool:
         """Whether every weight, averaged or not, is a number."""
-        tensors = itertools.chain.from_iterable(m.parameters() for m in (*self.networks, *self.average[:2]))
-        return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+        return all(bool(torch.isfinite(tensor).all()) for tensor in self.weights())
 
 
 def averages(networks: Networks) -> Networks:
@@ -115,11 +119,32 @@ class Recipe(Protocol):
         ...
 
 
-def step_optimiser(optimiser: torch.optim.Optimizer, total: Tensor) -> None:
-    """One optimiser step down the gradient of ``total``."""
+def step_optimiser(optimiser: torch.optim.Optimizer, totals: Iterable[Tensor]) -> None:
+    """One optimiser step down the gradient of the mean of ``totals`` and of those of all other processes.
+
+    The totals are those of the pieces of this process's rows; given as an iterator, each is made when the one before
+    has been differentiated.
+    """
     optimiser.zero_grad(set_to_none=True)
-    total.backward()  # type: ignore[no-untyped-call]
+    pieces = 0
+    for total in totals:
+        total.backward()  # type: ignore[no-untyped-call]
+        pieces += 1
+    ranks.average_gradients((p for group in optimiser.param_groups for p in group["params"]), pieces)
     optimiser.step()
+
+
+def pieces(batch: Batch, config: TrainConfig, number: int, purpose: str) -> list[tuple[Batch, RowGenerator]]:
+    """``batch``, this process's rows of mini-batch ``number``, in ``config.accumulate`` pieces.
+
+    Each comes with a generator that draws for its rows what it would draw for them in the whole mini-batch.
+    """
+    count, share = config.accumulate, ranks.share()
+    parts = zip(*(rows.chunk(count) for rows in batch), strict=True)
+    return [
+        (Batch(*part), generator_at(config.seed, number, purpose, share.piece(k, count)))
+        for k, part in enumerate(parts)
+    ]
 
 
 @contextlib.contextmanager

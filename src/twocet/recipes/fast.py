@@ -8,26 +8,26 @@ back there must still make the expression of its first owner.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from twocet import augment, codes, losses
+from twocet import augment, codes, losses, ranks
 from twocet.config import TrainConfig
 from twocet.data import Batch
 from twocet.losses import detached
 from twocet.networks import Domain, Networks, compose, judge
 from twocet.networks.fast import reduced
-from twocet.randomness import generator_at
-from twocet.recipes.base import Draw, TrainState, autocast, frozen, step_optimiser
+from twocet.recipes.base import Draw, TrainState, autocast, frozen, mean_terms, pieces, step_optimiser
 
 
 class Pairs(NamedTuple):
     """What the two photos of each person become."""
 
     encoded: Tensor
-    """E(x_e), (N, d)."""
+    """E(x_e) of the people of all processes, (ranks * N, d)."""
     restored: Tensor
     """G(x_n, E(x_e))."""
     neutralised: Tensor
@@ -47,6 +47,16 @@ class Journey(NamedTuple):
     """E(fake), (N, d)."""
     returned: Tensor
     """G(x_n, the code read on another person's face, unscaled, back with its owner)."""
+
+
+class Made(NamedTuple):
+    """What the step of generator and encoder leaves for the discriminator and the record; nothing has a gradient."""
+
+    batch: Batch
+    neutralised: Tensor
+    fake: Tensor | None
+    """None without journeys."""
+    terms: dict[str, Tensor]
 
 
 class FastRecipe:
@@ -73,17 +83,29 @@ class FastRecipe:
 
     def round(self, state: TrainState, draw: Draw, step: int) -> dict[str, Tensor]:
         """One mini-batch."""
-        batch = draw()
-        generator = generator_at(self.config.seed, step, "fast")
+        made: list[Made] = []
         with frozen(state.networks.discriminator):
-            pairs, journey = self.passes(state.networks, batch, generator)
-            total, terms = self.generator_total(state.networks, batch, pairs, journey, step)
-            step_optimiser(state.generator_optimiser, total)
-        if journey:
-            total = self.discriminator_total(state.networks, batch, pairs.neutralised, journey.fake, step)
-            step_optimiser(state.discriminator_optimiser, total)
-            terms["discriminator"] = total.detach()
-        return terms
+            step_optimiser(state.generator_optimiser, self.generator_totals(state.networks, draw(), step, made))
+        if self.config.journeys:
+            step_optimiser(state.discriminator_optimiser, self.discriminator_totals(state.networks, step, made))
+        return mean_terms(piece.terms for piece in made)
+
+    def generator_totals(self, networks: Networks, batch: Batch, step: int, made: list[Made]) -> Iterator[Tensor]:
+        """The total of each piece of the mini-batch; what was made for it is appended to ``made``."""
+        for piece, generator in pieces(batch, self.config, step, "fast"):
+            pairs, journey = self.passes(networks, piece, generator)
+            total, terms = self.generator_total(networks, piece, pairs, journey, step)
+            fake = journey.fake.detach() if journey else None
+            made.append(Made(piece, pairs.neutralised.detach(), fake, terms))
+            yield total
+
+    def discriminator_totals(self, networks: Networks, step: int, made: Sequence[Made]) -> Iterator[Tensor]:
+        """The total of each piece, on the fakes of the generator's step."""
+        for batch, neutralised, fake, terms in made:
+            if fake is not None:
+                total = self.discriminator_total(networks, batch, neutralised, fake, step)
+                terms["discriminator"] = total.detach()
+                yield total
 
     def passes(self, networks: Networks, batch: Batch, generator: Generator) -> tuple[Pairs, Journey | None]:
         """All images and codes of a round; calls of the generator are fused where they can be."""
@@ -91,18 +113,19 @@ class FastRecipe:
         nothing = codes.neutral(num, config.network.code_dim)
         with autocast(config.bf16):
             encoded = networks.encoder(augment.encoder_input(batch.expressive, generator))
+            everyone, share = ranks.of_all(encoded), ranks.share()
             images, given = [batch.neutral, batch.expressive], [encoded, nothing]
             if not config.journeys:
                 made, painted = generate(networks, torch.cat(images), torch.cat(given))
                 restored, neutralised = made.chunk(2)
-                return Pairs(encoded, restored, neutralised, painted), None
+                return Pairs(everyone, restored, neutralised, painted), None
             strength = augment.between(*config.strengths, num, generator)[:, None]
-            travelling = encoded.roll(1, dims=0) * strength
+            travelling = share.of(everyone.roll(1, dims=0)) * strength
             made, painted = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
             restored, neutralised, fake = made.chunk(3)
             recovered = networks.encoder(augment.encoder_input(fake, generator))
-            returned = networks.generator(batch.neutral, (recovered / strength).roll(-1, dims=0))
-        return Pairs(encoded, restored, neutralised, painted), Journey(travelling, fake, recovered, returned)
+            returned = networks.generator(batch.neutral, share.of(ranks.of_all(recovered / strength).roll(-1, dims=0)))
+        return Pairs(everyone, restored, neutralised, painted), Journey(travelling, fake, recovered, returned)
 
     def generator_total(
         self, networks: Networks, batch: Batch, pairs: Pairs, journey: Journey | None, step: int
@@ -123,7 +146,8 @@ class FastRecipe:
                 expressive = judge(networks.discriminator, journey.fake, Domain.EXPRESSIVE)
                 neutral = judge(networks.discriminator, pairs.neutralised, Domain.NEUTRAL)
             terms["returned"] = losses.cycle_consistency(batch.expressive, journey.returned)
-            terms["code"] = losses.code_reconstruction(travelled, journey.recovered) / travelled.abs().mean()
+            scale = ranks.mean_of_all(travelled.abs().mean())
+            terms["code"] = losses.code_reconstruction(travelled, journey.recovered) / scale
             terms["adversarial_expressive"] = losses.adversarial(expressive, real=True)
             terms["adversarial_neutral"] = losses.adversarial(neutral, real=True)
             realness = terms["adversarial_expressive"] + terms["adversarial_neutral"]

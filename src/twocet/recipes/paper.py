@@ -7,6 +7,7 @@ alone; its diversity is proportional, and it has R1 and averaged networks.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from torch import Generator, Tensor
@@ -17,8 +18,7 @@ from twocet.cycles import NeutralCycle, expressive_cycle, neutral_cycle
 from twocet.data import Batch
 from twocet.losses import Objective, Weights
 from twocet.networks import Domain, Networks, judge
-from twocet.randomness import generator_at
-from twocet.recipes.base import Draw, TrainState, autocast, frozen, mean_terms, step_optimiser
+from twocet.recipes.base import Draw, TrainState, autocast, frozen, mean_terms, pieces, step_optimiser
 
 Cycles = Literal["both", "neutral"]
 
@@ -26,6 +26,13 @@ Cycles = Literal["both", "neutral"]
 def weights_at(weights: LossWeights, step: int) -> Weights:
     """Every schedule's value at ``step``."""
     return Weights(*(getattr(weights, name).at(step) for name in Weights._fields))
+
+
+def totals(objectives: Iterable[Objective], record: list[dict[str, Tensor]]) -> Iterator[Tensor]:
+    """The totals of ``objectives``; their terms go to ``record``."""
+    for objective in objectives:
+        record.append(objective.terms)
+        yield objective.total
 
 
 class PaperRecipe:
@@ -46,17 +53,25 @@ class PaperRecipe:
     def round(self, state: TrainState, draw: Draw, step: int) -> dict[str, Tensor]:
         """All mini-batches of one round."""
         weights = weights_at(self.config.weights, step)
-        terms = []
-        for index, cycles in enumerate(self.config.cycles):
-            batch, number = draw(), step * self.num_batches + index
-            generator = generator_at(self.config.seed, number, "codes")
-            judged = self.discriminator_total(state.networks, batch, weights, cycles, number, generator)
-            step_optimiser(state.discriminator_optimiser, judged.total)
-            with frozen(state.networks.discriminator):
-                made = self.generator_total(state.networks, batch, weights, cycles, generator)
-                step_optimiser(state.generator_optimiser, made.total)
-            terms.append({**judged.terms, **made.terms})
-        return mean_terms(terms)
+        return mean_terms(
+            self.mini_batch(state, draw(), weights, cycles, step * self.num_batches + index)
+            for index, cycles in enumerate(self.config.cycles)
+        )
+
+    def mini_batch(
+        self, state: TrainState, batch: Batch, weights: Weights, cycles: Cycles, number: int
+    ) -> dict[str, Tensor]:
+        """One step of the discriminator, one of generator and encoder."""
+        parts = pieces(batch, self.config, number, "codes")
+        judged: list[dict[str, Tensor]] = []
+        made: list[dict[str, Tensor]] = []
+        networks = state.networks
+        objectives = (self.discriminator_total(networks, x, weights, cycles, number, draws) for x, draws in parts)
+        step_optimiser(state.discriminator_optimiser, totals(objectives, judged))
+        with frozen(networks.discriminator):
+            objectives = (self.generator_total(networks, x, weights, cycles, draws) for x, draws in parts)
+            step_optimiser(state.generator_optimiser, totals(objectives, made))
+        return mean_terms(judged) | mean_terms(made)
 
     def discriminator_total(
         self, networks: Networks, batch: Batch, weights: Weights, cycles: Cycles, number: int, generator: Generator
