@@ -72,7 +72,7 @@ _ONE = constant(1.0)
 _CYCLE_RISES = Schedule(end=10_000, start=1.0, stop=1.5)
 _CODE_COMES_IN = Schedule(rise=5_000, end=5_000)
 _DIVERSITY_FADES = Schedule(end=10_000, start=1.0, stop=0.0)
-_REALNESS_COMES_IN = Schedule(rise=500, end=1_500, start=0.0, stop=0.003)
+_REALNESS_COMES_IN = Schedule(rise=500, end=1_500, start=0.0, stop=0.1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,15 +158,17 @@ class TrainConfig:
     """Recipe fast: whether codes travel to other people of the batch and back; off, pairs alone are trained."""
     returned: float = 1.0
     """Recipe fast: weight of the owner's expression made from the code read on another person's face."""
-    code: float = 0.02
+    code: float = 0.5
     """Recipe fast: weight of a code read back from another person's face, relative to the codes' size."""
     adversarial: Schedule = _REALNESS_COMES_IN
     """Recipe fast: weight of realness for G, which comes in when D has learnt the domains."""
-    painted: float = 0.01
+    change_floor: float = 0.01
+    """Recipe fast: added to what a pair's photos differ by (mean absolute difference), where errors are divided by it."""
+    painted: float = 0.2
     """Recipe fast: weight of the generator's mask, so that it moves what it need not make up."""
     mismatch: float = 1.0
     """Recipe fast: weight in D of real faces shown to the other domain's head."""
-    code_size: float = 1e-3
+    code_size: float = 0.03
     """Recipe fast: weight of the codes' mean square above 1."""
     threads: int = 2
     """CPU threads for the networks, of all processes on a machine together; each has at least one."""

@@ -51,6 +51,16 @@ def proportional_diversity(
     return (weight * distance).mean()
 
 
+def unexplained_change(truth: Tensor, output: Tensor, given: Tensor, *, floor: float) -> Tensor:
+    """Identity pairs: error of the output as a share of what had to change (images (N, 3, S, S), mean over N).
+
+    |output - truth| / (|given - truth| + floor), means over pixels. Dividing lets a lifted brow count as much as a
+    dropped jaw; ``floor`` keeps photos with nothing to change from counting without limit.
+    """
+    error, change = ((other - truth).abs().mean(dim=(1, 2, 3)) for other in (output, given))
+    return (error / (change + floor)).mean()
+
+
 def r1(logit: Tensor, image: Tensor) -> Tensor:
     """R1 (Mescheder et al. 2018, not in the paper): half the squared gradient norm of D at real images.
 

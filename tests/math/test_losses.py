@@ -189,3 +189,12 @@ def test_gradients_agree_with_finite_differences() -> None:
         lambda x, a, b: losses.proportional_diversity(x, fixed, a, b, code_range=1.5), (image, code, other_code)
     )
     assert check(lambda x: losses.r1(x.pow(3).sum(dim=(1, 2, 3)), x), (image,))
+
+
+def test_unexplained_change_is_relative_to_each_rows_change() -> None:
+    truth = torch.zeros(2, 3, 4, 4)
+    given = torch.stack([torch.full((3, 4, 4), 0.4), torch.full((3, 4, 4), -0.09)])
+    output = torch.stack([torch.full((3, 4, 4), -0.1), torch.full((3, 4, 4), 0.05)])
+    value = losses.unexplained_change(truth, output, given, floor=0.01)
+    assert value.item() == pytest.approx((0.1 / 0.41 + 0.05 / 0.1) / 2)
+    assert losses.unexplained_change(truth, truth, given, floor=0.01).item() == 0

@@ -87,17 +87,17 @@ def test_codes_travel_to_the_next_person_and_back_to_their_owner(monkeypatch: py
 
 def test_terms_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(augment, "encoder_input", lambda image, generator: image)
-    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, painted=0.25, code_size=1.0))
+    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, painted=0.25, code_size=1.0, change_floor=0.5))
     batch = Batch(torch.full((2, 3, 8, 8), 0.5), torch.full((2, 3, 8, 8), -2.0))
     networks = Networks(Painter(), Reader(), nn.Identity())
     pairs, journey = recipe.passes(networks, batch, Generator())
     total, terms = recipe.generator_total(networks, batch, pairs, journey, step=0)
     assert journey is None
     assert float(terms["pair_expressive"]) == pytest.approx(0.0, abs=1e-6)
-    assert float(terms["pair_neutral"]) == pytest.approx(0.5)
+    assert float(terms["pair_neutral"]) == pytest.approx(0.5 / (2.5 + 0.5))
     assert float(terms["painted"]) == 1.0
     assert float(terms["code_size"]) == pytest.approx(4.0)
-    assert float(total) == pytest.approx(0.5 + 0.25 * 1.0 + 1.0 * (4.0 - 1.0))
+    assert float(total) == pytest.approx(0.5 / 3 + 0.25 * 1.0 + 1.0 * (4.0 - 1.0))
 
 
 def test_logits_of_matching_heads() -> None:

@@ -134,8 +134,8 @@ class FastRecipe:
         config = self.config
         size = pairs.encoded.square().mean()
         terms = {
-            "pair_expressive": losses.cycle_consistency(batch.expressive, pairs.restored),
-            "pair_neutral": losses.cycle_consistency(batch.neutral, pairs.neutralised),
+            "pair_expressive": self.unexplained(batch.expressive, pairs.restored, batch.neutral),
+            "pair_neutral": self.unexplained(batch.neutral, pairs.neutralised, batch.expressive),
             "painted": pairs.painted,
         }
         total = terms["pair_expressive"] + terms["pair_neutral"] + config.painted * terms["painted"]
@@ -145,7 +145,7 @@ class FastRecipe:
             with autocast(config.bf16):
                 expressive = judge(networks.discriminator, journey.fake, Domain.EXPRESSIVE)
                 neutral = judge(networks.discriminator, pairs.neutralised, Domain.NEUTRAL)
-            terms["returned"] = losses.cycle_consistency(batch.expressive, journey.returned)
+            terms["returned"] = self.unexplained(batch.expressive, journey.returned, batch.neutral)
             scale = ranks.mean_of_all(travelled.abs().mean())
             terms["code"] = losses.code_reconstruction(travelled, journey.recovered) / scale
             terms["adversarial_expressive"] = losses.adversarial(expressive, real=True)
@@ -154,6 +154,10 @@ class FastRecipe:
             total = total + config.returned * terms["returned"] + config.code * terms["code"]
             total = total + config.adversarial.at(step) * realness
         return total, {**detached(terms), "code_size": size.detach()}
+
+    def unexplained(self, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
+        """What identity pairs ask for; every image is (N, 3, S, S)."""
+        return losses.unexplained_change(truth, output, given, floor=self.config.change_floor)
 
     def discriminator_total(
         self, networks: Networks, batch: Batch, neutralised: Tensor, fake: Tensor, step: int
