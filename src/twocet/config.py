@@ -163,7 +163,7 @@ class TrainConfig:
     adversarial: Schedule = _REALNESS_COMES_IN
     """Recipe fast: weight of realness for G, which comes in when D has learnt the domains."""
     change_floor: float = 0.01
-    """Recipe fast: added to what a pair's photos differ by (mean absolute difference), where errors are divided by it."""
+    """Recipe fast: added to the mean absolute difference of a pair, by which its errors are divided."""
     painted: float = 0.2
     """Recipe fast: weight of the generator's mask, so that it moves what it need not make up."""
     mismatch: float = 1.0
