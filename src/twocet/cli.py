@@ -31,6 +31,7 @@ COMMANDS = {
     "transfer": Command("twocet.commands.transfer:transfer", "give a face the expression of another face"),
     "neutralize": Command("twocet.commands.neutralize:neutralize", "remove a face's expression"),
     "sample": Command("twocet.commands.sample:sample", "give a face random expressions"),
+    "continuum": Command("twocet.commands.continuum:continuum", "give a face one expression in exact steps"),
     "presets": Command("twocet.commands.presets:presets", "list, save and remove named expressions"),
     "demo": Command("twocet.commands.demo:demo", "run the packaged model on the packaged example photos"),
     "synth": Command("twocet.commands.synth:synth", "render synthetic faces with exact ground truth"),

@@ -18,7 +18,7 @@ import torch
 
 from twocet import align, blend
 from twocet.errors import UserError
-from twocet.faces import Face, FaceFinder, choose_face
+from twocet.faces import Face, FaceFinder, Floats32, choose_face
 from twocet.images import Photo, PhotoLike, Pixels, read_photo, to_image, to_pixels
 from twocet.marks import Mark, edit_mark, write_marked
 from twocet.networks.edit import compose
@@ -50,6 +50,10 @@ class Result:
     notes: tuple[str, ...]
     """What the user should know, one line each."""
     mark: Mark
+    photo_to_crop: align.Floats
+    """(2, 3) float64: where the face is; photo pixels to crop sides."""
+    landmarks: Floats32 | None
+    """(478, 3) of the target before the edit, in photo pixels; None when no face was looked for."""
 
     @property
     def pixels(self) -> Pixels:
@@ -70,6 +74,7 @@ class _Located(NamedTuple):
     alpha: npt.NDArray[np.float32]
     image: torch.Tensor
     """(1, 3, S, S) crop."""
+    landmarks: Floats32 | None
     notes: tuple[str, ...]
 
 
@@ -214,6 +219,8 @@ class Editor:
             strength=strength,
             notes=(*located.notes, *notes),
             mark=edit_mark(located.photo, model=self.name, model_sha256=self.sha256, strength=strength),
+            photo_to_crop=located.photo_to_crop,
+            landmarks=located.landmarks,
         )
 
     def _locate(self, given: PhotoLike, role: str, aligned: bool, face: int | None) -> _Located:
@@ -225,24 +232,32 @@ class Editor:
             if width != height:
                 raise UserError(f"{name} is {width} x {height}: an aligned face crop is square; leave out --aligned.")
             photo_to_crop = align.square_to_crop(width, height)
-            alpha = np.ones((size, size), np.float32)
+            alpha, landmarks = np.ones((size, size), np.float32), None
         else:
             chosen, choice = choose_face(self._find_faces(photo.pixels, name), face, name)
             template = str(self.model.metadata.get("template", align.TEMPLATE_NAME))
             photo_to_crop = align.align_to(template, chosen.landmarks, photo.size)
-            alpha = blend.face_mask(align.apply(photo_to_crop, chosen.landmarks[:, :2]), size)
+            landmarks = chosen.landmarks
+            alpha = blend.face_mask(align.apply(photo_to_crop, landmarks[:, :2]), size)
             notes = [choice] if choice else []
             side = 1 / np.hypot(*photo_to_crop[:, 0])
             if side < _SMALL_FACE * size:
                 notes.append(f"{name}: the face is small ({side:.0f} pixels): a larger one gives a better result.")
         crop = align.crop(photo.pixels, photo_to_crop, size)
         device = next(self.model.generator.parameters()).device
-        return _Located(photo, photo_to_crop, alpha, to_image(crop).to(device), tuple(notes))
+        return _Located(photo, photo_to_crop, alpha, to_image(crop).to(device), landmarks, tuple(notes))
+
+    def find_faces(self, pixels: Pixels) -> list[Face]:
+        """The faces in a picture, largest first, with the editor's own finder; it is loaded when first needed."""
+        return self._loaded_finder().find(pixels)
 
     def _find_faces(self, pixels: Pixels, name: str) -> list[Face]:
+        return self._loaded_finder().require(pixels, name)
+
+    def _loaded_finder(self) -> FaceFinder:
         if self._finder is None:
             self._finder = FaceFinder()
-        return self._finder.require(pixels, name)
+        return self._finder
 
 
 def load(

@@ -241,6 +241,18 @@ def write_photo(path: str | os.PathLike[str], photo: Photo, *, xmp: bytes | None
     return path
 
 
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Writes a file whole or not at all. Raises UserError."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f"{path} cannot be written ({error.strerror}): check the disk and the permissions.") from None
+    return path
+
+
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Raises UserError unless ``path`` has a suffix that ``write_photo`` knows and its folder exists."""
     path = Path(path)

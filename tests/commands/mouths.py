@@ -84,6 +84,9 @@ class StubModel:
             rows.append([np.sign(drop) * np.sqrt(abs(drop) / DROP) if abs(drop) > 0.004 else 0.0, 0.0, 0.0])
         return torch.tensor(rows, dtype=torch.float32)
 
+    def sample_codes(self, count, generator):
+        return torch.rand(count, 3, generator=generator)
+
     def edit(self, image, code):
         """The zero code brings the mouth back to rest."""
         value = float(code[0, 0])
