@@ -166,6 +166,8 @@ class TrainConfig:
     """Recipe fast: added to the mean absolute difference of a pair, by which its errors are divided."""
     painted: float = 0.2
     """Recipe fast: weight of the generator's mask, so that it moves what it need not make up."""
+    neutral_code: float = 1.0
+    """Recipe fast: weight of the squared codes of neutral photos, which shall be the zero code."""
     mismatch: float = 1.0
     """Recipe fast: weight in D of real faces shown to the other domain's head."""
     code_size: float = 0.03

@@ -14,7 +14,7 @@ from twocet.data import Batch
 from twocet.networks import Domain, Networks
 from twocet.networks.edit import Edit
 from twocet.recipes import TrainState, build_recipe
-from twocet.recipes.fast import FastRecipe, by_half
+from twocet.recipes.fast import FastRecipe, by_half, code_of_neutral
 from twocet.schedules import constant
 
 TINY = TrainConfig(
@@ -124,3 +124,10 @@ def test_a_round_trains_the_networks_it_uses(journeys: bool) -> None:
     assert moved[1] == 1
     assert moved[2] == (1 if journeys else 0)
     assert ("discriminator" in terms) == journeys
+
+
+def test_only_neutral_photos_are_asked_for_the_zero_code() -> None:
+    batch = random_batch(4)
+    batch.expressive[1] = batch.neutral[1]
+    code = torch.tensor([[9.0, 9.0], [1.0, 3.0], [9.0, 9.0], [9.0, 9.0]])
+    assert float(code_of_neutral(batch, code)) == pytest.approx((1 + 9) / 2 / 4)

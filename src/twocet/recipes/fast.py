@@ -137,9 +137,10 @@ class FastRecipe:
             "pair_expressive": self.unexplained(batch.expressive, pairs.restored, batch.neutral),
             "pair_neutral": self.unexplained(batch.neutral, pairs.neutralised, batch.expressive),
             "painted": pairs.painted,
+            "code_of_neutral": code_of_neutral(batch, ranks.share().of(pairs.encoded)),
         }
         total = terms["pair_expressive"] + terms["pair_neutral"] + config.painted * terms["painted"]
-        total = total + config.code_size * torch.relu(size - 1)
+        total = total + config.code_size * torch.relu(size - 1) + config.neutral_code * terms["code_of_neutral"]
         if journey:
             travelled = journey.travelling.detach()
             with autocast(config.bf16):
@@ -186,6 +187,12 @@ def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, T
     """G(image, code), and the mean of the mask."""
     edit = networks.generator.edit(image, code)
     return compose(image, edit), edit.mask.mean()
+
+
+def code_of_neutral(batch: Batch, code: Tensor) -> Tensor:
+    """Mean over all N rows of the squared codes (N, d) of those rows that show the neutral photo twice."""
+    neutral = (batch.expressive == batch.neutral).flatten(1).all(dim=1)
+    return (code.square().mean(dim=1) * neutral).mean()
 
 
 def by_half(logits: Tensor, first: Domain) -> Tensor:
