@@ -32,6 +32,7 @@ COMMANDS = {
     "neutralize": Command("twocet.commands.neutralize:neutralize", "remove a face's expression"),
     "sample": Command("twocet.commands.sample:sample", "give a face random expressions"),
     "continuum": Command("twocet.commands.continuum:continuum", "give a face one expression in exact steps"),
+    "batch": Command("twocet.commands.batch:batch", "do every edit that a table (CSV) lists"),
     "presets": Command("twocet.commands.presets:presets", "list, save and remove named expressions"),
     "demo": Command("twocet.commands.demo:demo", "run the packaged model on the packaged example photos"),
     "synth": Command("twocet.commands.synth:synth", "render synthetic faces with exact ground truth"),

@@ -1,0 +1,93 @@
+"""``twocet batch``: many edits from a table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from twocet.errors import UserError
+
+_LISTED = 50
+
+
+def batch(
+    jobs: tyro.conf.Positional[Path],
+    /,
+    *,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    workers: int | None = None,
+    model: str = "default",
+    crop_only: bool = False,
+    no_mark: bool = False,
+    device: str = "cpu",
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """Do every edit that a table (CSV) lists: one row, one picture.
+
+    Columns: target, reference or preset, and if wanted strength (1), output (a name is made up if it is empty), face
+    (1 = largest), aligned (yes or no); others are carried over to the report. Paths are relative to the table. Rows
+    that are wrong or fail are set aside, and listed at the end and in DIR/report.csv. The same command goes on where it
+    was interrupted, and does rows again whose photos, values or model have changed.
+
+    examples:
+      twocet batch jobs.csv -o edited
+      twocet batch jobs.csv -o edited --workers 4 --json
+
+    Args:
+        jobs: The table.
+        output: Folder for the pictures, made if it is missing.
+        workers: Processes; as many as there are processor cores if not given.
+        model: Name of a packaged model, or a model file.
+        crop_only: Write the aligned faces alone, at the model's size.
+        no_mark: Leave out the mark that says that a model changed the picture.
+        device: Where the model runs, for example cpu or cuda.
+        as_json: Report in JSON.
+    """
+    if workers is not None and workers < 1:
+        raise UserError(f"workers is {workers}: give 1 or more")
+    from tqdm import tqdm
+
+    from twocet import batch as work
+    from twocet import presets
+    from twocet.commands.shared import make_folder
+    from twocet.images import write_bytes
+    from twocet.model import file_hash, find_model, load_model
+
+    path = find_model(model)
+    load_model(path)  # a model that is wrong is wrong for every row
+    sha256 = file_hash(path)
+    settings = work.Settings(model=str(path), model_sha256=sha256, device=device, mark=not no_mark, crop_only=crop_only)
+    table = work.read_table(jobs, output, lambda name: presets.find(name, path.stem, sha256).code)
+    make_folder(output)
+    journal = work.Journal(output)
+    keyed = [(job, work.key_of(job, settings)) for job in table.jobs]
+    outcomes = {job.line: done for job, key in keyed if (done := journal.done(key, job.output))}
+    before = len(outcomes)
+    with tqdm(total=len(keyed), initial=before, unit="photo", disable=None) as bar:
+        todo = [(job, key) for job, key in keyed if job.line not in outcomes]
+        for outcome in work.run(todo, settings, workers or work.num_cores()):
+            journal.add(outcome)
+            outcomes[outcome.line] = outcome
+            bar.update()
+    report = write_bytes(output / work.REPORT, work.report_csv(table, outcomes))
+    failed = {line: outcome.error for line, outcome in outcomes.items() if outcome.status == "failed"}
+    _announce(len(table.rows), before, {**table.wrong, **failed}, report, as_json)
+
+
+def _announce(rows: int, before: int, failed: dict[int, str], report: Path, as_json: bool) -> None:
+    """Says what happened. Raises UserError when rows failed."""
+    if as_json:
+        import json
+
+        listed = [{"line": line, "error": error} for line, error in sorted(failed.items())]
+        print(json.dumps({"rows": rows, "done_before": before, "failed": listed, "report": str(report)}, indent=2))
+    else:
+        earlier = f" ({before} of them in an earlier run)" if before else ""
+        print(f"wrote {rows - len(failed)} pictures{earlier} and {report}")
+        for line, error in sorted(failed.items())[:_LISTED]:
+            print(f"failed: line {line}: {error}", file=sys.stderr)
+    if failed:
+        raise UserError(f"{len(failed)} of {rows} rows failed (see {report}); the others were written.")
