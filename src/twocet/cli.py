@@ -35,6 +35,7 @@ COMMANDS = {
     "batch": Command("twocet.commands.batch:batch", "do every edit that a table (CSV) lists"),
     "presets": Command("twocet.commands.presets:presets", "list, save and remove named expressions"),
     "demo": Command("twocet.commands.demo:demo", "run the packaged model on the packaged example photos"),
+    "prepare": Command("twocet.commands.prepare:prepare", "turn a laboratory set of photos into a dataset folder"),
     "synth": Command("twocet.commands.synth:synth", "render synthetic faces with exact ground truth"),
     "train": Command("twocet.commands.train:train", "train a model on a dataset folder"),
     "evaluate": Command("twocet.commands.evaluate:evaluate", "measure a model on a dataset folder with ground truth"),

@@ -115,10 +115,10 @@ def wait_for(condition, seconds=60):
 
 PARENT = """
 import multiprocessing, time
-from twocet.synth.dataset import _die_with_parent
+from twocet.work import die_with_parent
 
 def work():
-    _die_with_parent()
+    die_with_parent()
     print("working", flush=True)
     time.sleep(60)
 

@@ -11,22 +11,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-import multiprocessing
 import os
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from twocet import __version__
 from twocet.align import TEMPLATE_NAME
 from twocet.errors import UserError
+from twocet.work import PARTIAL, for_each, json_bytes, num_cores, png_bytes, write_whole
 
 from .camera import LANDMARK_VERTICES, View
 from .expressions import Expression, sample_expression, shared_expressions
@@ -35,7 +32,6 @@ from .identity import BENCHMARK_START, Identity
 from .render import render
 
 RENDERER = 1  # to be raised when a change of the renderer changes any pixel
-PARTIAL = ".partial"  # ends the name of a file while it is written
 COLUMNS = (
     *("file", "identity", "expression", "domain", "split", "strength"),
     *("pose_pitch", "pose_yaw", "pose_roll", "units"),
@@ -105,7 +101,7 @@ def write_dataset(
     folder = Path(out)
     _check_resumable(folder, settings)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "dataset.json", _json_bytes(_description(settings), indent=2))
+    write_whole(folder / "dataset.json", json_bytes(_description(settings), indent=2))
     pending = [number for number in settings.seeds if not _record_path(folder, number).exists()]
     per_identity = settings.expressions + 1
     with tqdm(
@@ -115,7 +111,7 @@ def write_dataset(
         desc="rendering",
         disable=not progress,
     ) as bar:
-        for _ in _render_all(folder, settings, pending, workers or _num_cores()):
+        for _ in for_each(partial(render_identity, folder, settings), pending, workers or num_cores()):
             bar.update(per_identity)
     _write_tables(folder, settings)
     return folder
@@ -147,7 +143,7 @@ def render_identity(folder: Path, settings: Settings, number: int) -> None:
     for index, (name, strength, units) in enumerate([neutral, *drawn_expressions(settings, number)]):
         picture = render(head, units, settings.size, settings.view)
         file = f"faces/{number:07d}/{index:02d}-{name}.png"
-        _write(folder / file, _png_bytes(picture.pixels))
+        write_whole(folder / file, png_bytes(picture.pixels))
         landmarks[file] = picture.landmarks.tolist()
         rows.append(
             {
@@ -164,38 +160,7 @@ def render_identity(folder: Path, settings: Settings, number: int) -> None:
     record = {"identity": identity.to_json(), "rows": rows, "landmarks": landmarks}
     path = _record_path(folder, number)
     path.parent.mkdir(exist_ok=True)
-    _write(path, _json_bytes(record))
-
-
-def _render_all(folder: Path, settings: Settings, pending: list[int], workers: int) -> Iterator[None]:
-    """Yields once for each finished identity, in any order."""
-    if workers == 1 or len(pending) < 2:
-        for number in pending:
-            render_identity(folder, settings, number)
-            yield
-        return
-    # Forking is not safe once torch has threads, and the command line may have imported it: start fresh processes.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(pending)), context, _die_with_parent) as pool:
-        jobs = [pool.submit(render_identity, folder, settings, number) for number in pending]
-        try:
-            for job in as_completed(jobs):
-                job.result()
-                yield
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _die_with_parent() -> None:
-    """A worker of a killed parent would wait for ever: end it when the parent goes."""
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    write_whole(path, json_bytes(record))
 
 
 def _check_resumable(folder: Path, settings: Settings) -> None:
@@ -248,35 +213,14 @@ def _write_tables(folder: Path, settings: Settings) -> None:
         landmarks |= {file: np.array(points, np.float32) for file, points in record["landmarks"].items()}
     archive = io.BytesIO()
     np.savez(archive, **landmarks)
-    _write(folder / "landmarks.npz", archive.getvalue())
+    write_whole(folder / "landmarks.npz", archive.getvalue())
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for record in records:
         writer.writerows(record["rows"])
-    _write(folder / "faces.csv", table.getvalue().encode())
+    write_whole(folder / "faces.csv", table.getvalue().encode())
 
 
 def _record_path(folder: Path, number: int) -> Path:
     return folder / "records" / f"{number:07d}.json"
-
-
-def _write(path: Path, content: bytes) -> None:
-    # The name is always the same, so that what a kill leaves behind is overwritten by the run that resumes.
-    partial = path.with_name(path.name + PARTIAL)
-    partial.write_bytes(content)
-    os.replace(partial, path)
-
-
-def _png_bytes(pixels: np.ndarray[Any, Any]) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def _json_bytes(value: Any, indent: int | None = None) -> bytes:
-    return (json.dumps(value, indent=indent) + "\n").encode()
-
-
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

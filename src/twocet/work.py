@@ -1,0 +1,80 @@
+"""Much work on many files: processes that end with their parent, and files that are whole or absent."""
+
+from __future__ import annotations
+
+import io
+import json
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image
+
+PARTIAL = ".partial"
+"""Ends the name of a file while it is written."""
+
+_Job = TypeVar("_Job")
+
+
+def num_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def for_each(function: Callable[[_Job], None], jobs: Sequence[_Job], workers: int) -> Iterator[None]:
+    """Call ``function`` (a function of a module, or a partial of one) for every job; yields once for each one done.
+
+    In ``workers`` processes, in any order; in this process if one worker is enough. An exception ends the work.
+    """
+    if workers == 1 or len(jobs) < 2:
+        for job in jobs:
+            function(job)
+            yield
+        return
+    # Forking is not safe once torch has threads, and the command line may have imported it: start fresh processes.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, die_with_parent) as pool:
+        futures = [pool.submit(function, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                yield
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def die_with_parent() -> None:
+    """A worker of a killed parent would wait for ever: end it when the parent goes."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears under its name only when it is complete."""
+    # The partial name is always the same, so that what a kill leaves behind is overwritten by the run that resumes.
+    partial = path.with_name(path.name + PARTIAL)
+    partial.write_bytes(content)
+    os.replace(partial, path)
+
+
+def png_bytes(pixels: np.ndarray[Any, Any]) -> bytes:
+    """(H, W, 3) uint8 as a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def json_bytes(value: Any, indent: int | None = None) -> bytes:
+    """``value`` as a JSON file."""
+    return (json.dumps(value, indent=indent) + "\n").encode()
