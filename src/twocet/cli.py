@@ -38,6 +38,9 @@ COMMANDS = {
     "prepare": Command("twocet.commands.prepare:prepare", "turn a laboratory set of photos into a dataset folder"),
     "synth": Command("twocet.commands.synth:synth", "render synthetic faces with exact ground truth"),
     "train": Command("twocet.commands.train:train", "train a model on a dataset folder"),
+    "import-authors": Command(
+        "twocet.commands.import_authors:import_authors", "turn a checkpoint of the paper's authors into a model file"
+    ),
     "evaluate": Command("twocet.commands.evaluate:evaluate", "measure a model on a dataset folder with ground truth"),
     "info": Command("twocet.commands.info:info", "say what a model is and what it was trained on"),
 }

@@ -1,0 +1,40 @@
+"""``twocet import-authors``: the authors' checkpoints as our model files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+def import_authors(
+    checkpoint: tyro.conf.Positional[Path],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+) -> None:
+    """Turn a checkpoint of the paper's authors into a model file.
+
+    Reads {step}_model_s.ckpt (the averaged networks, which make the better pictures) or {step}_model.ckpt. Size, code
+    and widths follow from the shapes. Whether you may use the weights is for their authors to say.
+
+    examples:
+      twocet import-authors 065000_model_s.ckpt -o authors.safetensors
+      twocet transfer me.jpg smile.jpg -o out.png --model authors.safetensors
+
+    Args:
+        checkpoint: The authors' file.
+        output: Model file to write.
+    """
+    from twocet.authors import import_checkpoint
+    from twocet.config import check
+    from twocet.model import save_model
+
+    check(output.suffix == ".safetensors", f"{output} must end in .safetensors")
+    check(output.parent.is_dir(), f"there is no folder {output.parent} for {output.name}")
+    model, has_discriminator = import_checkpoint(checkpoint)
+    # In float16 the outputs would differ from the authors' by more than 1e-5.
+    save_model(output, model, half=False)
+    if not has_discriminator:
+        print("note: the checkpoint holds no discriminator; the model has an untrained one", file=sys.stderr)
+    print(output)
