@@ -164,6 +164,8 @@ class TrainConfig:
     """Recipe fast: weight of realness for G, which comes in when D has learnt the domains."""
     change_floor: float = 0.01
     """Recipe fast: added to the mean absolute difference of a pair, by which its errors are divided."""
+    focus: float = 2.0
+    """Recipe fast: how much more those pixels count around which a pair's photos differ."""
     painted: float = 0.2
     """Recipe fast: weight of the generator's mask, so that it moves what it need not make up."""
     neutral_code: float = 1.0

@@ -51,14 +51,20 @@ def proportional_diversity(
     return (weight * distance).mean()
 
 
-def unexplained_change(truth: Tensor, output: Tensor, given: Tensor, *, floor: float) -> Tensor:
+def unexplained_change(truth: Tensor, output: Tensor, given: Tensor, *, floor: float, focus: float) -> Tensor:
     """Identity pairs: error of the output as a share of what had to change (images (N, 3, S, S), mean over N).
 
-    |output - truth| / (|given - truth| + floor), means over pixels. Dividing lets a lifted brow count as much as a
-    dropped jaw; ``floor`` keeps photos with nothing to change from counting without limit.
+    sum w |output - truth| / (sum w |given - truth| + floor), means over pixels. Dividing lets a lifted brow count as
+    much as a dropped jaw; ``floor`` keeps photos with nothing to change from counting without limit. The weight w of a
+    pixel is 1 plus ``focus`` times how much its neighbourhood changes, as a multiple (4 at most) of the face's mean: an
+    L1 loss follows the sign of the error at every pixel, and most of them have nothing to learn.
     """
-    error, change = ((other - truth).abs().mean(dim=(1, 2, 3)) for other in (output, given))
-    return (error / (change + floor)).mean()
+    change = (given - truth).abs().mean(dim=1, keepdim=True)
+    around = functional.avg_pool2d(change, 5, stride=1, padding=2)
+    mean = around.mean(dim=(2, 3), keepdim=True)
+    weight = 1 + focus * (around / (mean + floor)).clamp(max=4)
+    error, all_of_it = ((weight * (other - truth).abs()).mean(dim=(1, 2, 3)) for other in (output, given))
+    return (error / (all_of_it + floor)).mean()
 
 
 def r1(logit: Tensor, image: Tensor) -> Tensor:

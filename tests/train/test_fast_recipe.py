@@ -87,7 +87,9 @@ def test_codes_travel_to_the_next_person_and_back_to_their_owner(monkeypatch: py
 
 def test_terms_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(augment, "encoder_input", lambda image, generator: image)
-    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, painted=0.25, code_size=1.0, change_floor=0.5))
+    recipe = FastRecipe(
+        dataclasses.replace(TINY, journeys=False, painted=0.25, code_size=1.0, change_floor=0.5, focus=0.0)
+    )
     batch = Batch(torch.full((2, 3, 8, 8), 0.5), torch.full((2, 3, 8, 8), -2.0))
     networks = Networks(Painter(), Reader(), nn.Identity())
     pairs, journey = recipe.passes(networks, batch, Generator())

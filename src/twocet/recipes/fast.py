@@ -158,7 +158,8 @@ class FastRecipe:
 
     def unexplained(self, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
         """What identity pairs ask for; every image is (N, 3, S, S)."""
-        return losses.unexplained_change(truth, output, given, floor=self.config.change_floor)
+        config = self.config
+        return losses.unexplained_change(truth, output, given, floor=config.change_floor, focus=config.focus)
 
     def discriminator_total(
         self, networks: Networks, batch: Batch, neutralised: Tensor, fake: Tensor, step: int
