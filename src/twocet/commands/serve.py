@@ -1,0 +1,35 @@
+"""``twocet serve``."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from twocet.errors import UserError
+
+
+def serve(host: str = "127.0.0.1", port: int = 8420, model: str = "default", device: str = "cpu") -> None:
+    """Open the web page: drop two photos, drag a slider, download the result.
+
+    Only this computer can reach the page unless --host says otherwise. Photos are kept in memory while they are
+    edited; nothing of them stays on the disk, and nothing is sent anywhere else.
+
+    examples:
+      twocet serve
+      twocet serve --port 9000
+      twocet serve --host 0.0.0.0
+
+    Args:
+        host: Address to listen on; 0.0.0.0 lets everybody in who can reach this computer.
+        port: Port to listen on; 0 takes a free one.
+        model: Name of a packaged model, or a model file.
+        device: Where the model runs, for example cpu or cuda.
+    """
+    if any(importlib.util.find_spec(package) is None for package in ("starlette", "uvicorn")):
+        raise UserError("The web page needs two more packages: pip install 'twocet[web]'")
+    from twocet import editor as editors
+    from twocet.presets import fitting, preset_code
+    from twocet.web.server import serve as serve_page
+
+    editor = editors.load(model, device=device)
+    presets = {name: preset_code(name, editor) for name in fitting(editor.name, editor.sha256)}
+    serve_page(editor, host, port, presets)

@@ -1,0 +1,277 @@
+"""The page over HTTP (Starlette): routes, limits and headers. All state is in ``visitors``; no cookies, nothing on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import cast
+from urllib.parse import quote, unquote, urlsplit
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from twocet import __version__
+from twocet.errors import UserError
+from twocet.images import read_photo
+from twocet.web.pictures import MAX_BYTES, preview, to_jpeg
+from twocet.web.session import ROLES, STRENGTHS, STRIP, Picture, Role, Session, Studio, Wish
+from twocet.web.visitors import IDLE_SECONDS, Busy, Turns, Visitor, Visitors
+
+_STATIC = Path(__file__).parent / "static"
+_EXAMPLES = Path(__file__).parents[1] / "examples"
+_THUMBNAIL_SIDE = 192
+_MAX_WISH_BYTES = 10_000
+_SWEEP_SECONDS = 30.0
+_SESSION_HEADER = "X-Session"
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class _Refused(Exception):  # noqa: N818
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Page:
+    """The routes of one running server."""
+
+    def __init__(self, studio: Studio, workers: int) -> None:
+        self._studio = studio
+        self._examples = example_files()
+        self._visitors = Visitors(lambda: Session(studio))
+        self._turns = Turns(workers)
+
+    def routes(self) -> list[Route | Mount]:
+        """What the page answers to."""
+        return [
+            Route("/", self.index),
+            Route("/api/about", self.about),
+            Route("/api/sessions", self.enter, methods=["POST"]),
+            Route("/api/sessions/leave", self.leave, methods=["POST"]),
+            Route("/api/photos/{role}", self.show, methods=["GET"]),
+            Route("/api/photos/{role}", self.give, methods=["PUT"]),
+            Route("/api/photos/{role}/example/{name}", self.give_example, methods=["PUT"]),
+            Route("/api/render", self.render, methods=["POST"]),
+            Route("/api/strip", self.strip, methods=["POST"]),
+            Route("/api/download", self.download, methods=["POST"]),
+            Route("/examples/{name}.jpg", self.example),
+            Mount("/static", StaticFiles(directory=_STATIC)),
+        ]
+
+    @asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Forgets idle sessions while the server runs."""
+        sweeper = asyncio.create_task(self._sweep())
+        try:
+            yield
+        finally:
+            sweeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweeper
+            self._turns.close()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            self._visitors.forget_idle()
+
+    async def index(self, _: Request) -> Response:
+        return FileResponse(_STATIC / "index.html")
+
+    async def about(self, _: Request) -> Response:
+        return JSONResponse(
+            {
+                "version": __version__,
+                "model": self._studio.model_name,
+                "strengths": STRENGTHS,
+                "strip": STRIP,
+                "presets": list(self._studio.presets),
+                "examples": list(self._examples),
+                "max_bytes": MAX_BYTES,
+                "idle_minutes": round(IDLE_SECONDS / 60),
+            }
+        )
+
+    async def enter(self, _: Request) -> Response:
+        return JSONResponse({"session": self._visitors.enter()})
+
+    async def leave(self, request: Request) -> Response:
+        # The browser's last word (sendBeacon) cannot carry a header.
+        self._visitors.leave((await _body(request, _MAX_WISH_BYTES)).decode("ascii", "replace"))
+        return Response(status_code=204)
+
+    async def give(self, request: Request) -> Response:
+        visitor, role = self._visitor(request), _role(request)
+        content = await _body(request, MAX_BYTES)
+        name = Path(unquote(request.headers.get("X-Name", ""))).name[:100] or f"the {role}"
+        return _described(await self._turns.run(visitor, visitor.session.give, role, content, name))
+
+    async def give_example(self, request: Request) -> Response:
+        visitor, role = self._visitor(request), _role(request)
+        path = self._example(request)
+        return _described(await self._turns.run(visitor, visitor.session.give, role, path.read_bytes(), path.name))
+
+    async def show(self, request: Request) -> Response:
+        visitor = self._visitor(request)
+        photo = visitor.session.picture(_role(request)).preview
+        return _jpeg(await self._turns.run(visitor, to_jpeg, photo.pixels, photo.icc))
+
+    async def render(self, request: Request) -> Response:
+        visitor, wish = self._visitor(request), await _wish(request)
+        asked = time.perf_counter()
+
+        def work() -> Response:
+            begun = time.perf_counter()
+            result = visitor.session.render(wish)
+            edited = time.perf_counter()
+            response = _jpeg(to_jpeg(result.pixels, result.photo.icc))
+            times = {"wait": begun - asked, "edit": edited - begun, "jpeg": time.perf_counter() - edited}
+            response.headers["Server-Timing"] = ", ".join(f"{k};dur={1000 * v:.1f}" for k, v in times.items())
+            response.headers["X-Notes"] = quote(json.dumps(result.notes))
+            return response
+
+        return await self._turns.run(visitor, work)
+
+    async def strip(self, request: Request) -> Response:
+        visitor, wish = self._visitor(request), await _wish(request)
+        return JSONResponse({"pictures": await self._turns.run(visitor, visitor.session.strip, wish)})
+
+    async def download(self, request: Request) -> Response:
+        visitor, wish = self._visitor(request), await _wish(request)
+        name, content = await self._turns.run(visitor, visitor.session.download, wish)
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", "X-Name": quote(name)}
+        return Response(content, media_type="application/octet-stream", headers=headers)
+
+    async def example(self, request: Request) -> Response:
+        content = await asyncio.to_thread(thumbnail, self._example(request))
+        return _jpeg(content, {"Cache-Control": "private, max-age=3600"})
+
+    def _visitor(self, request: Request) -> Visitor:
+        visitor = self._visitors.find(request.headers.get(_SESSION_HEADER, ""))
+        if visitor is None:
+            raise _Refused(410, "Your photos were forgotten after a time without use: choose them again.")
+        return visitor
+
+    def _example(self, request: Request) -> Path:
+        path = self._examples.get(request.path_params["name"])
+        if path is None:
+            raise _Refused(404, "There is no such example.")
+        return path
+
+
+def make_app(studio: Studio, *, workers: int, allowed_hosts: list[str] | None = None) -> Starlette:
+    """The application. ``workers``: threads that edit; ``allowed_hosts``: names it may be reached under (None: any)."""
+    page = Page(studio, workers)
+    middleware = [Middleware(_Guard)]
+    if allowed_hosts is not None:
+        # Without it a page elsewhere could point its own name at this computer and read what visitors send here.
+        middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts))
+    handlers: Mapping[type[Exception], Callable[[Request, Exception], Response]] = {
+        UserError: lambda _, error: _failed(400, str(error)),
+        _Refused: lambda _, error: _failed(cast("_Refused", error).status, str(error)),
+        Busy: lambda _, error: _failed(503, "Too many people are waiting: try again in a few seconds."),
+    }
+    return Starlette(
+        routes=page.routes(),
+        middleware=middleware,
+        exception_handlers=handlers,
+        lifespan=page.lifespan,
+    )
+
+
+def example_files(folder: Path = _EXAMPLES) -> dict[str, Path]:
+    """The packaged photos by name: ``target-1``, ``reference-1-happy`` and so on, by number."""
+    files = {path.stem: path for path in folder.glob("*.jpg")}
+    return dict(sorted(files.items(), key=lambda item: (not item[0].startswith("target"), _number(item[0]))))
+
+
+@cache
+def thumbnail(path: Path) -> bytes:
+    """A small JPEG of an example."""
+    return to_jpeg(preview(read_photo(path), _THUMBNAIL_SIDE).pixels)
+
+
+def _number(name: str) -> int:
+    found = re.search(r"\d+", name)
+    return int(found.group()) if found else 0
+
+
+def _role(request: Request) -> Role:
+    role = request.path_params["role"]
+    if role not in ROLES:
+        raise _Refused(404, "A photo is a target or a reference.")
+    return cast("Role", role)
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The request's body, read no further than ``most`` bytes."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > most:
+            raise _Refused(413, f"The file has more than {most // 1_000_000} MB: choose a smaller version.")
+    return bytes(content)
+
+
+async def _wish(request: Request) -> Wish:
+    try:
+        values = json.loads(await _body(request, _MAX_WISH_BYTES))
+    except ValueError:
+        values = None
+    return Wish.parse(values if isinstance(values, dict) else {})
+
+
+def _described(picture: Picture) -> Response:
+    width, height = picture.preview.size
+    return JSONResponse({"name": picture.name, "width": width, "height": height, "faces": picture.boxes})
+
+
+def _jpeg(content: bytes, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(content, media_type="image/jpeg", headers=headers)
+
+
+def _failed(status: int, message: str) -> Response:
+    return JSONResponse({"error": message}, status_code=status)
+
+
+class _Guard:
+    """Refuses what other websites make a visitor's browser send, and adds the headers that every answer carries."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                added = ((name.lower().encode(), value.encode()) for name, value in _HEADERS.items())
+                message["headers"] = [*message["headers"], *(pair for pair in added if pair[0] not in present)]
+            await send(message)
+
+        request = Request(scope)
+        origin = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+            return await PlainTextResponse("Other websites may not use this one.", 403)(scope, receive, send)
+        return await self._app(scope, receive, send_with_headers)

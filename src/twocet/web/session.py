@@ -1,0 +1,193 @@
+"""What one visitor has given, and everything that can be done with it. Nothing here knows HTTP."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from twocet.editor import Code, Editor, Result
+from twocet.errors import UserError
+from twocet.faces import Face, FaceFinder
+from twocet.images import Photo, Pixels
+from twocet.model import Model
+from twocet.web.pictures import decode, marked_file, preview, to_jpeg
+
+Role = Literal["target", "reference"]
+ROLES: tuple[Role, ...] = ("target", "reference")
+
+STRENGTHS = (-0.5, 1.5)
+STRIP = tuple(np.linspace(*STRENGTHS, 9).tolist())
+"""The strengths of the continuum under the slider."""
+_PAD_REACH = 2.0
+"""The edge of the pad, in standard deviations of the codes that the encoder finds in photos."""
+
+
+class Studio(NamedTuple):
+    """What all visitors share."""
+
+    model: Model
+    model_name: str
+    model_sha256: str | None
+    finder: FaceFinder
+    presets: Mapping[str, Code]
+
+    def editor(self) -> Editor:
+        """A new editor, with nothing kept from earlier photos."""
+        return Editor(self.model, name=self.model_name, sha256=self.model_sha256, finder=self.finder)
+
+
+class Picture(NamedTuple):
+    """An uploaded photo: its bytes for the download, a small copy for everything else."""
+
+    name: str
+    content: bytes
+    preview: Photo
+    faces: list[Face]
+
+    @property
+    def boxes(self) -> list[list[float]]:
+        """Left, top, width, height of every face as fractions of the picture, largest first."""
+        width, height = self.preview.size
+        boxes = ((*face.box[:2], face.box[2] - face.box[0], face.box[3] - face.box[1]) for face in self.faces)
+        return [[left / width, top / height, w / width, h / height] for left, top, w, h in boxes]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the face shall look like."""
+
+    kind: str
+    """``neutral``, ``reference``, ``random``, ``pad`` or ``preset``."""
+    strength: float
+    face: int
+    """Which face of the target, 1 = largest."""
+    reference_face: int = 1
+    seed: int = 0
+    x: float = 0.0
+    y: float = 0.0
+    """Place on the pad, -1..1."""
+    preset: str = ""
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object]) -> Wish:
+        """From what the page sends. Raises UserError for anything else."""
+        try:
+            wish = cls(
+                kind=str(values["kind"]),
+                strength=_bounded(values.get("strength", 1.0), *STRENGTHS),
+                face=int(_bounded(values.get("face", 1), 1, 1000)),
+                reference_face=int(_bounded(values.get("reference_face", 1), 1, 1000)),
+                seed=int(_bounded(values.get("seed", 0), 0, 2**32 - 1)),
+                x=_bounded(values.get("x", 0.0), -1, 1),
+                y=_bounded(values.get("y", 0.0), -1, 1),
+                preset=str(values.get("preset", "")),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise UserError("The page sent something that makes no sense: reload it.") from None
+        return wish
+
+
+def _bounded(value: object, low: float, high: float) -> float:
+    number = float(value)  # type: ignore[arg-type]
+    if not low <= number <= high:
+        raise ValueError(value)
+    return number
+
+
+class Session:
+    """One visitor's photos. Its own editor keeps the analysis of them, so that a new strength costs one edit."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._editor = studio.editor()
+        self._pad = pad_directions(self._editor)
+        self._pictures: dict[Role, Picture] = {}
+
+    def give(self, role: Role, content: bytes, name: str) -> Picture:
+        """Takes an uploaded file in place of the one before. Raises UserError if it shows no face."""
+        small = preview(decode(content, name))
+        faces = self._studio.finder.find(small.pixels)
+        if not faces:
+            raise UserError(
+                f"No face found in {name}: choose a picture in which the face is larger and seen from the front."
+            )
+        picture = Picture(name, content if role == "target" else b"", small, faces)
+        if role == "target":
+            # The old target's analysis goes with the old editor.
+            self._editor = self._studio.editor()
+        self._pictures[role] = picture
+        return picture
+
+    def picture(self, role: Role) -> Picture:
+        """The photo given as ``role``. Raises UserError if there is none."""
+        if role not in self._pictures:
+            raise UserError(f"A {role} is missing: choose a photo first.")
+        return self._pictures[role]
+
+    def render(self, wish: Wish) -> Result:
+        """The small target with the wished expression."""
+        target = self.picture("target").preview
+        return self._editor.transfer(target, self._code(wish), wish.strength, face=wish.face)
+
+    def strip(self, wish: Wish) -> list[str]:
+        """The face at the strengths ``STRIP``, as data URLs."""
+        target, code = self.picture("target").preview, self._code(wish)
+        results = (self._editor.transfer(target, code, strength, face=wish.face) for strength in STRIP)
+        return [_data_url(result.crop) for result in results]
+
+    def download(self, wish: Wish) -> tuple[str, bytes]:
+        """Name and bytes of the whole target at its own resolution with the wished expression and AI marks."""
+        picture = self.picture("target")
+        photo = decode(picture.content, picture.name)
+        # Its own editor: the full photo and its analysis are forgotten at the end.
+        editor = self._studio.editor()
+        face = _same_face(picture, wish.face, photo, self._studio.finder.find(photo.pixels))
+        return marked_file(editor.transfer(photo, self._code(wish), wish.strength, face=face), picture.name)
+
+    def _code(self, wish: Wish) -> Code:
+        if wish.kind == "neutral":
+            return np.zeros(self._editor.model.code_dim, np.float32)
+        if wish.kind == "reference":
+            return self._editor.encode(self.picture("reference").preview, face=wish.reference_face)
+        if wish.kind == "random":
+            return self._editor.draw_codes(1, wish.seed).reshape(-1)
+        if wish.kind == "pad":
+            return np.array([wish.x, wish.y], np.float32) @ self._pad
+        if wish.kind == "preset" and wish.preset in self._studio.presets:
+            return self._studio.presets[wish.preset]
+        raise UserError(f"There is no expression {wish.preset or wish.kind!r} here: choose another one.")
+
+
+def pad_directions(editor: Editor) -> Code:
+    """(2, d) codes at the right and the upper edge of the pad.
+
+    The two principal directions of the codes that the encoder found in photos; two fixed random codes if the model
+    does not say what it found.
+    """
+    covariance = editor.model.metadata.get("code_covariance")
+    if covariance is None or editor.model.code_dim < 2:
+        return editor.draw_codes(2, seed=0)
+    variances, directions = np.linalg.eigh(np.asarray(covariance, np.float64))
+    reach = _PAD_REACH * np.sqrt(np.maximum(variances[-1:-3:-1], 0))
+    # An eigenvector may point either way: the largest number of a direction is made positive.
+    chosen = directions[:, -1:-3:-1].T
+    signs = np.sign(chosen[np.arange(2), np.abs(chosen).argmax(axis=1)])
+    reaching: Code = (chosen * (signs * reach)[:, None]).astype(np.float32)
+    return reaching
+
+
+def _same_face(picture: Picture, number: int, photo: Photo, faces: list[Face]) -> int:
+    """The number in the full photo of the face that is ``number`` in its preview."""
+    if not 1 <= number <= len(picture.faces) or not faces:
+        return number
+    scale = photo.size[0] / picture.preview.size[0]
+    wanted = np.array(picture.faces[number - 1].box) * scale
+    return 1 + int(np.argmin([np.abs(np.array(face.box) - wanted).sum() for face in faces]))
+
+
+def _data_url(crop: Pixels) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(to_jpeg(crop, quality=85)).decode("ascii")

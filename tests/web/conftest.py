@@ -1,0 +1,74 @@
+"""A tiny untrained model that visibly moves faces, a real ``twocet serve`` process, and photos to give it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from web_client import EXAMPLES, Client, jpeg
+
+from twocet import editor as editors
+from twocet.config import NetworkConfig
+from twocet.faces import FaceFinder
+from twocet.model import new_model, save_model
+from twocet.networks import build
+from twocet.web.session import Studio
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory):
+    """A model of few channels with random weights: what it does to faces is nonsense, but depends on the code."""
+    torch.manual_seed(0)
+    config = NetworkConfig(code_dim=8, generator_widths=(16, 24), trunk_widths=(16, 24))
+    networks = build(config)
+    with torch.no_grad():
+        networks.generator.flow_head.weight.normal_(0, 0.05)
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_model(path, new_model(networks, config, {"neutral_radius": 1e6}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def studio(model_file):
+    editor = editors.load(model_file)
+    return Studio(editor.model, editor.name, editor.sha256, FaceFinder(threads=1), {})
+
+
+@pytest.fixture(scope="session")
+def address(model_file):
+    """Where a ``twocet serve`` process listens; ends it as Ctrl-C does, and expects it to end well."""
+    command = [sys.executable, "-m", "twocet", "serve", "--port", "0", "--model", str(model_file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        line = server.stdout.readline()
+        if "http://127.0.0.1:" not in line:
+            pytest.fail(f"twocet serve did not start: {line}{server.communicate(timeout=10)[1]}")
+        yield line.split()[3].rstrip("/")
+        server.send_signal(signal.SIGINT)
+        _, errors = server.communicate(timeout=20)
+    assert (server.returncode, errors) == (0, "")
+
+
+@pytest.fixture
+def client(address):
+    return Client(address)
+
+
+@pytest.fixture(scope="session")
+def wall():
+    """A photo without a face."""
+    return jpeg(np.random.default_rng(0).integers(100, 140, (400, 500, 3), np.uint8))
+
+
+@pytest.fixture(scope="session")
+def group():
+    """A photo of two people, the smaller one on the left; 1800 x 1100, so that the page works on a smaller copy."""
+    left, right = (Image.open(EXAMPLES / f"target-{number}.jpg") for number in (3, 4))
+    canvas = Image.new("RGB", (1800, 1100), (90, 95, 100))
+    canvas.paste(left.resize((600, 600)), (50, 300))
+    canvas.paste(right.resize((1000, 1000)), (750, 50))
+    return jpeg(np.array(canvas))
