@@ -21,6 +21,9 @@ from twocet.marks import Mark
 INSTALL = "pip install 'twocet[video]'"
 SUFFIXES = (".mp4", ".mkv", ".mov")
 _TIME_BASE = Fraction(1, 90_000)
+_BT709, _UNSPECIFIED = 1, 2
+"""Codes of ITU-T H.273."""
+_HIGH_DEFINITION = 720
 _QUALITY = "17"
 """x264's constant rate factor: differences cannot be seen."""
 
@@ -43,6 +46,16 @@ def import_av() -> ModuleType:
     return module
 
 
+def _to_rgb(frame: Any) -> Pixels:
+    """A decoded frame as (H, W, 3). Films that do not say how they code colour do it by their height."""
+    unknown = frame.colorspace in (_UNSPECIFIED, None) and frame.format.name.startswith("yuv")
+    guess = "ITU709" if frame.height >= _HIGH_DEFINITION else "ITU601"
+    pixels: Pixels = (frame.reformat(format="rgb24", src_colorspace=guess) if unknown else frame).to_ndarray(
+        format="rgb24"
+    )
+    return pixels
+
+
 class ClipReader:
     """A film's frames, upright, one after the other. Use it in a ``with`` statement."""
 
@@ -58,7 +71,7 @@ class ClipReader:
         if not self.container.streams.video:
             self.container.close()
             raise UserError(f"{path} has no pictures: give a film.")
-        self._path = path
+        self.path = path
         self._stream = self.container.streams.video[0]
         self._stream.thread_type = "AUTO"
         rate = self._stream.average_rate or self._stream.guessed_rate or 25
@@ -79,10 +92,10 @@ class ClipReader:
         try:
             for frame in self.container.decode(self._stream):
                 seconds = max(float(frame.time), seconds + 1e-4) if frame.time is not None else seconds + 1 / self.fps
-                turned = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+                turned = np.rot90(_to_rgb(frame), round(frame.rotation / 90))
                 yield Frame(np.ascontiguousarray(turned), float(seconds))
         except av.FFmpegError as error:
-            raise UserError(f"{self._path} is damaged after {max(seconds, 0):.1f} seconds ({error}).") from None
+            raise UserError(f"{self.path} is damaged after {max(seconds, 0):.1f} seconds ({error}).") from None
 
     def __enter__(self) -> ClipReader:
         return self
@@ -111,7 +124,9 @@ class ClipWriter:
         self._video: Any = self._container.add_stream("libx264", rate=fps)
         self._video.pix_fmt = "yuv420p"
         self._video.options = {"crf": _QUALITY, "preset": "fast"}
-        self._video.codec_context.time_base = _TIME_BASE
+        context = self._video.codec_context
+        context.time_base = _TIME_BASE
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
         self._sized = False
         self._sound_of = sound_of if sound_of and sound_of.audio else None
         self._audio: Any = self._add_sound() if self._sound_of else None
@@ -134,7 +149,9 @@ class ClipWriter:
         if not self._sized:
             self._video.width, self._video.height = even.shape[1], even.shape[0]
             self._sized = True
-        frame = self._av.VideoFrame.from_ndarray(even, format="rgb24")
+        frame = self._av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
+            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+        )
         frame.time_base = _TIME_BASE
         frame.pts = round(seconds / _TIME_BASE)
         self._container.mux(self._video.encode(frame))
@@ -156,9 +173,9 @@ class ClipWriter:
 
     def _finish(self) -> None:
         self._container.mux(self._video.encode(None))
-        if self._sound_of:
+        if self._sound_of is not None:
             # Read anew: the packets went by while the frames were decoded.
-            with ClipReader(Path(self._sound_of.container.name)) as again:
+            with ClipReader(self._sound_of.path) as again:
                 for packet in again.container.demux(again.audio):
                     if packet.dts is not None:
                         packet.stream = self._audio
