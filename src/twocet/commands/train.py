@@ -39,6 +39,7 @@ def train(
       twocet train --data faces -o runs/one --minutes 90
       twocet train --data synth london --mix 0.75 0.25 -o runs/two --set batch=16 lr=5e-4
       twocet train -o runs/one --resume
+      torchrun --nproc-per-node 2 -m twocet train --data faces -o runs/two --minutes 90
       twocet train --data faces -o runs/paper --preset paper --recipe authors --dry-run
 
     Args:
