@@ -1,4 +1,4 @@
-"""The page over HTTP (Starlette): routes, limits and headers. All state is in ``visitors``; no cookies, nothing on disk."""
+"""The page over HTTP (Starlette): routes, limits, headers. All state is in ``visitors``; no cookies, no files kept."""
 
 from __future__ import annotations
 
