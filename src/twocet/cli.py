@@ -43,6 +43,7 @@ COMMANDS = {
     "import-authors": Command(
         "twocet.commands.import_authors:import_authors", "turn a checkpoint of the paper's authors into a model file"
     ),
+    "figure": Command("twocet.commands.figure:figure", "draw the paper's figures from a model and a dataset"),
     "evaluate": Command("twocet.commands.evaluate:evaluate", "measure a model on a dataset folder with ground truth"),
     "info": Command("twocet.commands.info:info", "say what a model is and what it was trained on"),
 }

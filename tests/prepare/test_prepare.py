@@ -79,11 +79,20 @@ def test_report_names_what_was_left_out(prepared):
     assert report["people_of"]["test"] == ["122", "185"]
 
 
-def test_cfee_trains_and_the_model_says_so(prepared, tmp_path):
+def test_cfee_trains_and_makes_the_papers_figures(prepared, tmp_path):
     words = ["train", "--data", str(prepared), "-o", str(tmp_path / "run"), "--steps", "2", "--select", "cycle"]
     assert cli.main([*words, "--recipe", "authors", "--set", *TINY]) == 0
-    model = load_model(tmp_path / "run" / "model.safetensors")
-    assert model.metadata["data"][0]["name"] == "Compound Facial Expressions of Emotion"
+    file = tmp_path / "run" / "model.safetensors"
+    assert load_model(file).metadata["data"][0]["name"] == "Compound Facial Expressions of Emotion"
+    shown = ["--data", str(prepared), "--model", str(file), "--targets", "2", "--references", "2"]
+    for kind, more in (
+        ("matrix", shown),
+        ("rows", shown),
+        ("continuity", [*shown, "--expressions", "class-02"]),
+        ("curve", ["--run", str(tmp_path / "run")]),
+    ):
+        assert cli.main(["figure", kind, "-o", str(tmp_path / f"{kind}.png"), *more]) == 0
+        assert read_photo(tmp_path / f"{kind}.png").pixels.std() > 1
 
 
 def test_rafd_in_the_authors_crop(rafd, tmp_path):
@@ -102,11 +111,14 @@ def test_rafd_in_the_authors_crop(rafd, tmp_path):
     assert not (result.folder / "masters").exists()
 
 
-def test_rafd_trains(rafd, tmp_path):
+def test_rafd_trains_and_makes_figures(rafd, tmp_path):
     prepare(tmp_path / "faces", (rafd,), Settings(kind="rafd", alignment="paper", size=64, master=0))
     words = ["train", "--data", str(tmp_path / "faces"), "-o", str(tmp_path / "run"), "--steps", "2"]
     assert cli.main([*words, "--set", *TINY]) == 0
-    assert load_model(tmp_path / "run" / "model.safetensors").metadata["template"] == "paper-v1"
+    file = tmp_path / "run" / "model.safetensors"
+    assert load_model(file).metadata["template"] == "paper-v1"
+    words = ["figure", "rows", "--data", str(tmp_path / "faces"), "--model", str(file), "--targets", "3"]
+    assert cli.main([*words, "-o", str(tmp_path / "rows.pdf")]) == 0
 
 
 def test_neutral_faces_can_be_expressive_too(cfee, prepared, tmp_path):

@@ -1,0 +1,109 @@
+"""``twocet figure``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+if TYPE_CHECKING:
+    from twocet.figures import Grid
+    from twocet.marks import Mark
+
+
+def figure(
+    kind: tyro.conf.Positional[Literal["matrix", "rows", "continuity", "curve"]],
+    *,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    model: tuple[str, ...] = ("default",),
+    data: Path | None = None,
+    split: Literal["train", "val", "test"] = "test",
+    targets: int = 6,
+    references: int = 6,
+    expressions: tuple[str, ...] = (),
+    strengths: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0, 1.25),
+    run: tuple[Path, ...] = (),
+    metric: str | None = None,
+    seed: int = 0,
+) -> None:
+    """Draw the paper's figures from any model and dataset, as PNG or PDF.
+
+    matrix (Fig. 1) shows targets above, references at the left and every transfer; rows (Fig. 3 and 4) targets,
+    references and one row of results for each model; continuity (Fig. 5) the mean code of an expression at growing
+    strengths; curve a metric of one or several runs against the round. Needs: pip install 'twocet[figures]'
+
+    examples:
+      twocet figure matrix --model runs/one/model.safetensors --data faces -o matrix.pdf
+      twocet figure rows --model default mine.safetensors --data faces --targets 8 --references 8 -o rows.png
+      twocet figure continuity --data faces --expressions happy angry -o continuity.pdf
+      twocet figure curve --run runs/one runs/two -o selection.pdf
+
+    Args:
+        kind: Which figure.
+        output: File to write, .png or .pdf.
+        model: Names of packaged models, or model files; several for rows alone.
+        data: Dataset folder, aligned as the model needs it.
+        split: Whose photos are shown.
+        targets: How many targets.
+        references: How many references.
+        expressions: Labels for continuity; if not given, as many as there are targets are drawn.
+        strengths: Factors on the code for continuity.
+        run: Run folders for curve.
+        metric: Name in metrics.jsonl for curve; if not given, the one that chose the best checkpoint.
+        seed: Draws the people and the expressions.
+    """
+    from twocet import drawing
+    from twocet.config import check
+    from twocet.errors import UserError
+
+    drawing.check_output(output)
+    if kind == "curve":
+        check(bool(run), "--run is missing: give at least one run folder")
+        drawing.save(drawing.curves(run, metric), output)
+        print(output)
+        return
+    check(kind == "rows" or len(model) == 1, f"a {kind} shows one model: give one, or use rows")
+    for name, number in (("targets", targets), ("references", references), ("strengths", len(strengths))):
+        check(number >= 1, f"--{name} is {number}: give 1 or more")
+    if data is None:
+        raise UserError("--data is missing: give a dataset folder")
+    grid, mark = _grid(kind, model, data, split, targets, references, expressions, strengths, seed)
+    drawing.save(drawing.draw_grid(grid), output, mark)
+    print(output)
+
+
+def _grid(
+    kind: Literal["matrix", "rows", "continuity"],
+    names: tuple[str, ...],
+    data: Path,
+    split: str,
+    num_targets: int,
+    num_references: int,
+    expressions: tuple[str, ...],
+    strengths: tuple[float, ...],
+    seed: int,
+) -> tuple[Grid, Mark]:
+    """The pictures, and the mark that says that a model made them."""
+    from twocet import figures
+    from twocet.data import open_dataset
+    from twocet.marks import COMPOSITE, Mark
+    from twocet.model import file_hash, find_model, load_model
+
+    files = [find_model(name) for name in names]
+    models = [load_model(file) for file in files]
+    dataset = open_dataset(data, allow_one_sided=True)
+    figures.check_fit(dataset, dict(zip(names, models, strict=True)))
+    faces = figures.load_split(dataset, split, models[0].size)
+    people = figures.cast(faces, num_targets, num_references, seed)
+    if kind == "matrix":
+        grid = figures.matrix(models[0], people)
+    elif kind == "rows":
+        labels = [Path(name).stem if len(names) > 1 else "result" for name in names]
+        grid = figures.rows(list(zip(labels, models, strict=True)), people)
+    else:
+        training = figures.load_split(dataset, "train" if dataset.select("train") else split, models[0].size)
+        chosen = expressions or tuple(figures.cast(training, 1, num_targets, seed).expressions)
+        grid = figures.continuity(models[0], people, training, strengths, chosen)
+    model = ", ".join(file.stem for file in files)
+    return grid, Mark(digital_source_type=COMPOSITE, software="twocet", model=model, model_sha256=file_hash(files[0]))
