@@ -103,7 +103,7 @@ def encoder_input(image: Tensor, generator: Generator) -> Tensor:
     brightness = between(-0.2, 0.2, num, generator)[:, None, None, None]
     seen = resample(image, affine) * contrast + brightness
     amount = between(0.0, 0.02, num, generator)[:, None, None, None]
-    return (seen + amount * torch.randn(seen.shape, generator=generator)).clamp(-1, 1)
+    return (seen + amount * rows(torch.randn, *seen.shape, generator=generator)).clamp(-1, 1)
 
 
 def blur(image: Tensor, sigma: Tensor) -> Tensor:
