@@ -1,0 +1,216 @@
+"""One round of the recipes ``paper`` and ``authors`` against the formulas, in float64 and without torch.
+
+The networks are small enough to be written twice: as modules for the recipe, and as plain functions of numpy for the
+reference, which differentiates by central differences and knows nothing of the code under test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from twocet.config import RECIPES, NetworkConfig
+from twocet.data import Batch
+from twocet.networks import Networks
+from twocet.recipes import TrainState, base
+from twocet.recipes.paper import PaperRecipe
+
+STEP, BATCH, SIDE, DIM = 2_500, 3, 4, 2
+NEUTRAL, EXPRESSIVE = 0, 1
+
+# Names and shapes: a generator a x + tanh(c v) x + b, an encoder tanh(mean(x) W + e),
+# a discriminator mean(x) U + mean(x^2) q.
+GENERATOR = {"a": (1,), "v": (DIM,), "b": (3,)}
+ENCODER = {"W": (3, DIM), "e": (DIM,)}
+DISCRIMINATOR = {"U": (3, 2), "q": (2,)}
+
+
+def draw(shapes, rng):
+    return {name: rng.normal(0, 0.5, shape) for name, shape in shapes.items()}
+
+
+# The same three networks, first in torch.
+class Small(nn.Module):
+    def __init__(self, values):
+        super().__init__()
+        for name, value in values.items():
+            setattr(self, name, nn.Parameter(torch.tensor(value)))
+
+
+class SmallGenerator(Small):
+    def forward(self, image: Tensor, code: Tensor) -> Tensor:
+        strength = torch.tanh((code * self.v).sum(dim=1))[:, None, None, None]
+        return self.a * image + strength * image + self.b[:, None, None]
+
+
+class SmallEncoder(Small):
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.tanh(image.mean(dim=(2, 3)) @ self.W + self.e)
+
+
+class SmallDiscriminator(Small):
+    def forward(self, image: Tensor) -> Tensor:
+        return image.mean(dim=(2, 3)) @ self.U + image.square().mean(dim=(1, 2, 3))[:, None] * self.q
+
+
+# Then in numpy.
+def generate(g, x, c):
+    return g["a"] * x + np.tanh(c @ g["v"])[:, None, None, None] * x + g["b"][:, None, None]
+
+
+def encode(e, x):
+    return np.tanh(x.mean(axis=(2, 3)) @ e["W"] + e["e"])
+
+
+def judge(d, x, domain):
+    return x.mean(axis=(2, 3)) @ d["U"][:, domain] + (x**2).mean(axis=(1, 2, 3)) * d["q"][domain]
+
+
+def half_squared_gradient(d, x, domain):
+    """R1: the derivative of ``judge`` by every pixel, by hand."""
+    slope = d["U"][:, domain][None, :, None, None] / SIDE**2 + 2 * d["q"][domain] * x / (3 * SIDE**2)
+    return (slope**2).sum(axis=(1, 2, 3)).mean() / 2
+
+
+def softplus(z):
+    return np.log1p(np.exp(z)).mean()
+
+
+def discriminator_loss(nets, x_n, x_e, code, weights, both):
+    g, _, d = nets
+    loss = softplus(-judge(d, x_e, EXPRESSIVE)) + softplus(judge(d, generate(g, x_n, code), EXPRESSIVE))
+    loss += weights["r1"] * half_squared_gradient(d, x_e, EXPRESSIVE)
+    if both:
+        loss += softplus(-judge(d, x_n, NEUTRAL)) + softplus(judge(d, generate(g, x_e, 0 * code), NEUTRAL))
+        loss += weights["r1"] * half_squared_gradient(d, x_n, NEUTRAL)
+    return loss
+
+
+def generator_loss(nets, x_n, x_e, code, other_code, other, weights, both):
+    """``other`` is the second fake, a constant."""
+    g, e, d = nets
+    fake = generate(g, x_n, code)
+    loss = softplus(-judge(d, fake, EXPRESSIVE))
+    loss += np.abs(x_n - generate(g, fake, 0 * code)).mean()
+    loss += weights["code"] * np.abs(code - encode(e, fake)).mean()
+    apart = np.abs(fake - other).mean(axis=(1, 2, 3))
+    if weights["proportional"]:
+        apart = apart * 3 * np.abs(code - other_code).mean(axis=1)  # the codes' range is 1
+    loss -= weights["diversity"] * apart.mean()
+    if both:
+        neutral = generate(g, x_e, 0 * code)
+        loss += softplus(-judge(d, neutral, NEUTRAL))
+        loss += weights["cycle_expressive"] * np.abs(x_e - generate(g, neutral, encode(e, x_e))).mean()
+    return loss
+
+
+class Adam:
+    """Adam with betas (0, .99), L2 decay 1e-4, rate 1e-4, by the formulas of Kingma and Ba."""
+
+    def __init__(self):
+        self.v, self.t = {}, 0
+
+    def step(self, networks, loss):
+        self.t += 1
+        slopes = {}
+        for k, network in enumerate(networks):
+            for name, value in network.items():
+                slopes[k, name] = central_differences(loss, value) + 1e-4 * value
+        for (k, name), slope in slopes.items():
+            self.v[k, name] = 0.99 * self.v.get((k, name), 0.0) + 0.01 * slope**2
+            root = np.sqrt(self.v[k, name] / (1 - 0.99**self.t))
+            networks[k][name] -= 1e-4 * slope / (root + 1e-8)
+
+
+def central_differences(loss, value, h=1e-5):
+    """The gradient of loss() by the entries of the array ``value``, which is changed in place and restored."""
+    slope = np.zeros_like(value)
+    for index in np.ndindex(value.shape):
+        kept = value[index]
+        value[index] = kept + h
+        above = loss()
+        value[index] = kept - h
+        slope[index] = (above - loss()) / (2 * h)
+        value[index] = kept
+    return slope
+
+
+# The weights at round 2,500 by hand, from the paper's Sec. 4.6 and from the authors' README command.
+WEIGHTS = {
+    "paper": {"code": 0.5, "diversity": 0.75, "cycle_expressive": 1.125, "proportional": False, "r1": 0.0},
+    "authors": {"code": 0.5, "diversity": 0.975, "cycle_expressive": 1.0, "proportional": True, "r1": 0.5},
+}
+CYCLES = {"paper": [True, True, True], "authors": [True, True, False]}
+"""Whether a mini-batch has both cycles. Adam's first step hardly depends on the size of a gradient, so that the recipe
+paper, whose round is one mini-batch, makes three rounds (all at round 2,500)."""
+ROUNDS = {"paper": 3, "authors": 1}
+DECAY = {"paper": 0.0, "authors": 0.999}
+
+
+def reference_mini_batch(nets, optimisers, photos, codes, weights, both):
+    """A step of the discriminator, then one of generator and encoder; ``nets`` is changed in place."""
+    (x_n, x_e), (first, code, other_code) = photos, codes
+    optimisers[0].step(nets[2:], lambda: discriminator_loss(nets, x_n, x_e, first, weights, both))
+    other = generate(nets[0], x_n, other_code)
+    optimisers[1].step(nets[:2], lambda: generator_loss(nets, x_n, x_e, code, other_code, other, weights, both))
+
+
+def reference_round(recipe, start, batches, codes):
+    """The three networks after one round, and the averages of generator and encoder."""
+    nets = [{name: value.copy() for name, value in network.items()} for network in start]
+    weights = WEIGHTS[recipe]
+    optimisers = Adam(), Adam()
+    for both, photos, drawn in zip(CYCLES[recipe], batches, codes, strict=True):
+        reference_mini_batch(nets, optimisers, photos, drawn, weights, both)
+    decay = DECAY[recipe]
+    averages = [{name: decay * start[k][name] + (1 - decay) * nets[k][name] for name in start[k]} for k in range(2)]
+    return nets, averages
+
+
+def our_round(recipe, start, batches, codes, monkeypatch):
+    generator, encoder, discriminator = start
+    networks = Networks(SmallGenerator(generator), SmallEncoder(encoder), SmallDiscriminator(discriminator))
+    monkeypatch.setattr(base, "build", lambda config: networks)
+    config = dataclasses.replace(RECIPES[recipe], network=NetworkConfig(size=32, code_dim=DIM), batch=BATCH)
+    state, ours = TrainState(config), PaperRecipe(config)
+    given = iter([torch.tensor(code) for triple in codes for code in triple])
+    monkeypatch.setattr(ours, "sample", lambda num, generator: next(given))
+    photos = iter([Batch(torch.tensor(x_n), torch.tensor(x_e)) for x_n, x_e in batches])
+    state.begin_round(STEP, config.steps)
+    for _ in range(ROUNDS[recipe]):
+        ours.round(state, lambda: next(photos), STEP)
+        state.end_round(STEP)
+    assert next(photos, None) is None
+    return state
+
+
+def values(module):
+    return {name: parameter.detach().numpy() for name, parameter in module.named_parameters()}
+
+
+@pytest.fixture
+def inputs():
+    rng = np.random.default_rng(5)
+    start = [draw(shapes, rng) for shapes in (GENERATOR, ENCODER, DISCRIMINATOR)]
+    batches = [tuple(rng.uniform(-1, 1, (BATCH, 3, SIDE, SIDE)) for _ in range(2)) for _ in range(3)]
+    codes = [[rng.uniform(-0.5, 0.5, (BATCH, DIM)) for _ in range(3)] for _ in range(3)]
+    return start, batches, codes
+
+
+@pytest.mark.parametrize("recipe", ["paper", "authors"])
+def test_a_round_equals_the_reference_arithmetic(recipe, inputs, monkeypatch):
+    start, batches, codes = inputs
+    nets, averages = reference_round(recipe, start, batches, codes)
+    state = our_round(recipe, start, batches, codes, monkeypatch)
+    for wanted, begun, module in zip(nets, start, state.networks, strict=True):
+        for name, value in values(module).items():
+            # A step is about 1e-4: this is a thousandth of a per cent of it.
+            assert np.abs(value - wanted[name]).max() < 1e-9, name
+            assert np.abs(value - begun[name]).min() > 1e-6, name
+    for wanted, module in zip(averages, state.average[:2], strict=True):
+        for name, value in values(module).items():
+            assert np.abs(value - wanted[name]).max() < 1e-9, name
