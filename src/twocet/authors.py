@@ -71,13 +71,16 @@ def read_parts(path: Path) -> dict[str, Tensors]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             contents = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        # The first lines of torch's message advise to run the code in the file.
-        reason = next((line for line in str(error).splitlines() if "nsupported" in line or "GLOBAL" in line), "")
-        raise UserError(f"{path} is no checkpoint of tensors alone, it is not opened {reason[:160].strip()}") from None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+    except (OSError, RuntimeError, EOFError) as error:
+        reason = (str(error).splitlines() or ["it ends too early"])[0][:160]
         raise UserError(f"{path} is damaged or no PyTorch checkpoint ({reason}): get it again") from None
+    except (pickle.UnpicklingError, ValueError, KeyError, AttributeError, TypeError) as error:
+        # torch's own message advises to run the code in the file.
+        foreign = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"it holds {foreign.group(1)}" if foreign else "it is in another format"
+        raise UserError(
+            f"{path} is not opened, because it is no checkpoint of tensors alone ({reason}): give a file of the authors"
+        ) from None
     found = ", ".join(map(str, list(contents)[:5])) if isinstance(contents, dict) else type(contents).__name__
     holds = isinstance(contents, dict) and all(isinstance(contents.get(name), dict) for name in _NEEDED)
     check(holds, f"{path} holds no generator and encoder, but {found}: give {{step}}_model_s.ckpt or _model.ckpt")

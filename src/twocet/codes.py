@@ -33,7 +33,8 @@ def correlated(num: int, mean: Tensor, covariance: Tensor, generator: Generator)
     values, vectors = torch.linalg.eigh(covariance.double())
     root = vectors * values.clamp(min=0).sqrt()
     drawn = torch.randn(num, len(mean), generator=generator, dtype=torch.float64)
-    return (mean.double() + drawn @ root.T).float()
+    code: Tensor = (mean.double() + drawn @ root.T).float()
+    return code
 
 
 SAMPLERS = {"uniform": uniform, "normal": normal}

@@ -129,9 +129,12 @@ class TestRefused:
     def test_foreign_pickle(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         file = tmp_path / "x.ckpt"
         torch.save({"generator": {"a": Foreign()}, "encoder": {}}, file)
-        assert "no checkpoint of tensors alone" in self.refuse(file, capsys)
-        file.write_bytes(pickle.dumps(Foreign()))
-        assert str(file) in self.refuse(file, capsys)
+        said = self.refuse(file, capsys)
+        assert "no checkpoint of tensors alone (it holds" in said
+        assert "print)" in said
+        for contents in (pickle.dumps(Foreign()), b"hello world"):
+            file.write_bytes(contents)
+            assert "no checkpoint of tensors alone (it is in another format)" in self.refuse(file, capsys)
 
     @pytest.mark.parametrize(
         ("contents", "reason"),
