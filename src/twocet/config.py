@@ -160,6 +160,8 @@ class TrainConfig:
     """Recipe fast: weight of the owner's expression made from the code read on another person's face."""
     code: float = 0.5
     """Recipe fast: weight of a code read back from another person's face, relative to the codes' size."""
+    judged: bool = True
+    """Recipe fast: whether a discriminator judges the fakes of the journeys."""
     adversarial: Schedule = _REALNESS_COMES_IN
     """Recipe fast: weight of realness for G, which comes in when D has learnt the domains."""
     change_floor: float = 0.01

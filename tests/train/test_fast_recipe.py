@@ -108,9 +108,9 @@ def test_logits_of_matching_heads() -> None:
     assert by_half(logits, Domain.NEUTRAL).tolist() == [1.0, 3.0, 6.0, 8.0]
 
 
-@pytest.mark.parametrize("journeys", [True, False])
-def test_a_round_trains_the_networks_it_uses(journeys: bool) -> None:
-    config = dataclasses.replace(TINY, journeys=journeys, adversarial=constant(0.1), zero_edits=0.0)
+@pytest.mark.parametrize(("journeys", "judged"), [(True, True), (True, False), (False, True)])
+def test_a_round_trains_the_networks_it_uses(journeys: bool, judged: bool) -> None:
+    config = dataclasses.replace(TINY, journeys=journeys, judged=judged, adversarial=constant(0.1), zero_edits=0.0)
     state = TrainState(config)
     before = [[p.detach().clone() for p in network.parameters()] for network in state.networks]
     state.begin_round(50, 100)
@@ -124,8 +124,9 @@ def test_a_round_trains_the_networks_it_uses(journeys: bool) -> None:
     ]
     assert moved[0] == 1
     assert moved[1] == 1
-    assert moved[2] == (1 if journeys else 0)
-    assert ("discriminator" in terms) == journeys
+    assert moved[2] == (1 if journeys and judged else 0)
+    assert ("discriminator" in terms) == (journeys and judged)
+    assert ("returned" in terms) == journeys
 
 
 def test_only_neutral_photos_are_asked_for_the_zero_code() -> None:

@@ -67,6 +67,7 @@ class FastRecipe:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
+        self.judges = config.journeys and config.judged
 
     def augment(self, batch: Batch, generator: Generator) -> Batch:
         """The same flip, crop and light for both photos of a person; sometimes the neutral photo takes both places."""
@@ -86,7 +87,7 @@ class FastRecipe:
         made: list[Made] = []
         with frozen(state.networks.discriminator):
             step_optimiser(state.generator_optimiser, self.generator_totals(state.networks, draw(), step, made))
-        if self.config.journeys:
+        if self.judges:
             step_optimiser(state.discriminator_optimiser, self.discriminator_totals(state.networks, step, made))
         return mean_terms(piece.terms for piece in made)
 
@@ -143,16 +144,17 @@ class FastRecipe:
         total = total + config.code_size * torch.relu(size - 1) + config.neutral_code * terms["code_of_neutral"]
         if journey:
             travelled = journey.travelling.detach()
-            with autocast(config.bf16):
-                expressive = judge(networks.discriminator, journey.fake, Domain.EXPRESSIVE)
-                neutral = judge(networks.discriminator, pairs.neutralised, Domain.NEUTRAL)
             terms["returned"] = self.unexplained(batch.expressive, journey.returned, batch.neutral)
             scale = ranks.mean_of_all(travelled.abs().mean())
             terms["code"] = losses.code_reconstruction(travelled, journey.recovered) / scale
+            total = total + config.returned * terms["returned"] + config.code * terms["code"]
+        if journey and self.judges:
+            with autocast(config.bf16):
+                expressive = judge(networks.discriminator, journey.fake, Domain.EXPRESSIVE)
+                neutral = judge(networks.discriminator, pairs.neutralised, Domain.NEUTRAL)
             terms["adversarial_expressive"] = losses.adversarial(expressive, real=True)
             terms["adversarial_neutral"] = losses.adversarial(neutral, real=True)
             realness = terms["adversarial_expressive"] + terms["adversarial_neutral"]
-            total = total + config.returned * terms["returned"] + config.code * terms["code"]
             total = total + config.adversarial.at(step) * realness
         return total, {**detached(terms), "code_size": size.detach()}
 
