@@ -1,9 +1,10 @@
 """Make the packaged presets: ``python tools/make_presets.py FACES`` (a folder of ``twocet synth``).
 
 For every named expression: the mean code of the model's own encoder over all faces that are labelled with it (paper,
-Sec. 4.8), divided by their mean strength, so that strength 1 is the expression as ``twocet synth`` names it. The labels
-serve this and reports alone; no training saw them. Run it again whenever the packaged model changes: presets carry the
-hash of the model file, and another model refuses them.
+Sec. 4.8), at strength 1, the expression as ``twocet synth`` names it: the faces show it at strengths about that, so the
+mean is taken along a straight line fitted over strength. The labels serve this and reports alone; no training saw them.
+Run it again whenever the packaged model changes: presets carry the hash of the model file, and another model refuses
+them.
 """
 
 from __future__ import annotations
@@ -68,8 +69,10 @@ def make_presets(model: Model, sha256: str, dataset: DatasetFolder, at_least: in
 
 def preset_code(codes: np.ndarray, strengths: np.ndarray) -> np.ndarray:
     """The mean of ``codes`` (n, d) at strength 1, for faces that show the expression at ``strengths`` (n,)."""
-    mean: np.ndarray = codes.mean(axis=0) / strengths.mean()
-    return mean
+    about = strengths - strengths.mean()
+    slope = about @ codes / max(float(about @ about), 1e-12)
+    code: np.ndarray = codes.mean(axis=0) + (1 - strengths.mean()) * slope
+    return code
 
 
 def agreement(codes: np.ndarray, code: np.ndarray) -> float:

@@ -268,11 +268,6 @@ def _run_pool(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def num_cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 _editor: Editor | None = None
 _settings: Settings | None = None
 

@@ -11,8 +11,6 @@ from mouths import SHA256, picture
 from PIL import Image
 from test_video import write_film
 
-from twocet import batch
-
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -28,7 +26,7 @@ def folder(run, tmp_path, me, smile, monkeypatch):
     monkeypatch.setattr("twocet.model.find_model", lambda name: Path("stub.safetensors"))
     monkeypatch.setattr("twocet.model.file_hash", lambda path: SHA256)
     monkeypatch.setattr("twocet.model.load_model", lambda path: None)
-    monkeypatch.setattr(batch, "num_cores", lambda: 1)
+    monkeypatch.setattr("twocet.work.num_cores", lambda: 1)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

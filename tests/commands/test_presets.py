@@ -144,7 +144,9 @@ def test_the_tool_makes_mean_codes_at_strength_one():
     spec = importlib.util.spec_from_file_location("make_presets", path)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    codes = np.array([[0.5, 0.0], [1.0, 0.2], [0.75, -0.2]])
-    code = tool.preset_code(codes, np.array([0.5, 1.0, 0.75]))
-    assert code == pytest.approx([1.0, 0.0])
-    assert tool.agreement(codes, code) == pytest.approx((1 + 1 / 1.04**0.5 + 0.75 / 0.6025**0.5) / 3)
+    # The first number is 0.2 + strength; the second is noise that strength does not explain.
+    codes = np.array([[0.7, 0.1], [1.1, 0.1], [0.9, -0.2]])
+    code = tool.preset_code(codes, np.array([0.5, 0.9, 0.7]))
+    assert code == pytest.approx([1.2, 0.0])
+    assert tool.preset_code(codes, np.full(3, 1.0)) == pytest.approx([0.9, 0.0])
+    assert tool.agreement(np.array([[2.0, 0.0], [3.0, 4.0]]), np.array([1.0, 0.0])) == pytest.approx((1 + 0.6) / 2)

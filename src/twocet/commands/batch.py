@@ -55,6 +55,7 @@ def batch(
     from twocet.commands.shared import make_folder
     from twocet.images import write_bytes
     from twocet.model import file_hash, find_model, load_model
+    from twocet.work import num_cores
 
     path = find_model(model)
     load_model(path)  # a model that is wrong is wrong for every row
@@ -68,7 +69,7 @@ def batch(
     before = len(outcomes)
     with tqdm(total=len(keyed), initial=before, unit="photo", disable=None) as bar:
         todo = [(job, key) for job, key in keyed if job.line not in outcomes]
-        for outcome in work.run(todo, settings, workers or work.num_cores()):
+        for outcome in work.run(todo, settings, workers or num_cores()):
             journal.add(outcome)
             outcomes[outcome.line] = outcome
             bar.update()
