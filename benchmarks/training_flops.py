@@ -10,6 +10,7 @@ import dataclasses
 import json
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from twocet.config import RECIPES
@@ -31,7 +32,9 @@ def round_flops(name: str) -> int:
     """Operations of a round of the recipe ``name`` with all its settings."""
     config = RECIPES[name]
     # Every update of D with R1 costs more; the penalty that comes every r1_every updates is averaged over them.
-    with_r1, without = (_counted(name, step) for step in (0, 1))
+    # Fake tensors have shapes and no contents: the operations are counted and not made.
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        with_r1, without = (_counted(name, step) for step in (0, 1))
     if config.r1 == 0 or config.r1_every == 1:
         return with_r1 * config.batch
     return round((with_r1 + (config.r1_every - 1) * without) / config.r1_every * config.batch)
