@@ -212,3 +212,10 @@ def test_two_workers_make_the_same_crops(lopsided, tmp_path):
     prepare_dataset(tmp_path / "two", (lopsided,), settings, Splitting(), workers=2, progress=False)
     for path in (tmp_path / "one" / "faces").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / "faces" / path.name).read_bytes()
+
+
+def test_without_photos_the_command_says_what_is_missing(tmp_path, capsys):
+    assert cli.main(["prepare", "cfee", "-o", str(tmp_path / "faces")]) == 2
+    assert "SOURCE is missing" in capsys.readouterr().err
+    assert cli.main(["prepare", "cfee", "x", "-o", "y", "--allow-unpaired", "--leave-out-unpaired"]) == 2
+    assert "exclude each other" in capsys.readouterr().err

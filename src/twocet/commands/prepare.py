@@ -75,6 +75,8 @@ def prepare(
     from twocet.errors import UserError
     from twocet.prepare import Settings, Splitting, prepare_dataset
 
+    if not source:
+        raise UserError("SOURCE is missing: give at least one folder or zip file with the original photos")
     if allow_unpaired and leave_out_unpaired:
         raise UserError("--allow-unpaired and --leave-out-unpaired exclude each other: give one of them")
     settings = Settings(
