@@ -43,7 +43,7 @@ def open_page(browser, address):
 
     def visit(viewport=DESKTOP):
         context = browser.new_context(viewport=viewport, permissions=["camera"], accept_downloads=True)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(90_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -124,6 +124,13 @@ def test_no_face_is_said_where_one_looks_and_the_next_photo_clears_it(open_page,
     page.get_by_role("alert").get_by_text("letter.jpg is not a picture that can be read").wait_for()
     give(page, "target", TARGET)
     page.locator("#message").wait_for(state="hidden")
+    page.click("#tab-random")
+    page.click("#random")
+    wait_for_renders(page, 1)
+    give(page, "reference", tmp_path / "wall.jpg")
+    page.get_by_role("alert").get_by_text("No face found in wall.jpg").wait_for()
+    wait_for_renders(page, 2)
+    assert page.locator("#message").is_visible(), "a new picture does not take back what was said about a photo"
 
 
 def test_a_photo_from_the_camera_takes_the_same_way(open_page):

@@ -140,11 +140,16 @@ class Page:
         asked = time.perf_counter()
 
         def work() -> Response:
-            begun = time.perf_counter()
+            begun, processor = time.perf_counter(), time.thread_time()
             result = visitor.session.render(wish)
             edited = time.perf_counter()
             response = _jpeg(to_jpeg(result.pixels, result.photo.icc))
-            times = {"wait": begun - asked, "edit": edited - begun, "jpeg": time.perf_counter() - edited}
+            times = {
+                "wait": begun - asked,
+                "edit": edited - begun,
+                "jpeg": time.perf_counter() - edited,
+                "processor": time.thread_time() - processor,
+            }
             response.headers["Server-Timing"] = ", ".join(f"{k};dur={1000 * v:.1f}" for k, v in times.items())
             response.headers["X-Notes"] = quote(json.dumps(result.notes))
             return response

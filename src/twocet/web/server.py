@@ -6,7 +6,6 @@ import contextlib
 import socket
 from collections.abc import Mapping
 
-import torch
 import uvicorn
 
 from twocet.editor import Code, Editor
@@ -17,6 +16,8 @@ from twocet.web.session import Studio
 
 LOOPBACK = ("127.0.0.1", "localhost")
 _CONNECTIONS = 256
+_WORKERS = 2
+"""One picture has all cores; the second worker keeps the page alive while a large download is made."""
 
 
 def serve(editor: Editor, host: str, port: int, presets: Mapping[str, Code]) -> None:
@@ -26,11 +27,9 @@ def serve(editor: Editor, host: str, port: int, presets: Mapping[str, Code]) -> 
     """
     studio = Studio(editor.model, editor.name, editor.sha256, FaceFinder(threads=1), presets)
     listener = _listen(host, port)
-    workers = min(2, torch.get_num_threads())
-    torch.set_num_threads(max(1, torch.get_num_threads() // workers))
     allowed = [*LOOPBACK] if host in LOOPBACK else None
     config = uvicorn.Config(
-        make_app(studio, workers=workers, allowed_hosts=allowed),
+        make_app(studio, workers=_WORKERS, allowed_hosts=allowed),
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -106,6 +106,7 @@ class Session:
         self._editor = studio.editor()
         self._pad = pad_directions(self._editor)
         self._pictures: dict[Role, Picture] = {}
+        self._reference_codes: dict[int, Code] = {}
 
     def give(self, role: Role, content: bytes, name: str) -> Picture:
         """Takes an uploaded file in place of the one before. Raises UserError if it shows no face."""
@@ -119,6 +120,8 @@ class Session:
         if role == "target":
             # The old target's analysis goes with the old editor.
             self._editor = self._studio.editor()
+        else:
+            self._reference_codes.clear()
         self._pictures[role] = picture
         return picture
 
@@ -152,7 +155,7 @@ class Session:
         if wish.kind == "neutral":
             return np.zeros(self._editor.model.code_dim, np.float32)
         if wish.kind == "reference":
-            return self._editor.encode(self.picture("reference").preview, face=wish.reference_face)
+            return self._reference_code(wish.reference_face)
         if wish.kind == "random":
             return self._editor.draw_codes(1, wish.seed).reshape(-1)
         if wish.kind == "pad":
@@ -160,6 +163,11 @@ class Session:
         if wish.kind == "preset" and wish.preset in self._studio.presets:
             return self._studio.presets[wish.preset]
         raise UserError(f"There is no expression {wish.preset or wish.kind!r} here: choose another one.")
+
+    def _reference_code(self, face: int) -> Code:
+        if face not in self._reference_codes:
+            self._reference_codes[face] = self._editor.encode(self.picture("reference").preview, face=face)
+        return self._reference_codes[face]
 
 
 def pad_directions(editor: Editor) -> Code:

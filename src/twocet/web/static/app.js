@@ -16,9 +16,11 @@ let generation = 0; // of targets: an answer for an earlier one is not shown
 
 // --- messages ---------------------------------------------------------------------------------------------------
 
-function complain(error) {
+// What is wrong with a photo stays until another photo is given; what is wrong with a picture, until one succeeds.
+function complain(error, about = "photo") {
   const message = $("#message");
   message.textContent = error.message;
+  message.dataset.about = about;
   message.hidden = false;
   message.scrollIntoView({ block: "nearest" });
   if (error.gone) startAgain();
@@ -32,12 +34,11 @@ function calm() {
   $("#message").hidden = true;
 }
 
-async function attempt(work) {
+async function attempt(work, about) {
   try {
-    return await work();
+    await work();
   } catch (error) {
-    complain(error);
-    return undefined;
+    complain(error, about);
   }
 }
 
@@ -74,11 +75,11 @@ async function render() {
       });
       if (asked !== generation) return;
       await show($("#after"), blob);
-      calm();
+      if ($("#message").dataset.about === "picture") calm();
       say(notes.join(" "));
       performance.measure("change", { start: since, end: performance.now() });
       $("#frame").dataset.renders = Number($("#frame").dataset.renders || 0) + 1;
-    });
+    }, "picture");
   }
   rendering = false;
   $("#frame").classList.remove("working");
@@ -167,16 +168,15 @@ async function give(role, file, example = null) {
   }
   const drop = $(`.drop[data-role=${role}]`);
   drop.setAttribute("aria-busy", "true");
+  calm();
   if (role === "target") generation += 1;
   say("Looking for the face …");
   await attempt(async () => {
     const photo = example ? await server.giveExample(role, example) : await server.give(role, file);
     const blob = await server.picture(role);
-    calm();
-    say("");
     await take(role, { ...photo, example }, blob);
   });
-  if (!$("#message").hidden) say("");
+  say("");
   drop.removeAttribute("aria-busy");
   change();
 }
@@ -395,7 +395,7 @@ $("#download").onclick = async () => {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     say(`${name} carries a mark that says that a model changed it.`);
-  });
+  }, "picture");
   refresh();
 };
 
