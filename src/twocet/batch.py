@@ -9,45 +9,24 @@ import json
 import multiprocessing
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twocet.errors import UserError
+from twocet.jobs import COLUMNS, Job, Table
+from twocet.work import die_with_parent
 
 if TYPE_CHECKING:
     from twocet.editor import Editor
 
-COLUMNS = ("target", "reference", "preset", "strength", "output", "face", "aligned")
-"""Of the table; all but ``target`` may be missing. Others are carried over to the report."""
 REPORT_COLUMNS = ("line", "status", *COLUMNS, "error", "notes", "seconds")
 JOURNAL = ".batch-journal.jsonl"
 REPORT = "report.csv"
-CodeOf = Callable[[str], tuple[float, ...]]
-"""The code of a preset; raises UserError."""
-_YES, _NO = ("1", "yes", "true"), ("", "0", "no", "false")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One row that can be tried. Picklable."""
-
-    line: int
-    target: str
-    reference: str | None
-    preset: str | None
-    code: tuple[float, ...] | None
-    """Of the preset."""
-    strength: float
-    output: str
-    """Absolute path of the picture."""
-    face: int | None
-    aligned: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,120 +52,6 @@ class Settings:
     device: str
     mark: bool
     crop_only: bool
-
-
-@dataclass
-class Table:
-    """A table of jobs, read and checked."""
-
-    path: Path
-    rows: dict[int, dict[str, str]] = field(default_factory=dict)
-    """By line number; as they are in the file."""
-    extra: list[str] = field(default_factory=list)
-    """Columns that are carried over only."""
-    jobs: list[Job] = field(default_factory=list)
-    wrong: dict[int, str] = field(default_factory=dict)
-    """By line number, why a row cannot be tried."""
-
-
-def read_table(path: Path, output: Path, code_of: CodeOf) -> Table:
-    """Reads and checks the table; paths in it are relative to its folder, outputs to ``output``.
-
-    ``code_of`` gives the code of a preset or raises UserError. Rows that cannot be tried are in ``wrong``. Raises
-    UserError for a file that is no such table.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            names = [name.strip() for name in reader.fieldnames or ()]
-            reader.fieldnames = names
-            rows: dict[int, dict[str, str]] = {}
-            for row in reader:
-                rows[reader.line_num] = {k: (v or "").strip() for k, v in row.items() if k}
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist: give a table of jobs (CSV).") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is no table in CSV ({error}): save it as CSV in UTF-8.") from None
-    if "target" not in names or not {"reference", "preset"} & set(names):
-        raise UserError(f"{path} needs the columns target and reference (or preset); it has: {', '.join(names)}")
-    if len(set(names)) < len(names):
-        raise UserError(f"{path} has two columns of the same name: {', '.join(names)}")
-    if not rows:
-        raise UserError(f"{path} has no rows.")
-    table = Table(path, rows, [name for name in names if name and name not in COLUMNS])
-    taken: dict[str, int] = {}
-    for line, row in rows.items():
-        try:
-            job = _job(line, row, path.parent, output, code_of)
-            if job.output in taken:
-                raise UserError(f"writes the same picture as line {taken[job.output]}: {row['output'] or job.output}")
-            taken[job.output] = line
-            table.jobs.append(job)
-        except UserError as error:
-            table.wrong[line] = str(error)
-    _keep_inputs(table)
-    return table
-
-
-def _job(line: int, row: dict[str, str], folder: Path, output: Path, code_of: CodeOf) -> Job:
-    """Raises UserError."""
-    from twocet.images import SUFFIXES
-
-    reference, preset = row.get("reference", ""), row.get("preset", "")
-    if not row["target"]:
-        raise UserError("target is empty")
-    if bool(reference) == bool(preset):
-        raise UserError("give a reference or a preset, and not both")
-    for name in filter(None, (row["target"], reference)):
-        if not (folder / name).is_file():
-            raise UserError(f"{name} does not exist")
-    expression = Path(reference).stem if reference else preset
-    name = row.get("output") or f"{line:05d}-{Path(row['target']).stem}-{expression}.png"
-    if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise UserError(f"output {name} leaves the output folder")
-    if Path(name).suffix.lower() not in SUFFIXES:
-        raise UserError(f"output {name} must end in {', '.join(sorted(SUFFIXES))}")
-    return Job(
-        line=line,
-        target=str(folder / row["target"]),
-        reference=str(folder / reference) if reference else None,
-        preset=preset or None,
-        code=code_of(preset) if preset else None,
-        strength=_number(row.get("strength") or "1"),
-        output=os.path.abspath(output / name),
-        face=_face(row.get("face", "")),
-        aligned=_truth(row.get("aligned", "")),
-    )
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise UserError(f"strength {text!r} is no number") from None
-    if not abs(value) < 100:
-        raise UserError(f"strength {text} is beyond all use")
-    return value
-
-
-def _face(text: str) -> int | None:
-    if text and not (text.isdecimal() and int(text) >= 1):
-        raise UserError(f"face {text!r} is no number from 1")
-    return int(text) if text else None
-
-
-def _truth(text: str) -> bool:
-    if text.lower() not in (*_YES, *_NO):
-        raise UserError(f"aligned {text!r} must be yes or no")
-    return text.lower() in _YES
-
-
-def _keep_inputs(table: Table) -> None:
-    """Rows that would overwrite a photo that any row reads are wrong."""
-    read = {os.path.realpath(p) for job in table.jobs for p in (job.target, job.reference) if p}
-    for job in [job for job in table.jobs if os.path.realpath(job.output) in read]:
-        table.jobs.remove(job)
-        table.wrong[job.line] = f"{job.output} would overwrite a photo that is read"
 
 
 def key_of(job: Job, settings: Settings) -> str:
@@ -278,14 +143,7 @@ def _start(settings: Settings) -> None:
 
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def end_with_parent() -> None:
-        if parent is not None:
-            parent.join()
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    die_with_parent()
     _prepare(settings)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,17 +228,9 @@ def write_photo(path: str | os.PathLike[str], photo: Photo, *, xmp: bytes | None
             white = Image.new("RGBA", picture.size, "white")
             picture = Image.alpha_composite(white, picture).convert("RGB")
     options = _save_options(file_format, photo, photo.xmp if xmp is None else xmp)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            picture.save(file, format=file_format, **options)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written ({error}): check the disk and the permissions.") from None
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return path
+    buffer = io.BytesIO()
+    picture.save(buffer, format=file_format, **options)
+    return write_bytes(path, buffer.getvalue())
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
@@ -289,12 +281,6 @@ def _save_options(file_format: str, photo: Photo, xmp: bytes | None) -> dict[str
         "PNG": {"compress_level": 6},
     }
     return options | specific[file_format]
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def to_image(pixels: Pixels) -> torch.Tensor:

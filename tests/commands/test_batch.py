@@ -18,6 +18,7 @@ from twocet import batch, cli
 from twocet.config import NetworkConfig
 from twocet.errors import UserError
 from twocet.images import Photo, read_photo, write_photo
+from twocet.jobs import read_table
 from twocet.marks import read_mark
 from twocet.model import new_model, save_model
 from twocet.networks import build
@@ -171,7 +172,7 @@ def test_what_changed_is_done_again(run, tiny_model, me, smile, tmp_path, capsys
 def test_rows_that_collide_or_would_overwrite_a_photo(tmp_path, me, smile):
     rows = [("me.png", "smile.png", "a.png"), ("me.png", "smile.png", "a.png"), ("smile.png", "me.png", "me.png")]
     jobs = write_table(tmp_path / "jobs.csv", ["target", "reference", "output"], rows)
-    table = batch.read_table(jobs, tmp_path, lambda name: ())
+    table = read_table(jobs, tmp_path, lambda name: ())
     assert [job.line for job in table.jobs] == [2]
     assert "same picture as line 2" in table.wrong[3]
     assert "would overwrite" in table.wrong[4]
@@ -191,13 +192,13 @@ def test_files_that_are_no_table(tmp_path, content, message):
     path = tmp_path / "jobs.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match=message):
-        batch.read_table(path, tmp_path, lambda name: ())
+        read_table(path, tmp_path, lambda name: ())
 
 
 def test_a_table_from_a_spreadsheet_is_read(tmp_path, me, smile):
     path = tmp_path / "jobs.csv"
     path.write_bytes("\ufefftarget , reference\r\nme.png,smile.png\r\n".encode())
-    assert len(batch.read_table(path, tmp_path, lambda name: ()).jobs) == 1
+    assert len(read_table(path, tmp_path, lambda name: ()).jobs) == 1
 
 
 def test_a_row_that_ends_its_process_is_the_only_one_lost(faces, tiny_model, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 import time
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -241,11 +242,12 @@ def test_writing_refuses_what_cannot_be_written(tmp_path, noise):
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, noise, monkeypatch):
     old = write_photo(tmp_path / "a.png", Photo(pixels=noise)).read_bytes()
 
-    def full(self, file, **options):
-        file.write(b"half")
-        raise OSError("no space left")
+    def full(self, content):
+        with self.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(28, "no space left")
 
-    monkeypatch.setattr(Image.Image, "save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(UserError, match="no space left"):
         write_photo(tmp_path / "a.png", Photo(pixels=noise[::-1]))
     assert (tmp_path / "a.png").read_bytes() == old

@@ -54,6 +54,7 @@ def batch(
     from twocet import presets
     from twocet.commands.shared import make_folder
     from twocet.images import write_bytes
+    from twocet.jobs import read_table
     from twocet.model import file_hash, find_model, load_model
     from twocet.work import num_cores
 
@@ -61,7 +62,7 @@ def batch(
     load_model(path)  # a model that is wrong is wrong for every row
     sha256 = file_hash(path)
     settings = work.Settings(model=str(path), model_sha256=sha256, device=device, mark=not no_mark, crop_only=crop_only)
-    table = work.read_table(jobs, output, lambda name: presets.find(name, path.stem, sha256).code)
+    table = read_table(jobs, output, lambda name: presets.find(name, path.stem, sha256).code)
     make_folder(output)
     journal = work.Journal(output)
     keyed = [(job, work.key_of(job, settings)) for job in table.jobs]
