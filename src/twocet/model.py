@@ -166,7 +166,7 @@ def _read_metadata(path: Path, text: str) -> tuple[dict[str, Any], NetworkConfig
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} has damaged metadata ({error!r}): get it again") from None
     check(number == FORMAT, f"{path} has format {number}, this version of twocet reads {FORMAT}: update twocet")
-    check(template in TEMPLATES, f"{path} was trained on crops aligned to {template!r}, unknown here: update twocet")
+    check(template in TEMPLATES, f"{path} was trained on the template {template!r}, unknown here: update twocet")
     try:
         config: NetworkConfig = from_dict(NetworkConfig, network)
     except (TypeError, UserError) as error:
