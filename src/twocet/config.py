@@ -48,6 +48,8 @@ class NetworkConfig:
     """Preset fast: the networks see the crop at size / reduce; what they decide is applied at full resolution."""
     shuffle: int = 4
     """Preset fast: side of the block of pixels that becomes channels first."""
+    placed: bool = True
+    """Preset fast: whether the generator has maps that say where in the crop a code acts."""
     first_width: int | None = None
     """Preset paper: channels at full resolution; None is the published 16384 / size."""
     max_width: int = 512
@@ -164,6 +166,13 @@ class TrainConfig:
     """Recipe fast: whether a discriminator judges the fakes of the journeys."""
     adversarial: Schedule = _REALNESS_COMES_IN
     """Recipe fast: weight of realness for G, which comes in when D has learnt the domains."""
+    scales: int = 3
+    """Recipe fast: pairs are compared at this many sizes, each half of the one before."""
+    sketch: float = 0.2
+    """Recipe fast: weight of the coarse change of brightness that the encoder reads linearly from its code."""
+    shape: float = 0.012
+    """Recipe fast: faces are bent at random, the pair alike and the encoder's view for itself: standard deviation of
+    the knots of a coarse net, in sides of the crop."""
     change_floor: float = 0.01
     """Recipe fast: added to the mean absolute difference of a pair, by which its errors are divided."""
     focus: float = 2.0

@@ -67,6 +67,26 @@ def unexplained_change(truth: Tensor, output: Tensor, given: Tensor, *, floor: f
     return (error / (all_of_it + floor)).mean()
 
 
+def unexplained_over_scales(
+    truth: Tensor, output: Tensor, given: Tensor, *, floor: float, focus: float, scales: int
+) -> Tensor:
+    """Mean of :func:`unexplained_change` over ``scales`` sizes, each half of the one before.
+
+    At half the size texture and misplaced pixels average out, and what moved is still there.
+    """
+    images = [truth, output, given]
+    total = unexplained_change(truth, output, given, floor=floor, focus=focus)
+    for _ in range(scales - 1):
+        images = [functional.avg_pool2d(image, 2) for image in images]
+        total = total + unexplained_change(*images, floor=floor, focus=focus)
+    return total / scales
+
+
+def unsketched_change(change: Tensor, sketch: Tensor, size: Tensor) -> Tensor:
+    """Share of the squared ``change`` (N, 1, k, k) that ``sketch`` misses; ``size`` is the change's mean square."""
+    return (sketch - change).square().mean() / size
+
+
 def r1(logit: Tensor, image: Tensor) -> Tensor:
     """R1 (Mescheder et al. 2018, not in the paper): half the squared gradient norm of D at real images.
 

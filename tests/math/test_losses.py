@@ -218,3 +218,21 @@ def mean_share() -> float:
     indicator[..., :8, :8] = 1
     padded = torch.nn.functional.pad(indicator, (2, 2, 2, 2))
     return float(padded.unfold(2, 5, 1).unfold(3, 5, 1).mean(dim=(4, 5)).mean())
+
+
+def test_pairs_are_compared_at_several_sizes() -> None:
+    # A checkerboard is gone at half the size, a step is not.
+    board = torch.ones(1, 3, 4, 4)
+    board[..., ::2, ::2] = board[..., 1::2, 1::2] = -1.0
+    truth, given = torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4)
+    one = losses.unexplained_over_scales(truth, board, given, floor=0.0, focus=0.0, scales=1)
+    two = losses.unexplained_over_scales(truth, board, given, floor=0.0, focus=0.0, scales=2)
+    assert (float(one), float(two)) == (1.0, 0.5)
+    step = losses.unexplained_over_scales(truth, given / 2, given, floor=0.0, focus=0.0, scales=2)
+    assert float(step) == 0.5
+
+
+def test_a_sketch_is_judged_by_the_change_it_misses() -> None:
+    change = torch.tensor([[[[3.0, 0.0], [0.0, 1.0]]]])
+    sketch = torch.tensor([[[[1.0, 0.0], [0.0, 1.0]]]])
+    assert float(losses.unsketched_change(change, sketch, change.square().mean())) == pytest.approx(4 / 10)

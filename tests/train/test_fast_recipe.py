@@ -22,6 +22,8 @@ TINY = TrainConfig(
     batch=4,
     bf16=False,
     threads=1,
+    sketch=0.0,
+    scales=1,
 )
 
 
@@ -69,7 +71,7 @@ def test_coarse_training_sees_the_working_size() -> None:
 
 
 def test_codes_travel_to_the_next_person_and_back_to_their_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "encoder_input", lambda image, generator: image)
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount: image)
     recipe = FastRecipe(dataclasses.replace(TINY, strengths=(0.5, 0.9)))
     batch = random_batch()
     networks = Networks(Painter(), Reader(), nn.Identity())
@@ -86,7 +88,7 @@ def test_codes_travel_to_the_next_person_and_back_to_their_owner(monkeypatch: py
 
 
 def test_terms_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "encoder_input", lambda image, generator: image)
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount: image)
     recipe = FastRecipe(
         dataclasses.replace(TINY, journeys=False, painted=0.25, code_size=1.0, change_floor=0.5, focus=0.0)
     )
@@ -110,7 +112,9 @@ def test_logits_of_matching_heads() -> None:
 
 @pytest.mark.parametrize(("journeys", "judged"), [(True, True), (True, False), (False, True)])
 def test_a_round_trains_the_networks_it_uses(journeys: bool, judged: bool) -> None:
-    config = dataclasses.replace(TINY, journeys=journeys, judged=judged, adversarial=constant(0.1), zero_edits=0.0)
+    config = dataclasses.replace(
+        TINY, journeys=journeys, judged=judged, adversarial=constant(0.1), zero_edits=0.0, sketch=0.2
+    )
     state = TrainState(config)
     before = [[p.detach().clone() for p in network.parameters()] for network in state.networks]
     state.begin_round(50, 100)
@@ -134,3 +138,25 @@ def test_only_neutral_photos_are_asked_for_the_zero_code() -> None:
     batch.expressive[1] = batch.neutral[1]
     code = torch.tensor([[9.0, 9.0], [1.0, 3.0], [9.0, 9.0], [9.0, 9.0]])
     assert float(code_of_neutral(batch, code)) == pytest.approx((1 + 9) / 2 / 4)
+
+
+def test_the_encoder_is_asked_for_a_coarse_sketch_of_the_change() -> None:
+    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, sketch=0.5))
+    batch, state = random_batch(), TrainState(TINY)
+    pairs, _ = recipe.passes(state.networks, batch, Generator())
+    total, terms = recipe.generator_total(state.networks, batch, pairs, None, step=0)
+    without, _ = FastRecipe(dataclasses.replace(TINY, journeys=False)).generator_total(
+        state.networks, batch, pairs, None, step=0
+    )
+    change = torch.nn.functional.avg_pool2d((batch.expressive - batch.neutral).mean(1, keepdim=True), 4)
+    missed = (state.networks.encoder.sketch(pairs.encoded) - change).square().mean()
+    assert float(terms["unsketched"]) == pytest.approx(float(missed / (change.square().mean() + 1e-4)))
+    assert float(total - without) == pytest.approx(0.5 * float(terms["unsketched"]), rel=1e-4)
+
+
+def test_half_a_code_is_half_a_sketch_and_light_does_not_reach_the_encoder() -> None:
+    encoder = TrainState(TINY).networks.encoder
+    code = torch.randn(2, 3, generator=Generator().manual_seed(0))
+    torch.testing.assert_close(encoder.sketch(code / 2), encoder.sketch(code) / 2)
+    face = random_batch().neutral
+    torch.testing.assert_close(encoder(face * 0.8 + 0.1), encoder(face), atol=0.05, rtol=0.05)

@@ -28,11 +28,21 @@ COLOUR_RANGE = 1.05
 """tanh alone would need infinite weights for pure black and white."""
 
 
+FLATNESS = 0.05
+"""Added to the standard deviation by which photos are divided, so that flat ones do not become noise."""
+
+
 class FastGenerator(nn.Module):
     """G: ``widths`` are the channels at size / reduce / shuffle and at each halving from there."""
 
     def __init__(
-        self, size: int, code_dim: int, widths: tuple[int, ...] = (64, 128, 160), shuffle: int = 4, reduce: int = 2
+        self,
+        size: int,
+        code_dim: int,
+        widths: tuple[int, ...] = (64, 128, 160),
+        shuffle: int = 4,
+        reduce: int = 2,
+        placed: bool = True,
     ) -> None:
         super().__init__()
         self.working_size = size // reduce
@@ -45,6 +55,11 @@ class FastGenerator(nn.Module):
         self.coded = nn.ModuleList(AdaINBlock(deepest, deepest, code_dim) for _ in range(2))
         self.up = nn.ModuleList(AdaINBlock(many, few, code_dim, double) for few, many in reversed(levels))
         self.merge = nn.ModuleList(nn.Conv2d(2 * few, few, 1) for few, _ in reversed(levels))
+        side = self.working_size // shuffle
+        self.places = nn.ModuleList(
+            CodeMap(code_dim, few, side >> level) if placed else NoMap()
+            for level, (few, _) in reversed(list(enumerate(levels)))
+        )
         self.norm = AdaIN(first, code_dim)
         self.flow_head = nn.Conv2d(first, 2 * reduce**2, 3, padding=1)
         self.paint_head = nn.Conv2d(first, 4 * shuffle**2, 3, padding=1)
@@ -84,14 +99,48 @@ class FastGenerator(nn.Module):
         """Features at size / shuffle of the face with the expression ``code``."""
         for block in self.coded:
             features = block(features, code)
-        for block, merge, finer in zip(self.up, self.merge, reversed(skipped), strict=True):
-            features = merge(torch.cat([block(features, code), finer], dim=1))
+        for block, place, merge, finer in zip(self.up, self.places, self.merge, reversed(skipped), strict=True):
+            features = merge(torch.cat([block(features, code), finer], dim=1)) + place(code)
         return activation(self.norm(features, code))
+
+
+class CodeMap(nn.Module):
+    """Where in the aligned crop a code acts: a linear map from the code to features (N, C, side, side).
+
+    Modulation alone treats every place alike, and convolutions have to find out from the zeros at the border where a
+    mouth corner is. The map has no bias: the zero code leaves the features as they are.
+    """
+
+    CHANNELS = 16
+
+    def __init__(self, code_dim: int, width: int, side: int) -> None:
+        super().__init__()
+        self.side = side
+        self.linear = nn.Linear(code_dim, self.CHANNELS * side**2, bias=False)
+        self.mix = nn.Conv2d(self.CHANNELS, width, 1, bias=False)
+
+    def forward(self, code: Tensor) -> Tensor:
+        mixed: Tensor = self.mix(self.linear(code).view(-1, self.CHANNELS, self.side, self.side))
+        return mixed
+
+
+class NoMap(nn.Module):
+    """In place of a :class:`CodeMap`: nothing is added."""
+
+    def forward(self, code: Tensor) -> Tensor:
+        return code.new_zeros(())
 
 
 def reduced(image: Tensor, size: int) -> Tensor:
     """``image`` (N, C, S, S) at the side ``size``, which divides S: means over blocks of pixels."""
     return image if image.shape[-1] == size else functional.avg_pool2d(image, image.shape[-1] // size)
+
+
+def standardised(image: Tensor) -> Tensor:
+    """Every row of ``image`` (N, C, S, S) with mean 0 and, unless it is nearly flat, standard deviation 1; float32."""
+    mean = image.float().mean(dim=(1, 2, 3), keepdim=True)
+    spread = image.float().std(dim=(1, 2, 3), keepdim=True)
+    return (image.float() - mean) / (spread + FLATNESS)
 
 
 def trunk(size: int, num_in: int, widths: tuple[int, ...], shuffle: int, num_out: int) -> nn.Sequential:
@@ -114,8 +163,15 @@ def trunk(size: int, num_in: int, widths: tuple[int, ...], shuffle: int, num_out
     )
 
 
+SKETCH = 16
+"""Side of the coarse picture in :meth:`FastEncoder.sketch`."""
+
+
 class FastEncoder(nn.Module):
-    """E: a face to its code. ``grey`` encodes the channel mean."""
+    """E: a face to its code. ``grey`` encodes the channel mean.
+
+    Light and skin are taken out first: every photo is brought to mean 0 and standard deviation 1.
+    """
 
     def __init__(
         self,
@@ -130,11 +186,22 @@ class FastEncoder(nn.Module):
         self.grey, self.working_size = grey, size // reduce
         self.trunk = trunk(self.working_size, 1 if grey else 3, widths, shuffle, code_dim)
         he_init(self)
+        self.sketch_head = nn.Linear(code_dim, SKETCH**2, bias=False)
+        nn.init.normal_(self.sketch_head.weight, std=0.01)
 
     def forward(self, image: Tensor) -> Tensor:
         seen = image.mean(dim=1, keepdim=True) if self.grey else image
-        code: Tensor = self.trunk(reduced(seen, self.working_size))
+        code: Tensor = self.trunk(standardised(reduced(seen, self.working_size)))
         return code.float()
+
+    def sketch(self, code: Tensor) -> Tensor:
+        """What the codes (N, d) change in the brightness of a neutral face, coarsely: (N, 1, SKETCH, SKETCH).
+
+        Linear and without a bias: half a code is half a change, the zero code none. Used in training alone, where it
+        tells the encoder what to look for long before the generator can.
+        """
+        sketch: Tensor = self.sketch_head(code)
+        return sketch.view(-1, 1, SKETCH, SKETCH)
 
 
 class FastDiscriminator(nn.Module):

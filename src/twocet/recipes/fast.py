@@ -19,8 +19,11 @@ from twocet.config import TrainConfig
 from twocet.data import Batch
 from twocet.losses import detached
 from twocet.networks import Domain, Networks, compose, judge
-from twocet.networks.fast import reduced
+from twocet.networks.fast import SKETCH, FastEncoder, reduced
 from twocet.recipes.base import Draw, TrainState, autocast, frozen, mean_terms, pieces, step_optimiser
+
+SMALL_CHANGE = 0.01
+"""Changes of brightness below this (images are in [-1, 1]) need not be told by a code."""
 
 
 class Pairs(NamedTuple):
@@ -78,6 +81,9 @@ class FastRecipe:
         mirrored = augment.coin(0.5, num, generator)
         affine = augment.similarity(num, generator)
         neutral, expressive = (augment.resample(augment.flip(x, mirrored), affine) for x in batch)
+        if self.config.shape:
+            bent = augment.shape(num, neutral.shape[-1], self.config.shape, generator)
+            neutral, expressive = (augment.bend(x, bent) for x in (neutral, expressive))
         unchanged = augment.coin(self.config.zero_edits, num, generator)[:, None, None, None]
         expressive = torch.where(unchanged, neutral, expressive)
         return Batch(*augment.photometric(neutral, expressive, generator))
@@ -113,7 +119,7 @@ class FastRecipe:
         num, config = len(batch.neutral), self.config
         nothing = codes.neutral(num, config.network.code_dim)
         with autocast(config.bf16):
-            encoded = networks.encoder(augment.encoder_input(batch.expressive, generator))
+            encoded = networks.encoder(augment.encoder_input(batch.expressive, generator, config.shape))
             everyone, share = ranks.of_all(encoded), ranks.share()
             images, given = [batch.neutral, batch.expressive], [encoded, nothing]
             if not config.journeys:
@@ -124,7 +130,7 @@ class FastRecipe:
             travelling = share.of(everyone.roll(1, dims=0)) * strength
             made, painted = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
             restored, neutralised, fake = made.chunk(3)
-            recovered = networks.encoder(augment.encoder_input(fake, generator))
+            recovered = networks.encoder(augment.encoder_input(fake, generator, config.shape))
             returned = networks.generator(batch.neutral, share.of(ranks.of_all(recovered / strength).roll(-1, dims=0)))
         return Pairs(everyone, restored, neutralised, painted), Journey(travelling, fake, recovered, returned)
 
@@ -142,6 +148,9 @@ class FastRecipe:
         }
         total = terms["pair_expressive"] + terms["pair_neutral"] + config.painted * terms["painted"]
         total = total + config.code_size * torch.relu(size - 1) + config.neutral_code * terms["code_of_neutral"]
+        if config.sketch and isinstance(networks.encoder, FastEncoder):
+            terms["unsketched"] = unsketched(networks.encoder, batch, ranks.share().of(pairs.encoded))
+            total = total + config.sketch * terms["unsketched"]
         if journey:
             travelled = journey.travelling.detach()
             terms["returned"] = self.unexplained(batch.expressive, journey.returned, batch.neutral)
@@ -161,7 +170,9 @@ class FastRecipe:
     def unexplained(self, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
         """What identity pairs ask for; every image is (N, 3, S, S)."""
         config = self.config
-        return losses.unexplained_change(truth, output, given, floor=config.change_floor, focus=config.focus)
+        return losses.unexplained_over_scales(
+            truth, output, given, floor=config.change_floor, focus=config.focus, scales=config.scales
+        )
 
     def discriminator_total(
         self, networks: Networks, batch: Batch, neutralised: Tensor, fake: Tensor, step: int
@@ -190,6 +201,13 @@ def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, T
     """G(image, code), and the mean of the mask."""
     edit = networks.generator.edit(image, code)
     return compose(image, edit), edit.mask.mean()
+
+
+def unsketched(encoder: FastEncoder, batch: Batch, code: Tensor) -> Tensor:
+    """What the encoder's sketch of the change misses; ``code`` (N, d) of the batch's expressive photos."""
+    change = reduced((batch.expressive - batch.neutral).mean(dim=1, keepdim=True), SKETCH)
+    size = ranks.mean_of_all(change.square().mean())
+    return losses.unsketched_change(change, encoder.sketch(code), size + SMALL_CHANGE**2)
 
 
 def code_of_neutral(batch: Batch, code: Tensor) -> Tensor:
