@@ -32,7 +32,7 @@ RARELY = (
     "checkpoint_every=100",
 )
 CONFIGS: dict[str, TrainConfig] = {
-    recipe: configure("fast", recipe, (*SETTINGS, *RARELY, *more), steps=4)
+    recipe: configure("fast", recipe, (*SETTINGS, *RARELY, *more), steps=2)
     for recipe, more in {
         "paper": ("cycles=both", "r1=0.0"),
         "authors": ("cycles=both,neutral", "r1_every=1"),
@@ -58,7 +58,7 @@ def leave_gentle_start(networks: Networks) -> None:
     for weight in (networks.generator.flow_head.weight, networks.generator.paint_head.weight):
         weight.copy_(torch.linspace(-0.3, 0.3, weight.numel())[torch.randperm(weight.numel())].view_as(weight))
     last = networks.encoder.trunk[-1]
-    last.weight.mul_(5)
+    last.weight.mul_(2)
 
 
 def killed_without_warning(recipe: FastRecipe, state: Any, draw: Any, step: int) -> Any:

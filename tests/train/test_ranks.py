@@ -93,7 +93,7 @@ def test_only_the_lead_writes(two: Path) -> None:
         "checkpoints", "config.json", "metrics.jsonl", "model.safetensors", "samples", "tensorboard",
     ]  # fmt: skip
     assert len(list((two / "fast" / "tensorboard").iterdir())) == 1
-    assert [line["step"] for line in terms(two / "fast")] == [1, 2, 3, 4, 4]
+    assert [line["step"] for line in terms(two / "fast")] == [1, 2, 2]
 
 
 def test_pieces_train_what_the_whole_batch_trains(one: Path, tmp_path: Path, data: Path) -> None:
