@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,19 +39,23 @@ class Checkpoints:
         found = sorted(self.folder.glob("step-*.pt"))
         return found[-1] if found else None
 
-    def save(self, contents: dict[str, Any], step: int) -> Path:
-        """Write a checkpoint and remove those older than the newest ``keep``."""
+    @property
+    def best(self) -> Path:
+        """Where the best checkpoint is, once there is one."""
+        return self.folder / "best.pt"
+
+    def save(self, contents: dict[str, Any], step: int, *, best: bool = False) -> Path:
+        """Write a checkpoint, the ``best`` one as best.pt too, and remove those older than the newest ``keep``.
+
+        The best one comes first: a run killed in between goes on from before this step, and finds it once more.
+        """
         path = self.folder / f"step-{step:09d}.pt"
+        if best:
+            write(self.best, contents)
         write(path, contents)
         for old in sorted(self.folder.glob("step-*.pt"))[: -self.keep]:
             old.unlink()
         return path
-
-    def mark_best(self, path: Path) -> None:
-        """Keep a copy of the checkpoint ``path`` as the best one."""
-        temporary = self.folder / "best.pt.tmp"
-        shutil.copyfile(path, temporary)
-        os.replace(temporary, self.folder / "best.pt")
 
 
 def write(path: Path, contents: dict[str, Any]) -> None:

@@ -185,10 +185,12 @@ class TrainConfig:
     """Recipe fast: weight in D of real faces shown to the other domain's head."""
     code_size: float = 0.03
     """Recipe fast: weight of the codes' mean square above 1."""
+    device: str = "cpu"
+    """Where the networks run: cpu, cuda, cuda:N or mps. The same seed gives the same start and draws on all of them."""
     threads: int = 2
     """CPU threads for the networks, of all processes on a machine together; each has at least one."""
     bf16: bool = True
-    """Run the networks in bfloat16 where the CPU has instructions for it; weights stay float32."""
+    """Run the networks in bfloat16 where the device has instructions for it; weights stay float32."""
     log_every: int = 50
     """Rounds between two lines of metrics.jsonl; the line holds means over these rounds."""
     sample_every: int = 500

@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 from tqdm import tqdm
 
 from twocet.config import check
+from twocet.devices import here
 from twocet.errors import UserError
 from twocet.randomness import WHOLE, Share, generator_at
 
@@ -199,8 +200,8 @@ def _read_pixels(path: Path, expected: int, size: int) -> np.ndarray:
 
 
 def to_image(pixels: Tensor) -> Tensor:
-    """(N, 3, S, S) uint8 to float32 in [-1, 1]."""
-    return pixels.float() / 127.5 - 1
+    """(N, 3, S, S) uint8 to float32 in [-1, 1], on the device of ``devices.on``."""
+    return pixels.to(here()).float() / 127.5 - 1
 
 
 @lru_cache(maxsize=16)

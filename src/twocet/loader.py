@@ -10,6 +10,7 @@ from types import TracebackType
 from torch import Generator
 
 from twocet.data import Batch, Sampler
+from twocet.devices import here
 from twocet.randomness import WHOLE, Share, generator_at
 
 AHEAD = 3
@@ -24,7 +25,10 @@ def make_batch(sampler: Sampler, augment: Augment, seed: int, number: int, share
 
 
 class Loader:
-    """Calls itself a ``draw``: every call gives the next mini-batch. Use it in a ``with`` statement."""
+    """Calls itself a ``draw``: every call gives the next mini-batch, on the device of ``devices.on``.
+
+    Use it in a ``with`` statement.
+    """
 
     def __init__(self, sampler: Sampler, augment: Augment, seed: int, first: int, share: Share = WHOLE) -> None:
         self._make: Callable[[int], Batch] = lambda number: make_batch(sampler, augment, seed, number, share)
@@ -53,7 +57,7 @@ class Loader:
         item = self._ready.get()
         if isinstance(item, Exception):
             raise item
-        return item
+        return Batch(*(images.to(here()) for images in item))
 
     def __enter__(self) -> Loader:
         self._thread.start()

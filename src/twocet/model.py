@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from twocet import codes
+from twocet import codes, devices
 from twocet.config import NetworkConfig, check, from_dict
 from twocet.data import TEMPLATE, TEMPLATES
 from twocet.errors import UserError
@@ -135,8 +135,11 @@ def save_model(path: Path | str, model: Model, *, half: bool = True) -> None:
 
 
 def load_model(name: Path | str, device: str = "cpu") -> Model:
-    """Read a model file, or a packaged model by its name. Raises UserError unless everything fits."""
-    path = find_model(name)
+    """Read a model file, or a packaged model by its name, onto a device (see ``devices.find``).
+
+    Raises UserError unless everything fits.
+    """
+    path, place = find_model(name), devices.find(device)
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             text = (file.metadata() or {}).get(_KEY)
@@ -156,7 +159,7 @@ def load_model(name: Path | str, device: str = "cpu") -> Model:
         del own
     left = [key for key in tensors if key.split(".")[0] not in Networks._fields]
     check(not left, f"{path} holds unknown tensors such as {left[:1]}: it was made by another version of twocet")
-    return new_model(Networks(*(network.to(device) for network in networks)), config, metadata)
+    return new_model(Networks(*(network.to(place) for network in networks)), config, metadata)
 
 
 def _read_metadata(path: Path, text: str) -> tuple[dict[str, Any], NetworkConfig]:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from torch import Generator, Tensor
 
+from twocet.devices import CPU, here
+
 
 class Share(NamedTuple):
     """One of ``parts`` equal parts of a batch's rows: what one process of several works on, or a piece of that."""
@@ -49,8 +51,9 @@ def generator_at(seed: int, step: int, purpose: str, share: Share = WHOLE) -> Ro
 def rows(draw: Callable[..., Tensor], num: int, *shape: int, generator: Generator) -> Tensor:
     """``num`` rows of random numbers from ``draw`` (torch.rand or torch.randn): (num, *shape) float32.
 
+    They are drawn on the processor, the same for every device, and put on the device of ``devices.on``.
     For a share of a batch the numbers of the whole batch are drawn and the others dropped, so that it does not
     matter into how many shares a batch is divided.
     """
     share = generator.share if isinstance(generator, RowGenerator) else WHOLE
-    return share.of(draw(num * share.parts, *shape, generator=generator))
+    return share.of(draw(num * share.parts, *shape, generator=generator, device=CPU)).to(here())

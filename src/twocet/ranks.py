@@ -23,12 +23,15 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def joined() -> Iterator[None]:
-    """Join the other processes if ``torchrun`` started this one, and leave them at the end."""
+    """Join the other processes if ``torchrun`` started this one, and leave them at the end.
+
+    They talk through gloo about what is on the processor, and through NCCL about what is on a card.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
     with _together():
-        distributed.init_process_group("gloo")
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield
     finally:

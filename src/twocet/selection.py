@@ -11,11 +11,11 @@ from torch import Tensor
 
 from twocet.config import Selection
 from twocet.data import Faces, to_image
+from twocet.devices import autocast
 from twocet.expression import ExpressionReader
 from twocet.images import to_pixels
 from twocet.metrics import expression_agreement
 from twocet.networks import Networks
-from twocet.recipes.base import autocast
 from twocet.trained import CHUNK, VALIDATION_PAIRS, pair_images, validation_gain
 
 Measure = Callable[[Networks, Sequence[Faces], bool], float]

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from twocet import checkpoint, ranks
+from twocet import checkpoint, devices, ranks
 from twocet.checkpoint import Checkpoints, Progress
 from twocet.config import TrainConfig, check, from_dict
 from twocet.data import Faces, Sampler, common_template, load_faces, open_dataset
@@ -25,7 +25,7 @@ from twocet.recipes import TrainState, build_recipe
 from twocet.recipes.base import Draw
 from twocet.record import Recorder, sheet
 from twocet.selection import METRICS
-from twocet.trained import MODEL_FILE, export_model, sample_rows
+from twocet.trained import LAST_FILE, MODEL_FILE, export_model, sample_rows
 
 UNTIMED, TIMED = 5, 20
 """Rounds before the speed is measured (the first ones are slow) and rounds it is measured over."""
@@ -86,7 +86,8 @@ class Run:
         self.metric = METRICS[config.select]
         self.judged = self.held_out if self.metric.needs_pairs else [s for s in validation if len(s.expressive)]
         self.sampler = Sampler(self.faces, sources.mix, config.batch, config.seed, paired=self.recipe.paired)
-        self.state = TrainState(config)
+        self.device = devices.find(config.device)
+        self.state = TrainState(config, self.device)
         self.progress = Progress(steps=None if config.minutes else config.steps)
         self.shows_progress = progress
         self.checkpoints = Checkpoints(folder / "checkpoints", config.keep)
@@ -102,8 +103,8 @@ class Run:
         size = self.config.network.size
         return [load_faces(dataset, split, size, threads=self.threads, progress=progress) for dataset in self.datasets]
 
-    def save(self) -> Path:
-        """Write a checkpoint, unless a weight is no longer a number."""
+    def save(self, *, best: bool = False) -> Path:
+        """Write a checkpoint, unless a weight is no longer a number; ``best`` if it is the best one so far."""
         check(self.state.is_finite(), f"round {self.progress.step}: weights are not finite; {self._remedy()}")
         contents = {
             "config": dataclasses.asdict(self.config),
@@ -111,12 +112,11 @@ class Run:
             "progress": self.progress._asdict(),
             "parts": {name: part.state_dict() for name, part in self.state.parts().items()},
         }
-        return self.checkpoints.save(contents, self.progress.step)
+        return self.checkpoints.save(contents, self.progress.step, best=best)
 
     def restore(self, contents: dict[str, Any]) -> None:
         """Go on from a checkpoint's contents."""
-        for name, part in self.state.parts().items():
-            part.load_state_dict(contents["parts"][name])
+        self.state.load(contents["parts"])
         self.progress = Progress(**contents["progress"])
 
     def check_terms(self, terms: dict[str, Tensor]) -> None:
@@ -137,12 +137,16 @@ def _newest_checkpoint(folder: Path) -> dict[str, Any]:
     return checkpoint.read(newest)
 
 
-def resume(folder: Path, *, progress: bool = True) -> Run:
-    """The run in ``folder`` as its newest checkpoint left it. Raises UserError if there is none."""
+def resume(folder: Path, *, device: str | None = None, progress: bool = True) -> Run:
+    """The run in ``folder`` as its newest checkpoint left it, on its own device or another one.
+
+    Raises UserError if there is no checkpoint.
+    """
     contents = ranks.from_lead(lambda: _newest_checkpoint(folder))
     sources = dict(contents["sources"])
     sources |= {"data": tuple(sources["data"]), "mix": tuple(sources["mix"])}
-    run = Run(folder, from_dict(TrainConfig, contents["config"]), Sources(**sources), progress=progress)
+    config = from_dict(TrainConfig, contents["config"] | ({"device": device} if device else {}))
+    run = Run(folder, config, Sources(**sources), progress=progress)
     run.restore(contents)
     return run
 
@@ -168,7 +172,7 @@ def observers(run: Run, recorder: Recorder) -> list[tuple[int, Observer]]:
         recorder.write(run.progress.step, {f"validation_{run.config.select}": value})
         if run.metric.improves(value, run.progress.best):
             run.progress = run.progress._replace(best=value)
-            run.checkpoints.mark_best(run.save())
+            run.save(best=True)
 
     config = run.config
     return [
@@ -195,12 +199,13 @@ def plan(run: Run, timed: Sequence[float], budget_began: float) -> int | None:
 
 
 def train(run: Run) -> bool:
-    """Train until the last round or Ctrl-C, then write the model file. False if it was stopped early.
+    """Train until the last round or Ctrl-C, then write the model files. False if it was stopped early.
 
     Of several processes the lead writes all files.
     """
     ranks.same_as_lead(run.state.weights())
     with contextlib.ExitStack() as stack:
+        stack.enter_context(devices.on(run.device))
         recorder = stack.enter_context(contextlib.closing(start_record(run))) if run.lead else None
         interrupt = stack.enter_context(Interrupt())
         first = run.progress.step * run.recipe.num_batches
@@ -208,10 +213,34 @@ def train(run: Run) -> bool:
         loop(run, recorder, stack.enter_context(loader), interrupt)
         if run.lead:
             run.save()
-    if run.lead:
+        complete = finished(run.progress)
+        if run.lead:
+            export(run)
+    return complete
+
+
+def export(run: Run) -> None:
+    """Write the model that the validation people chose, and that of the last round where it is another one.
+
+    A run without validation people has the last round alone.
+    """
+
+    def write(name: str, state: TrainState, progress: Progress, selected: dict[str, Any]) -> None:
         descriptions = [dataset.info for dataset in run.datasets]
-        export_model(run.folder / MODEL_FILE, run.state, run.faces, run.held_out, descriptions, run.progress)
-    return finished(run.progress)
+        export_model(run.folder / name, state, run.faces, run.held_out, descriptions, progress, selected)
+
+    (run.folder / LAST_FILE).unlink(missing_ok=True)
+    best = run.checkpoints.best
+    if not best.is_file():
+        write(MODEL_FILE, run.state, run.progress, {})
+        return
+    contents = checkpoint.read(best)
+    state, progress = run.state, Progress(**contents["progress"])
+    if progress.step != run.progress.step:
+        write(LAST_FILE, run.state, run.progress, {})
+        state = TrainState(run.config, run.device)
+        state.load(contents["parts"])
+    write(MODEL_FILE, state, progress, {"metric": run.config.select, "value": progress.best})
 
 
 def start_record(run: Run) -> Recorder:

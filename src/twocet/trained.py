@@ -15,12 +15,15 @@ from torch import Tensor, nn
 from twocet import __version__
 from twocet.checkpoint import Progress
 from twocet.data import Faces, pairs, to_image
+from twocet.devices import autocast
 from twocet.model import Model, new_model, save_model
 from twocet.networks import Networks
 from twocet.recipes import TrainState
-from twocet.recipes.base import autocast
 
 MODEL_FILE = "model.safetensors"
+"""The round that the validation people chose; the last one without them."""
+LAST_FILE = "last.safetensors"
+"""The last round, where another one was chosen."""
 SHEET_COLUMNS = 10
 VALIDATION_PAIRS = 64
 MEASURED_PHOTOS = 512
@@ -96,11 +99,12 @@ def export_model(
     held_out: Sequence[Faces],
     data: Sequence[dict[str, Any]],
     progress: Progress,
+    selected: dict[str, Any],
 ) -> Model:
     """Write the averaged networks as a model file, with what is known about them.
 
     ``sets`` are the training photos, ``held_out`` the validation photos with pairs (may be empty), ``data`` the
-    datasets' descriptions.
+    datasets' descriptions, ``selected`` the metric that chose this round and its value (empty if none did).
     """
     networks = Networks(*(copy.deepcopy(network) for network in state.average))
     neutral, expressive = (encode_some(networks.encoder, sets, domain) for domain in ("neutral", "expressive"))
@@ -113,6 +117,7 @@ def export_model(
         "training": {
             "config": dataclasses.asdict(state.config),
             "rounds": progress.step,
+            "selected": selected,
             "minutes": round(progress.seconds / 60, 2),
             "photos": [{"neutral": len(faces.neutral), "expressive": len(faces.expressive)} for faces in sets],
         },

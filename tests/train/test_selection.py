@@ -95,6 +95,27 @@ def test_best_checkpoint_is_the_one_of_the_lowest_error(folder, tmp_path, monkey
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     found = [(line["step"], line["validation_cycle"]) for line in lines if "validation_cycle" in line]
     assert found == [(2, 0.5), (4, 0.2), (6, 0.9), (8, 0.3)]
+    model, last = (load_model(tmp_path / "run" / name) for name in ("model.safetensors", "last.safetensors"))
+    assert model.metadata["training"]["rounds"] == 4
+    assert model.metadata["training"]["selected"] == {"metric": "cycle", "value": 0.2}
+    assert last.metadata["training"]["rounds"] == 8
+    assert last.metadata["training"]["selected"] == {}
+    weights = checkpoint.read(tmp_path / "run" / "checkpoints" / "best.pt")["parts"]["average_generator"]
+    assert all(torch.equal(model.generator.state_dict()[name], value.half().float()) for name, value in weights.items())
+    for name, value in run.state.average.generator.state_dict().items():
+        assert torch.equal(last.generator.state_dict()[name], value.half().float())
+
+
+def test_a_run_whose_last_round_is_the_best_leaves_one_model(folder, tmp_path, monkeypatch):
+    values = iter([0.5, 0.2])
+    metric = SimpleNamespace(measure=lambda *_: next(values), improves=METRICS["cycle"].improves, needs_pairs=False)
+    monkeypatch.setitem(selection.METRICS, "cycle", metric)
+    config = dataclasses.replace(CONFIG, steps=4, validate_every=2, select="cycle")
+    run = Run(tmp_path / "run", config, Sources(data=(str(folder),), mix=(1.0,)), progress=False)
+    (tmp_path / "run" / "last.safetensors").write_bytes(b"of an earlier interruption")
+    train(run)
+    assert load_model(tmp_path / "run" / "model.safetensors").metadata["training"]["rounds"] == 4
+    assert not (tmp_path / "run" / "last.safetensors").exists()
 
 
 def test_the_error_of_the_cycle_needs_no_pairs(folder, tmp_path):

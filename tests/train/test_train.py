@@ -168,7 +168,6 @@ def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
     assert names == ["best.pt", "step-000000015.pt", "step-000000020.pt"]
     gains = {line["step"]: line["validation_gain"] for line in lines(folder) if "validation_gain" in line}
     assert list(gains) == [5, 10, 15, 20]
-    assert checkpoint.read(folder / "checkpoints" / "best.pt")["progress"]["step"] == max(gains, key=gains.__getitem__)
     with Image.open(folder / "samples" / "000000010.png") as sample:
         assert sample.size == (6 * SIZE, 6 * SIZE)
     assert list((folder / "tensorboard").iterdir())
@@ -178,17 +177,19 @@ def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
     assert terms <= lines(folder)[0].keys()
     model = load_model(folder / "model.safetensors")
     assert model.metadata["data"] == [{"name": "faces", "licence": "CC0-1.0", "citation": "none"}]
-    assert model.metadata["training"]["rounds"] == 20
+    best = max(gains, key=gains.__getitem__)
+    assert model.metadata["training"]["rounds"] == best
+    assert model.metadata["training"]["selected"] == {"metric": "gain", "value": gains[best]}
     assert len(model.metadata["code_std"]) == 4
     spread = model.sample_codes(4000, torch.Generator().manual_seed(0))
     assert spread.std(dim=0).tolist() == pytest.approx(model.metadata["code_std"], rel=0.1, abs=1e-6)
     assert spread.mean(dim=0).tolist() == pytest.approx(model.metadata["code_mean"], abs=0.1 * float(spread.std()))
     facts = {"file": "f", "bytes": 1, "sha256": "s", "parameters": {"generator": 1}, **model.metadata}
-    assert "recipe authors, 20 rounds" in describe(facts)
+    assert f"recipe authors, {best} rounds" in describe(facts)
 
 
 def test_model_file_holds_the_averages(tmp_path: Path, data: Path) -> None:
-    run = new_run(tmp_path / "run", data)
+    run = new_run(tmp_path / "run", data, dataclasses.replace(CONFIG, validate_every=CONFIG.steps))
     train(run)
     model = load_model(tmp_path / "run" / "model.safetensors")
     for name, value in run.state.average.generator.state_dict().items():

@@ -24,6 +24,7 @@ def train(
     steps: int | None = None,
     minutes: float | None = None,
     seed: int | None = None,
+    device: str | None = None,
     select: Literal["gain", "cycle", "agreement"] | None = None,
     init: str | None = None,
     resume: bool = False,
@@ -33,11 +34,13 @@ def train(
     """Train a model on dataset folders.
 
     The run folder gets config.json, metrics.jsonl, TensorBoard events, samples, checkpoints and at the end
-    model.safetensors. Ctrl-C stops after the current round with a checkpoint.
+    model.safetensors: the round that --select chose on the validation people, or the last one if there are none. Where
+    they differ the last one is in last.safetensors. Ctrl-C stops after the current round with a checkpoint.
 
     examples:
       twocet train --data faces -o runs/one --minutes 90
       twocet train --data synth london --mix 0.75 0.25 -o runs/two --set batch=16 lr=5e-4
+      twocet train --data faces -o runs/three --device cuda --set batch=64
       twocet train -o runs/one --resume
       torchrun --nproc-per-node 2 -m twocet train --data faces -o runs/two --minutes 90
       twocet train --data faces -o runs/paper --preset paper --recipe authors --dry-run
@@ -52,21 +55,29 @@ def train(
         steps: Rounds to train.
         minutes: Time budget in place of --steps.
         seed: Seed of the weights and of everything drawn.
+        device: Where the networks run: cpu (the default), cuda, cuda:1 and so on; with --resume, go on there.
         select: What is measured on the validation people every validate_every rounds and chooses the best checkpoint:
             gain over pairs of one person, error of the expressive cycle, or agreement of transferred expressions.
         init: Model (name or file) to start from; its networks replace those of the preset.
-        resume: Go on from the newest checkpoint in the run folder, with its own settings and data.
+        resume: Go on from the newest checkpoint in the run folder, with its own settings and data; --device may differ.
         allow_one_sided: Accept identities with photos in one domain only (training usually fails on them).
         dry_run: Print the settings and stop.
     """
     if resume:
         check(
             not (data or mix or preset or recipe or set or steps or minutes or seed is not None or select or init),
-            "--resume goes on with the run's own settings and data: give it with -o alone",
+            "--resume goes on with the run's own settings and data: give it with -o (and --device) alone",
         )
-        _resume(output)
+        _resume(output, device)
         return
-    config = configure(preset or "fast", recipe, set, steps=steps, minutes=minutes, seed=seed, select=select)
+    given: dict[str, float | str | None] = {
+        "steps": steps,
+        "minutes": minutes,
+        "seed": seed,
+        "device": device,
+        "select": select,
+    }
+    config = configure(preset or "fast", recipe, set, **given)
     if dry_run:
         print(json.dumps(dataclasses.asdict(config), indent=2))
         return
@@ -74,12 +85,12 @@ def train(
     _start(output, config, data, mix, init, allow_one_sided)
 
 
-def _resume(output: Path) -> None:
+def _resume(output: Path, device: str | None) -> None:
     from twocet.ranks import joined
     from twocet.train import resume, train
 
     with joined():
-        _finish(train(resume(output)), output)
+        _finish(train(resume(output, device=device)), output)
 
 
 def _start(

@@ -14,6 +14,7 @@ from torch import Generator, Tensor, nn
 from twocet import ema, ranks
 from twocet.config import TrainConfig
 from twocet.data import Batch
+from twocet.devices import CPU
 from twocet.networks import Networks, build
 from twocet.randomness import RowGenerator, generator_at
 from twocet.schedules import learning_rate_factor
@@ -28,12 +29,13 @@ class Saved(Protocol):
 
 
 class TrainState:
-    """Everything that training changes: the networks, their averages, the optimisers."""
+    """Everything that training changes, on ``device``: the networks, their averages, the optimisers."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, device: torch.device = CPU) -> None:
         torch.manual_seed(config.seed)
         self.config = config
-        self.networks: Networks = build(config.network)
+        # Built on the processor, so that a seed means the same weights on every device.
+        self.networks = Networks(*(network.to(device) for network in build(config.network)))
         self.average: Networks = averages(self.networks)
         generator, encoder, discriminator = self.networks
         groups = [
@@ -63,6 +65,11 @@ class TrainState:
             "generator_optimiser": self.generator_optimiser,
             "discriminator_optimiser": self.discriminator_optimiser,
         }
+
+    def load(self, parts: Mapping[str, Any]) -> None:
+        """Take over the states of all parts."""
+        for name, part in self.parts().items():
+            part.load_state_dict(parts[name])
 
     def begin_round(self, step: int, steps: int | None) -> None:
         """Set the learning rates, which are functions of the step."""
@@ -155,11 +162,6 @@ def frozen(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         network.requires_grad_(True)
-
-
-def autocast(enabled: bool) -> torch.autocast:
-    """bfloat16 for convolutions and linear layers, if ``enabled`` and the CPU has instructions for it."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=enabled and torch.cpu._is_avx512_bf16_supported())
 
 
 def mean_terms(batches: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -17,10 +17,11 @@ from torch import Generator, Tensor
 from twocet import augment, codes, losses, ranks
 from twocet.config import TrainConfig
 from twocet.data import Batch
+from twocet.devices import autocast
 from twocet.losses import detached
 from twocet.networks import Domain, Networks, compose, judge
 from twocet.networks.fast import SKETCH, FastEncoder, reduced
-from twocet.recipes.base import Draw, TrainState, autocast, frozen, mean_terms, pieces, step_optimiser
+from twocet.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
 
 SMALL_CHANGE = 0.01
 """Changes of brightness below this (images are in [-1, 1]) need not be told by a code."""

@@ -1,0 +1,70 @@
+"""Where the networks run: what ``--device`` means, and bfloat16 where the processor has it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import torch
+
+from twocet.errors import UserError
+
+CPU = torch.device("cpu")
+
+
+def find(name: str) -> torch.device:
+    """The device called ``name``: cpu, cuda, cuda:N or mps.
+
+    In a process that ``torchrun`` started, cuda is the card with the process's number on its machine. Raises UserError
+    when there is no such device, or this build of PyTorch cannot use it.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type == "cpu":
+        return CPU
+    if device.type == "cuda":
+        return _card(name, device.index)
+    if device.type != "mps":
+        raise UserError(f"there is no device {name!r}: use cpu, cuda, cuda:0 (1, 2, ...) or mps")
+    if not torch.backends.mps.is_available():
+        raise UserError("the device mps is for Apple's processors, and PyTorch finds none here: use cpu")
+    return torch.device("mps:0")
+
+
+def _card(name: str, index: int | None) -> torch.device:
+    if not torch.cuda.is_available():
+        reason = "finds no card and driver" if torch.version.cuda else "was built without CUDA"
+        raise UserError(f"{name} cannot be used, because PyTorch {torch.__version__} {reason}: use --device cpu")
+    index = int(os.environ.get("LOCAL_RANK", "0")) if index is None else index
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise UserError(f"there is no cuda:{index}: this machine's {count} cards are cuda:0 to cuda:{count - 1}")
+    return torch.device("cuda", index)
+
+
+def on(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """Inside the block new tensors are made on ``device``, which is what :func:`here` returns, in this thread alone."""
+    return contextlib.nullcontext() if device.type == "cpu" else device
+
+
+def here() -> torch.device:
+    """The device of the innermost :func:`on`; the processor outside of all."""
+    return torch.get_default_device()
+
+
+def autocast(enabled: bool) -> torch.autocast:
+    """bfloat16 for convolutions and linear layers, if ``enabled`` and the device of :func:`on` has instructions for it.
+
+    Devices without them go on in float32.
+    """
+    kind = here().type
+    used = enabled and _has_bfloat16(kind)
+    # Not every kind of device knows autocast, even one that is switched off.
+    return torch.autocast(kind if used else "cpu", torch.bfloat16, enabled=used)
+
+
+def _has_bfloat16(kind: str) -> bool:
+    known = {"cuda": torch.cuda.is_bf16_supported, "cpu": torch.cpu._is_avx512_bf16_supported}
+    return kind in known and bool(known[kind]())

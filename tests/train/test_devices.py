@@ -1,0 +1,136 @@
+"""Devices: what is refused, and that a round on a card leaves nothing on the processor."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import CONFIG, write_dataset
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from twocet import devices, model
+from twocet.cli import main
+from twocet.commands.train import configure
+from twocet.data import Batch, Sampler, load_faces, open_dataset, to_image
+from twocet.errors import UserError
+from twocet.loader import Loader
+from twocet.randomness import generator_at, rows
+from twocet.recipes import TrainState, build_recipe
+from twocet.train import Run, Sources, resume, train
+
+CARD, NOWHERE = torch.device("cuda", 0), torch.device("meta")
+no_card = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a card")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "faces")
+
+
+class TestFind:
+    def test_processor(self) -> None:
+        assert devices.find("cpu") == torch.device("cpu")
+
+    @pytest.mark.parametrize("name", ["gpu", "", "cuda:x", "meta", "xpu"])
+    def test_unknown_names_are_refused_with_the_known_ones(self, name: str) -> None:
+        with pytest.raises(UserError, match="use cpu, cuda, cuda:0"):
+            devices.find(name)
+
+    @no_card
+    @pytest.mark.parametrize("name", ["cuda", "cuda:1"])
+    def test_missing_cuda_says_so(self, name: str) -> None:
+        with pytest.raises(UserError, match=rf"{name} cannot be used, because PyTorch .*: use --device cpu"):
+            devices.find(name)
+
+    def test_each_process_has_its_card(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+        assert devices.find("cuda") == CARD
+        monkeypatch.setenv("LOCAL_RANK", "1")
+        assert devices.find("cuda") == torch.device("cuda", 1)
+        assert devices.find("cuda:0") == CARD
+        with pytest.raises(UserError, match=r"no cuda:2: this machine's 2 cards are cuda:0 to cuda:1"):
+            devices.find("cuda:2")
+
+    @no_card
+    def test_every_command_that_loads_a_model_answers_alike(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(UserError, match="cuda cannot be used"):
+            model.load_model("default", "cuda")
+        assert main(["train", "--data", "x", "-o", "y", "--device", "warp"]) == 2
+        assert "there is no" in capsys.readouterr().err
+
+
+def test_bfloat16_is_asked_of_the_device_the_networks_are_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert not devices.autocast(True)._enabled
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert devices.autocast(True)._enabled
+    assert not devices.autocast(False)._enabled
+    asked: list[tuple[str, bool]] = []
+    monkeypatch.setattr(torch, "autocast", lambda kind, dtype, enabled: asked.append((kind, enabled)))
+    with devices.on(CARD):
+        devices.autocast(True)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+        devices.autocast(True)
+    assert asked == [("cuda", True), ("cpu", False)]
+
+
+def test_random_numbers_are_those_of_the_processor() -> None:
+    expected = rows(torch.rand, 3, 2, generator=generator_at(1, 2, "x"))
+    with devices.on(NOWHERE):
+        moved = rows(torch.rand, 3, 2, generator=generator_at(1, 2, "x"))
+    assert moved.device.type == "meta"
+    assert moved.shape == expected.shape
+    assert torch.equal(expected, torch.rand(3, 2, generator=generator_at(1, 2, "x")))
+
+
+def test_batches_arrive_where_the_networks_are(folder: Path) -> None:
+    sampler = Sampler([load_faces(open_dataset(folder), "train", 32, progress=False)], [1.0], 4, 0, paired=True)
+    with Loader(sampler, build_recipe(CONFIG).augment, 0, 0) as draw:
+        assert {rows.device.type for rows in draw()} == {"cpu"}
+        with devices.on(NOWHERE):
+            assert {rows.device.type for rows in draw()} == {"meta"}
+            assert to_image(sampler.sets[0].neutral).device.type == "meta"
+
+
+class OneDevice(TorchDispatchMode):
+    """Refuses every operation on tensors of several devices, but for copies; scalars may come from anywhere."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = {t.device for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor) and t.dim()}
+        copies = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+        assert len(found) <= 1 or func in copies, f"{func} on {found}"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("recipe", ["paper", "authors", "fast"])
+def test_a_round_on_a_device_mixes_nothing_with_the_processor(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the device without numbers."""
+    settings = ("network.size=32", "network.code_dim=4", "network.generator_widths=8,12", "network.trunk_widths=8,12",
+                "r1=0.5", "r1_every=1", "batch=4", "bf16=False", "adversarial.rise=0", "adversarial.end=0",
+                "adversarial.stop=0.1")  # fmt: skip
+    config = configure("fast", recipe, settings)  # type: ignore[arg-type]
+    # Fused optimisers want real numbers.
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: None)
+    batch = Batch(*(torch.zeros(4, 3, 32, 32, device=NOWHERE) for _ in range(2)))
+    with devices.on(NOWHERE), OneDevice():
+        state = TrainState(config, NOWHERE)
+        state.begin_round(0, 100)
+        terms = build_recipe(config).round(state, lambda: batch, 0)
+        state.end_round(0)
+    assert {parameter.device for parameter in state.weights()} == {NOWHERE}
+    assert {term.device for term in terms.values()} == {NOWHERE}
+    assert any(name.startswith(("r1", "discriminator")) for name in terms)
+
+
+def test_a_run_can_go_on_elsewhere(folder: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, steps=3, device="cpu")
+    train(Run(tmp_path / "run", config, Sources(data=(str(folder),), mix=(1.0,)), progress=False))
+    with pytest.raises(UserError, match="there is no device 'warp'"):
+        resume(tmp_path / "run", device="warp", progress=False)
+    assert resume(tmp_path / "run", device="cpu", progress=False).device == torch.device("cpu")
