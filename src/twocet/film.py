@@ -87,6 +87,7 @@ class Tracker:
         self._outline = OneEuro(_OUTLINE_CUTOFF * rest, _OUTLINE_BETA)
         self._code = OneEuro(_CODE_CUTOFF * rest, _CODE_BETA)
         self._spread = code_spread(editor)
+        self._template = str(editor.model.metadata.get("template", align.TEMPLATE_NAME))
         self._last: Floats | None = None
         self._unit = 1.0
 
@@ -96,7 +97,7 @@ class Tracker:
         landmarks = self._nearest(pixels)
         if landmarks is None:
             return None
-        place = place_of(align.align(landmarks))
+        place = place_of(self._aligned(landmarks, pixels))
         if self._last is None or np.hypot(*(place[:2] - self._last[:2])) > _CUT * math.exp(self._last[2]):
             self._unit = math.exp(place[2])
             for smoother in (self._place, self._outline, self._code):
@@ -113,6 +114,10 @@ class Tracker:
         smooth = self._code(code / self._spread, seconds) * self._spread
         return Tracked(photo_to_crop, outline, smooth.astype(np.float32), image)
 
+    def _aligned(self, landmarks: Floats, pixels: Pixels) -> Floats:
+        """photo_to_crop by the template that the model was trained on."""
+        return align.align_to(self._template, landmarks, (pixels.shape[1], pixels.shape[0]))
+
     @property
     def _device(self) -> torch.device:
         device: torch.device = next(self._editor.model.generator.parameters()).device
@@ -122,7 +127,7 @@ class Tracker:
         faces = [face.landmarks[:, :2].astype(np.float64) for face in self._editor.find_faces(pixels)]
         if self._last is None:
             return faces[self._face] if self._face < len(faces) else None
-        places = [place_of(align.align(points))[:2] for points in faces]
+        places = [place_of(self._aligned(points, pixels))[:2] for points in faces]
         near = [float(np.hypot(*(place - self._last[:2]))) for place in places]
         return faces[int(np.argmin(near))] if near else None
 

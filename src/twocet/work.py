@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
+from twocet.errors import UserError
+
 PARTIAL = ".partial"
 """Ends the name of a file while it is written."""
 
@@ -58,6 +60,14 @@ def die_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def make_folder(path: Path) -> None:
+    """Makes the folder and its parents. Raises UserError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {path} cannot be made ({error.strerror}): choose another output.") from None
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -130,6 +130,18 @@ def test_a_new_shot_starts_at_once(editor):
     assert place_of(moved.photo_to_crop) == pytest.approx(expected, abs=1e-6)
 
 
+def test_films_are_cropped_as_the_model_was_trained(editor):
+    editor.model.metadata["template"] = align.PAPER_TEMPLATE_NAME
+    tracker = Tracker(editor, face=None, smoothing=1)
+    pixels = picture()
+    placed = tracker.follow(pixels, 0.0).photo_to_crop
+    landmarks = editor.find_faces(pixels)[0].landmarks
+    assert placed == pytest.approx(align.jaw_square(landmarks, 240, 240))
+    assert np.abs(placed - align.align(landmarks)).max() > 0.01
+    for k in range(1, 4):
+        assert tracker.follow(pixels, k / 25).photo_to_crop == pytest.approx(placed)
+
+
 def test_a_still_face_moves_as_the_clip_with_its_frames_and_its_sound(run, me, talk, tmp_path, capsys):
     out = tmp_path / "out.mp4"
     assert run("video", me, talk, "-o", out, "--smoothing", "0") == 0

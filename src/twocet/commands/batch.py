@@ -52,11 +52,10 @@ def batch(
 
     from twocet import batch as work
     from twocet import presets
-    from twocet.commands.shared import make_folder
     from twocet.images import write_bytes
     from twocet.jobs import read_table
     from twocet.model import file_hash, find_model, load_model
-    from twocet.work import num_cores
+    from twocet.work import make_folder, num_cores
 
     path = find_model(model)
     load_model(path)  # a model that is wrong is wrong for every row

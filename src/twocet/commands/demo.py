@@ -47,8 +47,9 @@ def demo(
     from tqdm import tqdm
 
     from twocet import editor as editors
-    from twocet.commands.shared import make_folder, save_sheet
+    from twocet.commands.shared import save_sheet
     from twocet.sheets import sheet
+    from twocet.work import make_folder
 
     pairs = example_pairs()
     make_folder(output)

@@ -14,6 +14,7 @@ from twocet.errors import UserError
 from twocet.images import READABLE_SUFFIXES, SUFFIXES, Photo, Pixels, check_writable, read_photo
 from twocet.marks import edit_mark, write_marked
 from twocet.sheets import Cell, sheet
+from twocet.work import make_folder
 
 Report = dict[str, object]
 """What happened to one photo, JSON-able; ``output`` is the file that was written."""
@@ -50,14 +51,6 @@ def plan(target: Path, output: Path, inputs: Sequence[Path] = ()) -> list[Job]:
         if file.resolve() in read:
             raise UserError(f"{file} would overwrite a photo that is read: choose another output.")
     return jobs
-
-
-def make_folder(path: Path) -> None:
-    """Makes the folder and its parents. Raises UserError."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"The folder {path} cannot be made ({error.strerror}): choose another output.") from None
 
 
 def output_name(photo: Path) -> str:
