@@ -1,18 +1,12 @@
-"""Measures of expression transfer, as pure functions of arrays.
-
-Nothing here reads files or knows networks: the pictures, descriptors and blendshapes are made elsewhere.
-``cases`` means one measured transfer each: a target, a reference, an output and, on synthetic data, the true picture.
-"""
+"""Measures of single transfers: a target, a reference, an output and, on synthetic data, the true picture."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from twocet.metrics.intervals import Floats
+
 Pixels = NDArray[np.uint8]
 
 FACE_BOX = (0.10, 0.12, 0.90, 1.00)
@@ -23,14 +17,6 @@ Eyebrows to chin and cheek to cheek, jaw drop included; most hair and background
 
 SAME_PERSON_DISTANCE = 0.6
 """Two dlib face descriptors nearer than this belong to one person (the threshold that dlib publishes)."""
-
-
-class Estimate(NamedTuple):
-    """A value with its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def face_box(pixels: Pixels) -> Pixels:
@@ -149,32 +135,3 @@ def mean_pairwise_distance(features: Floats) -> float:
     """
     first, second = np.triu_indices(len(features), k=1)
     return float(np.abs(features[first] - features[second]).mean())
-
-
-def bootstrap(
-    statistic: Callable[..., float],
-    columns: Sequence[Floats],
-    groups: NDArray[np.int64],
-    *,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Estimate:
-    """A statistic of cases with its 95 % percentile interval, resampling whole groups.
-
-    Cases of one person resemble each other, so people are drawn with replacement and each brings all of their cases.
-
-    Args:
-        statistic: Function of as many (N,) arrays as there are columns.
-        columns: (N,) values per case.
-        groups: (N,) the person of each case.
-        resamples: How many sets of people are drawn.
-        seed: Of the draws.
-    """
-    generator = np.random.default_rng(seed)
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    values = np.empty(resamples)
-    for k in range(resamples):
-        drawn = np.concatenate([members[i] for i in generator.integers(len(members), size=len(members))])
-        values[k] = statistic(*(column[drawn] for column in columns))
-    low, high = np.percentile(values, [2.5, 97.5])
-    return Estimate(statistic(*columns), float(low), float(high))

@@ -1,0 +1,68 @@
+"""Measures, as pure functions of arrays.
+
+Nothing here reads files or knows networks: pictures, descriptors, features and blendshapes are made elsewhere.
+"""
+
+from twocet.metrics.codes import CodeStatistics, class_means, code_statistics, distances, silhouettes
+from twocet.metrics.distributions import (
+    PAPER_BATCH,
+    Scores,
+    batch_inception_score,
+    frechet_distance,
+    inception_score,
+    kernel_distance,
+    kernel_distance_estimate,
+    polynomial_kernel,
+)
+from twocet.metrics.intervals import Estimate, Floats, bootstrap
+from twocet.metrics.perceptual import mean_pairwise_perceptual_distance
+from twocet.metrics.transfer import (
+    FACE_BOX,
+    SAME_PERSON_DISTANCE,
+    Pixels,
+    blendshape_error,
+    expression_agreement,
+    face_box,
+    gain,
+    identity_distance,
+    identity_kept,
+    linearity,
+    mean_pairwise_distance,
+    monotonicity,
+    movement,
+    pixel_error,
+)
+
+__all__ = [
+    "FACE_BOX",
+    "PAPER_BATCH",
+    "SAME_PERSON_DISTANCE",
+    "CodeStatistics",
+    "Estimate",
+    "Floats",
+    "Pixels",
+    "Scores",
+    "batch_inception_score",
+    "blendshape_error",
+    "bootstrap",
+    "class_means",
+    "code_statistics",
+    "distances",
+    "expression_agreement",
+    "face_box",
+    "frechet_distance",
+    "gain",
+    "identity_distance",
+    "identity_kept",
+    "inception_score",
+    "kernel_distance",
+    "kernel_distance_estimate",
+    "linearity",
+    "mean_pairwise_distance",
+    "mean_pairwise_perceptual_distance",
+    "monotonicity",
+    "movement",
+    "pixel_error",
+    "polynomial_kernel",
+    "silhouettes",
+]
