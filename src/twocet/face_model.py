@@ -35,14 +35,15 @@ def locate_face_model(path: str | os.PathLike[str] | None = None) -> Path:
             raise UserError(f"The face model {chosen} does not exist: mend the path or unset {FACE_MODEL_VARIABLE}.")
         return Path(chosen)
     packaged = Path(__file__).parent / "weights" / _FILE
-    cached = _cache_folder() / _FILE
+    cached = cache_folder() / _FILE
     for candidate in (packaged, cached, *_carried()):
         if candidate.is_file() and hashlib.sha256(candidate.read_bytes()).hexdigest() == FACE_MODEL_SHA256:
             return candidate
     return _download(cached)
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Where weights are looked for and kept: ``twocet`` in the user's cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "twocet"
 
 

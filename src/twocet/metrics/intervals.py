@@ -46,3 +46,28 @@ def bootstrap(
         values[k] = statistic(*(column[drawn] for column in columns))
     low, high = np.percentile(values, [2.5, 97.5])
     return Estimate(statistic(*columns), float(low), float(high))
+
+
+def bootstrap_ratio(
+    top: Floats, bottom: Floats, groups: NDArray[np.int64], *, resamples: int = 1000, seed: int = 0
+) -> Estimate:
+    """:func:`bootstrap` of sum(top) / sum(bottom), hundreds of times quicker: a group's two sums are all that counts.
+
+    Args:
+        top: (N,).
+        bottom: (N,), with a positive sum in every group.
+        groups: (N,) the person of each case.
+        resamples: How many sets of people are drawn.
+        seed: Of the draws, which are those of :func:`bootstrap`.
+    """
+    _, numbers = np.unique(groups, return_inverse=True)
+    tops, bottoms = np.bincount(numbers, top), np.bincount(numbers, bottom)
+    generator = np.random.default_rng(seed)
+    drawn = np.stack([generator.integers(len(tops), size=len(tops)) for _ in range(resamples)])
+    low, high = np.percentile(tops[drawn].sum(axis=1) / bottoms[drawn].sum(axis=1), [2.5, 97.5])
+    return Estimate(float(top.sum() / bottom.sum()), float(low), float(high))
+
+
+def bootstrap_mean(values: Floats, groups: NDArray[np.int64]) -> Estimate:
+    """The mean of (N,) values with its interval."""
+    return bootstrap_ratio(values, np.ones(len(values)), groups)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from twocet.metrics.intervals import Floats
+from twocet.metrics.intervals import Estimate, Floats, bootstrap_ratio
 
 Pixels = NDArray[np.uint8]
 
@@ -55,6 +55,12 @@ def gain(output_error: Floats, copy_error: Floats) -> float:
         copy_error: (N,) pixel error that copying the neutral target would have.
     """
     return float(1 - output_error.sum() / copy_error.sum())
+
+
+def gain_estimate(output_error: Floats, copy_error: Floats, people: NDArray[np.int64]) -> Estimate:
+    """:func:`gain` with its interval over the people of the cases, all (N,)."""
+    value, low, high = bootstrap_ratio(output_error, copy_error, people)
+    return Estimate(1 - value, 1 - high, 1 - low)
 
 
 def expression_agreement(change: Floats, wanted: Floats) -> Floats:

@@ -154,3 +154,13 @@ def test_bootstrap_keeps_columns_together_and_repeats_with_its_seed():
     other = np.random.default_rng(7).random(60)
     assert metrics.bootstrap(ratio, [first, other], people) == metrics.bootstrap(ratio, [first, other], people)
     assert metrics.bootstrap(ratio, [first, other], people, seed=1) != metrics.bootstrap(ratio, [first, other], people)
+
+
+def test_quick_bootstraps_are_the_slow_one():
+    generator = np.random.default_rng(8)
+    output, copy, people = generator.random(90), 1 + generator.random(90), generator.integers(15, size=90)
+    slow = metrics.bootstrap(metrics.gain, [output, copy], people, seed=0)
+    assert metrics.gain_estimate(output, copy, people) == pytest.approx(slow)
+    assert slow.low < slow.value < slow.high
+    mean = metrics.bootstrap(lambda sample: float(sample.mean()), [output], people, seed=0)
+    assert metrics.bootstrap_mean(output, people) == pytest.approx(mean)
