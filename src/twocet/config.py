@@ -14,7 +14,7 @@ from twocet.schedules import Decay, Schedule, constant
 
 Preset = Literal["paper", "fast"]
 Recipe = Literal["paper", "authors", "fast"]
-Selection = Literal["gain", "cycle", "agreement"]
+Selection = Literal["gain", "cycle", "agreement", "kid_mobilenetv2"]
 
 
 def is_power_of_two(number: int) -> bool:
@@ -199,7 +199,8 @@ class TrainConfig:
     """Rounds between two measurements on the validation split, which choose the best checkpoint."""
     select: Selection = "gain"
     """What is measured there: gain over pairs of one person, error of the expressive cycle (lower is better; needs no
-    pairs), or agreement of the blendshapes of transferred expressions with their references."""
+    pairs), agreement of the blendshapes of transferred expressions with their references, or kernel distance of the
+    transfers from the expressive photos (lower is better)."""
     checkpoint_every: int = 500
     """Rounds between two checkpoints."""
     checkpoint_minutes: float = 5.0

@@ -13,8 +13,9 @@ from twocet.config import Selection
 from twocet.data import Faces, to_image
 from twocet.devices import autocast
 from twocet.expression import ExpressionReader
+from twocet.features import FeatureReader, MobileNetReader
 from twocet.images import to_pixels
-from twocet.metrics import expression_agreement
+from twocet.metrics import expression_agreement, kernel_distance
 from twocet.networks import Networks
 from twocet.trained import CHUNK, VALIDATION_PAIRS, pair_images, validation_gain
 
@@ -63,16 +64,38 @@ def transfer_agreement(
     """
     reader = reader or ExpressionReader()
     neutral, expressive = pair_images(sets, VALIDATION_PAIRS)
-    targets = neutral.roll(1, dims=0)
-    outputs = []
-    for target, reference in zip(torch.split(targets, CHUNK), torch.split(expressive, CHUNK), strict=True):
-        with autocast(bf16):
-            outputs.append(networks.generator(target, networks.encoder(reference)))
     at_rest, shown = _read(reader, neutral), _read(reader, expressive)
-    change = _read(reader, torch.cat(outputs)) - np.roll(at_rest, 1, axis=0)
+    change = _read(reader, _transfers(networks, neutral, expressive, bf16)) - np.roll(at_rest, 1, axis=0)
     wanted = shown - at_rest
     known = np.isfinite(change).all(axis=1) & np.isfinite(wanted).all(axis=1)
     return float(expression_agreement(change[known], wanted[known]).mean()) if known.any() else float("nan")
+
+
+@torch.no_grad()
+def transfer_distance(
+    networks: Networks, sets: Sequence[Faces], bf16: bool, reader: FeatureReader | None = None
+) -> float:
+    """Kernel distance of up to 64 transfers to the next person from the expressive photos, in MobileNetV2's features.
+
+    See ``metrics.kernel_distance``. Raises UserError where the weights are missing.
+    """
+    reader = reader or MobileNetReader()
+    neutral, expressive = pair_images(sets, VALIDATION_PAIRS)
+    made, photos = (
+        reader.read(np.stack([to_pixels(image) for image in images])).pooled.astype(np.float64)
+        for images in (_transfers(networks, neutral, expressive, bf16), expressive)
+    )
+    return kernel_distance(made, photos)
+
+
+def _transfers(networks: Networks, neutral: Tensor, expressive: Tensor, bf16: bool) -> Tensor:
+    """The expression of every photo on the neutral face of the next person; (n, 3, S, S) each."""
+    outputs = []
+    targets = neutral.roll(1, dims=0)
+    for target, reference in zip(torch.split(targets, CHUNK), torch.split(expressive, CHUNK), strict=True):
+        with autocast(bf16):
+            outputs.append(networks.generator(target, networks.encoder(reference)))
+    return torch.cat(outputs)
 
 
 def _read(reader: ExpressionReader, images: Tensor) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
@@ -83,5 +106,6 @@ METRICS: dict[Selection, Metric] = {
     "gain": Metric(validation_gain, higher_is_better=True, needs_pairs=True),
     "cycle": Metric(cycle_error, higher_is_better=False, needs_pairs=False),
     "agreement": Metric(transfer_agreement, higher_is_better=True, needs_pairs=True),
+    "kid_mobilenetv2": Metric(transfer_distance, higher_is_better=False, needs_pairs=True),
 }
 """The metrics by the name they have in the configuration and, after ``validation_``, in metrics.jsonl."""

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from conftest import NAMES, Painter, Plain, face
+from made_up import NAMES, Painter, Plain, face
 from PIL import Image
 
 from twocet.evaluation.charts import Line, bars, curves
@@ -18,7 +18,7 @@ from twocet.evaluation.markdown import to_markdown
 from twocet.evaluation.page import to_html
 from twocet.metrics import Estimate
 
-_VOID = {"meta", "img", "br", "line", "rect", "polyline", "polygon"}
+_VOID = {"meta", "img"}
 
 
 class Checker(HTMLParser):
@@ -32,6 +32,9 @@ class Checker(HTMLParser):
         self.loaded += [value for name, value in attributes if name in ("src", "href") or "url(" in (value or "")]
         if tag not in _VOID:
             self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        assert self.open[-1] == "svg", "elements close themselves in drawings alone"
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag

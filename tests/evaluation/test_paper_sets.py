@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
-from conftest import PEOPLE, Painter
+from made_up import PEOPLE, Painter
 from PIL import Image
 
 _PATH = Path(__file__).parents[2] / "benchmarks" / "paper_sets.py"

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import NAMES, PEOPLE, SIDE, Painter, Plain, StubReaders, face, grid, write_dataset
+from made_up import NAMES, PEOPLE, SIDE, Painter, Plain, StubReaders, face, grid, write_dataset
 from PIL import Image
 
 from twocet.errors import UserError
@@ -45,11 +45,13 @@ def test_nobody_is_their_own_reference_and_everybody_is_used_once(tmp_path, num)
         assert senders[0] == 7
 
 
-def test_cases_are_thinned_evenly(folder):
-    people = people_of(folder)
-    every, some = transfer_cases(people, 100), transfer_cases(people, 9)
-    assert len(every.targets) == PEOPLE * len(NAMES)
-    assert some.references.tolist() == every.references[::3].tolist()
+def test_cases_are_thinned_evenly_over_people_and_not_always_to_the_same_expressions(tmp_path):
+    people = people_of(write_dataset(tmp_path / "data", *grid(24)))
+    every, some = transfer_cases(people, 100), transfer_cases(people, 24)
+    assert len(every.targets) == 24 * len(NAMES)
+    assert some.people.tolist() == list(range(24))
+    assert {people.labels[k] for k in some.references} == set(NAMES)
+    assert some.references.tolist() == transfer_cases(people, 24).references.tolist()
 
 
 def test_spots_are_one_case_of_each_person_with_different_expressions(folder):

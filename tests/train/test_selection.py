@@ -15,10 +15,14 @@ from twocet import checkpoint, selection
 from twocet.data import load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.expression import NO_FACE, Expression
+from twocet.features import ImageFeatures
+from twocet.images import to_pixels
+from twocet.metrics import kernel_distance
 from twocet.model import load_model
 from twocet.networks import Networks
-from twocet.selection import METRICS, cycle_error, transfer_agreement
+from twocet.selection import METRICS, cycle_error, transfer_agreement, transfer_distance
 from twocet.train import Run, Sources, train
+from twocet.trained import VALIDATION_PAIRS, pair_images
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +78,30 @@ def test_transfers_without_a_readable_face_are_left_out(faces):
     assert np.isnan(agreement(lambda image, code: torch.ones_like(image), faces))
 
 
+class GreyLevels:
+    """Features: the picture's mean and its spread."""
+
+    def read(self, pictures):
+        pooled = np.stack([pictures.mean(axis=(1, 2, 3)), pictures.std(axis=(1, 2, 3))], axis=1) / 255
+        return ImageFeatures(pooled.astype(np.float32), np.ones((len(pictures), 1), np.float32))
+
+
+def test_distance_of_transfers_from_the_expressive_photos(faces):
+    def distance(generator):
+        return transfer_distance(networks(generator), [faces], False, GreyLevels())
+
+    # All references are of one batch here: the generator can give them back in their order.
+    perfect = distance(lambda image, code: _expressive(faces))
+    black = distance(lambda image, code: -torch.ones_like(image))
+    assert perfect < 0.01 < black
+    photos = GreyLevels().read(np.stack([to_pixels(image) for image in _expressive(faces)])).pooled
+    assert black == pytest.approx(kernel_distance(np.zeros_like(photos), photos), rel=1e-4)
+
+
+def _expressive(faces):
+    return pair_images([faces], VALIDATION_PAIRS)[1]
+
+
 def test_improvement_knows_the_direction_and_refuses_what_is_no_number():
     assert METRICS["gain"].improves(0.2, 0.1)
     assert not METRICS["gain"].improves(0.1, 0.2)
@@ -81,6 +109,7 @@ def test_improvement_knows_the_direction_and_refuses_what_is_no_number():
     assert not METRICS["cycle"].improves(0.2, 0.1)
     assert METRICS["cycle"].improves(0.2, None)
     assert not METRICS["agreement"].improves(float("nan"), None)
+    assert METRICS["kid_mobilenetv2"].improves(-0.01, 0.2)
 
 
 def test_best_checkpoint_is_the_one_of_the_lowest_error(folder, tmp_path, monkeypatch):

@@ -25,7 +25,7 @@ def train(
     minutes: float | None = None,
     seed: int | None = None,
     device: str | None = None,
-    select: Literal["gain", "cycle", "agreement"] | None = None,
+    select: Literal["gain", "cycle", "agreement", "kid_mobilenetv2"] | None = None,
     init: str | None = None,
     resume: bool = False,
     allow_one_sided: bool = False,
@@ -57,7 +57,8 @@ def train(
         seed: Seed of the weights and of everything drawn.
         device: Where the networks run: cpu (the default), cuda, cuda:1 and so on; with --resume, go on there.
         select: What is measured on the validation people every validate_every rounds and chooses the best checkpoint:
-            gain over pairs of one person, error of the expressive cycle, or agreement of transferred expressions.
+            gain over pairs of one person, error of the expressive cycle, agreement of transferred expressions, or
+            their kernel distance from expressive photos (needs requirements-weights.txt).
         init: Model (name or file) to start from; its networks replace those of the preset.
         resume: Go on from the newest checkpoint in the run folder, with its own settings and data; --device may differ.
         allow_one_sided: Accept identities with photos in one domain only (training usually fails on them).

@@ -149,9 +149,15 @@ def transfer_cases(people: People, most: int) -> Cases:
     return cases.take(thinned(len(rows), most))
 
 
-def thinned(count: int, most: int) -> Ints:
-    """Numbers 0 to ``count`` - 1, or ``most`` of them, evenly spaced."""
-    return np.arange(count) if count <= most else np.arange(most) * count // most
+def thinned(count: int, most: int, seed: int = 0) -> Ints:
+    """Numbers 0 to ``count`` - 1, or ``most`` of them: one drawn from each of ``most`` parts of equal length.
+
+    Evenly spaced ones would meet the same few expressions in everybody.
+    """
+    if count <= most:
+        return np.arange(count)
+    edges = np.arange(most + 1) * count // most
+    return np.asarray(np.random.default_rng(seed).integers(edges[:-1], edges[1:]))
 
 
 def named(expressions: tuple[str, ...]) -> NDArray[np.bool_]:
@@ -185,10 +191,10 @@ def picture_sets(people: People, most: int, seed: int) -> tuple[PictureSet, Pict
         for label in np.unique(labels)
         for reference in _draw(np.flatnonzero(labels == label), rng)
     ]
-    pairs = np.array(drawn, np.int64)[thinned(len(drawn), most)]
+    pairs = np.array(drawn, np.int64)[thinned(len(drawn), most, seed)]
     sampled = np.repeat(np.arange(num), -(-total // num))
-    sampled = sampled[thinned(len(sampled), most)]
-    neutralised = thinned(total, most)
+    sampled = sampled[thinned(len(sampled), most, seed)]
+    neutralised = thinned(total, most, seed)
     return (
         PictureSet("a_n", neutralised, np.full(len(neutralised), NOBODY)),
         PictureSet("b_e_z", sampled, np.full(len(sampled), NOBODY)),

@@ -82,7 +82,7 @@ def _response_rows(summary: Summary) -> list[tuple[str, Any, str]]:
         ("strength: linearity (R²)", summary["strength_linearity"], "perfect 1"),
         ("strength: monotonicity", summary["strength_monotonicity"], "perfect 1, no response 0"),
         (f"diversity of {SAMPLES} samples, blendshapes", summary.get(shapes), of_photos[shapes]),
-        (f"diversity of {SAMPLES} samples, perceptual", summary.get(perceptual), of_photos[perceptual]),
+        (f"diversity of {SAMPLES} samples, perceptual (MobileNetV2)", summary.get(perceptual), of_photos[perceptual]),
         ("cycle error", summary.get("cycle_error"), "black against white is 1"),
     ]
 
@@ -119,6 +119,7 @@ def _by_expression(summary: Summary) -> Table:
     rows = [
         (label or "(no label)", *(text(values.get(label)) for values in columns.values()))
         for label in summary["expressions"]
+        if any(values.get(label) is not None for values in columns.values())
     ]
     note = "Distances of few pictures are large by themselves: compare the same sets of two models alone."
     return Table("By expression", note, ("expression", *columns), rows)
