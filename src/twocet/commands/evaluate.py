@@ -53,7 +53,7 @@ def evaluate(
     import sys
 
     from twocet import evaluation
-    from twocet.commands.shared import make_folder
+    from twocet.work import make_folder
     from twocet.config import check
     from twocet.evaluation.markdown import to_markdown
     from twocet.model import load_model
