@@ -105,7 +105,7 @@ class TrainConfig:
     """The networks."""
     weights: LossWeights = LossWeights()
     """Weights of the paper's losses."""
-    batch: int = 8
+    batch: int = 16
     """Photos of each domain in a mini-batch, of all processes together."""
     accumulate: int = 1
     """Pieces in which a process works through its rows of a mini-batch: less memory, same result, except that with the
@@ -116,9 +116,9 @@ class TrainConfig:
     """Budget: the speed of the first rounds decides, once, how many rounds are made."""
     seed: int = 0
     """Seed of the initial weights and of everything drawn."""
-    lr: float = 5e-4
+    lr: float = 1e-3
     """Learning rate of the generator."""
-    lr_encoder: float = 5e-4
+    lr_encoder: float = 1e-3
     """Learning rate of the encoder."""
     lr_discriminator: float = 5e-4
     """Learning rate of the discriminator."""
@@ -154,9 +154,9 @@ class TrainConfig:
     """Recipe fast: share of pairs whose expressive photo is replaced by the neutral one (nothing to change)."""
     strengths: tuple[float, float] = (0.5, 1.25)
     """Recipe fast: codes that travel to another person are scaled by a factor from this range."""
-    coarse: bool = False
+    coarse: bool = True
     """Recipe fast: train on photos of size / reduce, what the networks see anyway: half the time, no fine detail."""
-    journeys: bool = True
+    journeys: bool = False
     """Recipe fast: whether codes travel to other people of the batch and back; off, pairs alone are trained."""
     returned: float = 1.0
     """Recipe fast: weight of the owner's expression made from the code read on another person's face."""
@@ -173,13 +173,13 @@ class TrainConfig:
     shape: float = 0.012
     """Recipe fast: faces are bent at random, the pair alike and the encoder's view for itself: standard deviation of
     the knots of a coarse net, in sides of the crop."""
-    change_floor: float = 0.01
+    change_floor: float = 0.03
     """Recipe fast: added to the mean absolute difference of a pair, by which its errors are divided."""
-    focus: float = 2.0
+    focus: float = 0.0
     """Recipe fast: how much more those pixels count around which a pair's photos differ."""
-    painted: float = 0.2
+    painted: float = 0.05
     """Recipe fast: weight of the generator's mask, so that it moves what it need not make up."""
-    neutral_code: float = 1.0
+    neutral_code: float = 0.05
     """Recipe fast: weight of the squared codes of neutral photos, which shall be the zero code."""
     mismatch: float = 1.0
     """Recipe fast: weight in D of real faces shown to the other domain's head."""

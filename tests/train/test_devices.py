@@ -113,7 +113,7 @@ def test_a_round_on_a_device_mixes_nothing_with_the_processor(recipe: str, monke
     """On the device without numbers."""
     settings = ("network.size=32", "network.code_dim=4", "network.generator_widths=8,12", "network.trunk_widths=8,12",
                 "r1=0.5", "r1_every=1", "batch=4", "bf16=False", "adversarial.rise=0", "adversarial.end=0",
-                "adversarial.stop=0.1")  # fmt: skip
+                "adversarial.stop=0.1", "journeys=True")  # fmt: skip
     config = configure("fast", recipe, settings)  # type: ignore[arg-type]
     # Fused optimisers want real numbers.
     monkeypatch.setattr(torch.optim.Adam, "step", lambda self: None)

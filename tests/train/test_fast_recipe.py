@@ -24,6 +24,8 @@ TINY = TrainConfig(
     threads=1,
     sketch=0.0,
     scales=1,
+    journeys=True,
+    coarse=False,
 )
 
 
