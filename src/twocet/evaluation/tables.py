@@ -98,7 +98,7 @@ def _realism_headline(summary: Summary) -> list[tuple[str, str, str]]:
         measured = summary["realism"]["sets"].get(name, {})
         for distance in distance_names(summary["realism"]["backbone"]):
             if distance in measured:
-                rows.append((f"{distance}, {title}", text(measured[distance]), "photos of the same kind 0"))
+                rows.append((f"{distance}, {title}", text(measured[distance]), "smaller is nearer to the photos"))
     return rows
 
 
