@@ -1,0 +1,62 @@
+"""Make a trained model the packaged one: ``python tools/package_model.py RUN/model.safetensors --report REPORT``.
+
+The figures of ``twocet evaluate`` go into the file, so that ``twocet info`` tells them. Afterwards make the presets and
+the pictures again (make_presets.py), since they belong to one model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from twocet.errors import UserError
+from twocet.model import find_model, load_model, save_model
+
+FIGURES = {
+    "gain_named": ("gain", "named"),
+    "gain_random": ("gain", "random"),
+    "agreement": ("agreement", "all"),
+    "agreement_named": ("agreement", "named"),
+    "identity_kept": ("identity_kept",),
+    "identity_distance": ("identity_distance",),
+    "strength_linearity": ("strength_linearity",),
+    "strength_monotonicity": ("strength_monotonicity",),
+}
+"""Names in ``twocet info``, and where they are in a report."""
+
+
+def main(model: tyro.conf.Positional[Path], report: Path, name: str = "default") -> None:
+    """Write the packaged model.
+
+    Args:
+        model: Model file of a run.
+        report: Folder that `twocet evaluate` wrote for this model.
+        name: Packaged model to be replaced.
+    """
+    loaded = load_model(model)
+    metrics = {**loaded.metadata.get("metrics", {}), **figures(json.loads((report / "report.json").read_text()))}
+    target = find_model(name)
+    save_model(target, dataclasses.replace(loaded, metadata={**loaded.metadata, "metrics": metrics}))
+    print(f"{target}: {json.dumps(metrics)}")
+
+
+def figures(summary: dict[str, Any]) -> dict[str, float]:
+    """The values of ``FIGURES`` in a report's summary."""
+    found = {}
+    for key, path in FIGURES.items():
+        value: Any = summary
+        for step in path:
+            value = value[step]
+        found[key] = float(value["value"])
+    return found
+
+
+if __name__ == "__main__":
+    try:
+        tyro.cli(main)
+    except UserError as error:
+        raise SystemExit(str(error)) from None
