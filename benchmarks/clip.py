@@ -2,8 +2,9 @@
 
 The film: a synthetic person, rendered frame by frame, who talks, raises the brows and moves the head a little; or, with
 --photo, a photo over which the camera pans by fractions of a pixel. H.264 adds the noise that films have. Jitter is the
-root mean square of what a running mean over 0.2 s leaves of every landmark's path, in pixels of a face whose eyes are
-as far apart as the input's: the bar is 1.2 times the input's own. Prints one JSON line for each way.
+root mean square of what is left of every landmark's path when the parabola through 0.2 s about each moment is taken
+away (a high pass at about 5 Hz: words and nods go, shaking stays), in pixels of a face whose eyes are as far apart as
+the input's: the bar is 1.2 times the input's own. Prints one JSON line for each way.
 
     python benchmarks/clip.py                                # 10 s at 25 frames a second
     python benchmarks/clip.py --seconds 0.4 --side 256       # to see that it works
@@ -83,10 +84,12 @@ def eye_distance(points: np.ndarray) -> float:
 
 
 def jitter(points: np.ndarray, fps: int) -> float:
-    """Root mean square of the landmarks' paths (frames, n, 2) less their running means, in eye distances."""
-    width = max(3, round(SMOOTH_SECONDS * fps) | 1)
+    """Root mean square of the landmarks' paths (frames, n, 2) less their local parabolas, in eye distances."""
+    width = max(5, round(SMOOTH_SECONDS * fps) | 1)
+    powers = np.vander(np.arange(width) - width // 2, 3)
+    weights = (powers @ np.linalg.pinv(powers))[width // 2]
     windows = np.lib.stride_tricks.sliding_window_view(points, width, axis=0)
-    shaken = points[width // 2 : len(points) - width // 2] - windows.mean(axis=-1)
+    shaken = points[width // 2 : len(points) - width // 2] - windows @ weights
     return float(np.sqrt(np.nanmean(np.square(shaken).sum(axis=-1)))) / eye_distance(points)
 
 
@@ -124,7 +127,7 @@ def main(seconds: float = 10.0, fps: int = 25, side: int = 512, photo: Path | No
         photo: Pan over this photo in place of the rendered person (its face is found in the middle).
     """
     still = example_files()["target-2"]
-    frames = max(3, round(seconds * fps))
+    frames = max(6, round(seconds * fps))
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / ("panned.mp4" if photo else "rendered.mp4")
         write_film(source, panning(photo, frames, fps, side) if photo else talking(frames, fps, side), frames, fps)

@@ -141,11 +141,16 @@ def summary(everyone: list[Client], seconds: float) -> dict[str, Any]:
         "clients": len(everyone), "seconds": seconds, "pictures": len(latencies),
         "pictures_per_second": round(len(latencies) / seconds, 2), "failures": len(failures),
         "kinds_of_failure": sorted(set(failures))[:5],
-        "latency_s": {f"p{q}": round(float(np.percentile(latencies, q)), 3) for q in (50, 95, 100)} if latencies else {},
+        "latency_s": {f"p{q}": round(float(np.percentile(latencies or [0.0], q)), 3) for q in (50, 95, 100)},
         "pictures_each": [int(plain.min()), int(plain.max())] if len(plain) else [],
-        "jain_index": round(float(plain.sum() ** 2 / (len(plain) * np.square(plain).sum())), 4) if plain.any() else None,
+        "jain_index": round(jain(plain), 4),
         "greedy_over_ordinary": [round(count / float(plain.mean()), 2) for count in greedy] if plain.any() else [],
     }  # fmt: skip
+
+
+def jain(counts: np.ndarray) -> float:
+    """Jain's index of fairness; 0 if nobody got anything."""
+    return float(counts.sum() ** 2 / (len(counts) * np.square(counts).sum())) if counts.any() else 0.0
 
 
 def spread(memory: list[float]) -> dict[str, int]:

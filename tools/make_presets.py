@@ -1,4 +1,4 @@
-"""Make the packaged presets: ``python tools/make_presets.py FACES`` (a folder of ``twocet synth``).
+"""Make the packaged presets: ``python tools/make_presets.py [FACES]``. Without a folder of ``twocet synth`` it renders one.
 
 For every named expression: the mean code of the model's own encoder over all faces that are labelled with it (paper,
 Sec. 4.8), at strength 1, the expression as ``twocet synth`` names it: the faces show it at strengths about that, so the
@@ -9,6 +9,7 @@ them.
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -22,13 +23,15 @@ from twocet.errors import UserError
 from twocet.images import read_photo, to_image
 from twocet.model import Model, file_hash, find_model, load_model
 from twocet.presets import Preset, packaged_file, write_file
-from twocet.synth import EXPRESSIONS
+from twocet.synth import EXPRESSIONS, write_dataset
 
 BATCH = 64
+FIRST_PERSON, PEOPLE, PHOTOS_EACH = 950_000, 400, 6
+"""Rendered people: none of them is in a training set, the examples or a benchmark. About 100 faces an expression."""
 
 
 def main(
-    faces: tyro.conf.Positional[Path],
+    faces: tyro.conf.Positional[Path | None] = None,
     model: str = "default",
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
     at_least: int = 20,
@@ -36,17 +39,24 @@ def main(
     """Write the presets of a model and print how alike the faces of each are.
 
     Args:
-        faces: Dataset folder of synthetic faces, aligned, at the model's size.
+        faces: Dataset folder of synthetic faces, aligned, at the model's size; faces are rendered if it is not given.
         model: Name of a packaged model, or a model file.
         output: File to write; the packaged presets if not given.
         at_least: Fewer labelled faces than this make no preset.
     """
     path = find_model(model)
-    dataset = open_dataset(faces)
-    presets = make_presets(load_model(path), file_hash(path), dataset, at_least)
+    loaded = load_model(path)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = faces or render(Path(scratch) / "faces", loaded.size)
+        presets = make_presets(loaded, file_hash(path), open_dataset(folder), at_least)
     file = output or packaged_file(path.stem)
     write_file(file, presets)
     print(f"{len(presets)} presets: {file}")
+
+
+def render(folder: Path, size: int) -> Path:
+    """People with expressions at all strengths."""
+    return write_dataset(folder, PEOPLE, PHOTOS_EACH, size=size, first_identity=FIRST_PERSON)
 
 
 def make_presets(model: Model, sha256: str, dataset: DatasetFolder, at_least: int) -> list[Preset]:

@@ -11,6 +11,7 @@ from mouths import DROP, REST, SHA256, mouth_height, picture
 from twocet import presets
 from twocet.errors import UserError
 from twocet.images import Photo, read_photo, write_photo
+from twocet.model import file_hash, find_model, load_model
 from twocet.presets import Preset
 
 
@@ -137,6 +138,20 @@ def test_transfer_names_the_presets_that_there_are(run, me, tmp_path, capsys):
     presets.save(preset())
     assert run("transfer", me, "--preset", "happy", "-o", tmp_path / "o.png") == 2
     assert "There is no preset 'happy': choose one of grin" in capsys.readouterr().err
+
+
+def test_the_packaged_presets_were_made_with_the_packaged_model():
+    """After a new model: python tools/make_presets.py"""
+    packaged = presets.read_file(presets.packaged_file("default"), own=False)
+    path = find_model("default")
+    assert {preset.model_sha256 for preset in packaged} == {file_hash(path)}
+    names = {"happy", "sad", "angry", "fear", "disgust", "surprise", "contempt", "wink"}
+    assert names <= {preset.name for preset in packaged}
+    model = load_model(path)
+    for preset in packaged:
+        assert len(preset.code) == model.code_dim
+        assert np.linalg.norm(preset.code) > model.neutral_radius
+    assert len({preset.code for preset in packaged}) == len(packaged)
 
 
 def test_the_tool_makes_mean_codes_at_strength_one():

@@ -35,7 +35,8 @@ class TrainState:
         torch.manual_seed(config.seed)
         self.config = config
         # Built on the processor, so that a seed means the same weights on every device.
-        self.networks = Networks(*(network.to(device) for network in build(config.network)))
+        built = build(config.network)
+        self.networks = built if device == CPU else Networks(*(network.to(device) for network in built))
         self.average: Networks = averages(self.networks)
         generator, encoder, discriminator = self.networks
         groups = [
