@@ -1,4 +1,4 @@
-"""Make the packaged presets: ``python tools/make_presets.py [FACES]``. Without a folder of ``twocet synth`` it renders one.
+"""Make the packaged presets: ``python tools/make_presets.py [FACES]``; the faces are rendered if none are given.
 
 For every named expression: the mean code of the model's own encoder over all faces that are labelled with it (paper,
 Sec. 4.8), at strength 1, the expression as ``twocet synth`` names it: the faces show it at strengths about that, so the

@@ -1,4 +1,4 @@
-"""Photograph the web page for its documentation: ``python tools/web_screenshot.py`` writes ``docs/images/web.jpg``.
+"""Photograph the web page for its documentation: ``python tools/docs_pictures.py web`` writes ``docs/images/web.jpg``.
 
 The pictures in it are the packaged examples: people who do not exist. Needs Chromium and Playwright (extra ``dev``).
 """
@@ -12,12 +12,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-FILE = Path(__file__).resolve().parents[1] / "docs" / "images" / "web.jpg"
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 GAP = 24
 HEIGHT = 940
@@ -35,10 +35,11 @@ def photograph(page: Page, address: str, *, compare: bool) -> Image.Image:
     return Image.open(io.BytesIO(page.screenshot()))
 
 
-def main(model: str = "default") -> None:
-    """Photographs the page at desktop and at phone width.
+def main(output: Annotated[Path, tyro.conf.arg(aliases=["-o"])], model: str = "default") -> None:
+    """Photographs the page at desktop and at phone width, beside each other.
 
     Args:
+        output: File to write.
         model: Name of a packaged model, or a model file.
     """
     command = [sys.executable, "-m", "twocet", "serve", "--port", "0", "--model", model]
@@ -54,9 +55,7 @@ def main(model: str = "default") -> None:
     both = Image.new("RGB", (desktop.width + GAP + phone.width, HEIGHT), "white")
     both.paste(desktop, (0, 0))
     both.paste(phone, (desktop.width + GAP, 0))
-    FILE.parent.mkdir(exist_ok=True)
-    both.save(FILE, "JPEG", quality=85, optimize=True)
-    print(f"{FILE} {FILE.stat().st_size // 1000} kB")
+    both.save(output)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ class Pair(NamedTuple):
 def demo(
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("demo-output"),
     model: str = "default",
+    device: str = "cpu",
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
     """Transfer expressions between the packaged example photos and print where the pictures are.
 
@@ -43,6 +45,8 @@ def demo(
     Args:
         output: Folder for the pictures, made if it is missing.
         model: Name of a packaged model, or a model file.
+        device: Where the model runs, for example cpu or cuda.
+        as_json: Report in JSON.
     """
     from tqdm import tqdm
 
@@ -53,7 +57,7 @@ def demo(
 
     pairs = example_pairs()
     make_folder(output)
-    editor = editors.load(model)
+    editor = editors.load(model, device=device)
     written, overview = [], []
     for pair in tqdm(pairs, unit="pair", disable=None):
         results = [editor.transfer(pair.target, pair.reference, strength) for strength in STRENGTHS]
@@ -61,6 +65,11 @@ def demo(
         overview.append(_overview_row(pair, results))
     everything = output / "overview.png"
     save_sheet(sheet(overview, side=_OVERVIEW_SIDE), editor, results, pair.target, everything, mark=True)
+    if as_json:
+        import json
+
+        print(json.dumps({"output": [str(file) for file in (*written, everything)]}, indent=2))
+        return
     for file in (*written, everything):
         print(file)
 

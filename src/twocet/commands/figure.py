@@ -26,6 +26,8 @@ def figure(
     run: tuple[Path, ...] = (),
     metric: str | None = None,
     seed: int = 0,
+    device: str = "cpu",
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
     """Draw the paper's figures from any model and dataset, as PNG or PDF.
 
@@ -52,8 +54,10 @@ def figure(
         run: Run folders for curve.
         metric: Name in metrics.jsonl for curve; if not given, the one that chose the best checkpoint.
         seed: Draws the people and the expressions.
+        device: Where the model runs, for example cpu or cuda.
+        as_json: Report in JSON.
     """
-    from twocet import drawing
+    from twocet import devices, drawing
     from twocet.config import check
     from twocet.errors import UserError
 
@@ -61,16 +65,24 @@ def figure(
     if kind == "curve":
         check(bool(run), "--run is missing: give at least one run folder")
         drawing.save(drawing.curves(run, metric), output)
-        print(output)
+        _announce(kind, output, as_json)
         return
     check(kind == "rows" or len(model) == 1, f"a {kind} shows one model: give one, or use rows")
     for name, number in (("targets", targets), ("references", references), ("strengths", len(strengths))):
         check(number >= 1, f"--{name} is {number}: give 1 or more")
     if data is None:
         raise UserError("--data is missing: give a dataset folder")
-    grid, mark = _grid(kind, model, data, split, targets, references, expressions, strengths, seed)
+    place = devices.find(device)
+    with devices.on(place):
+        grid, mark = _grid(kind, model, data, split, targets, references, expressions, strengths, seed, device)
     drawing.save(drawing.draw_grid(grid), output, mark)
-    print(output)
+    _announce(kind, output, as_json)
+
+
+def _announce(kind: str, output: Path, as_json: bool) -> None:
+    import json
+
+    print(json.dumps({"figure": kind, "output": str(output)}) if as_json else output)
 
 
 def _grid(
@@ -83,6 +95,7 @@ def _grid(
     expressions: tuple[str, ...],
     strengths: tuple[float, ...],
     seed: int,
+    device: str,
 ) -> tuple[Grid, Mark]:
     """The pictures, and the mark that says that a model made them."""
     from twocet import figures
@@ -91,7 +104,7 @@ def _grid(
     from twocet.model import file_hash, find_model, load_model
 
     files = [find_model(name) for name in names]
-    models = [load_model(file) for file in files]
+    models = [load_model(file, device) for file in files]
     dataset = open_dataset(data, allow_one_sided=True)
     figures.check_fit(dataset, dict(zip(names, models, strict=True)))
     faces = figures.load_split(dataset, split, models[0].size)

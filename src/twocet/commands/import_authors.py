@@ -12,6 +12,7 @@ import tyro
 def import_authors(
     checkpoint: tyro.conf.Positional[Path],
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
     """Turn a checkpoint of the paper's authors into a model file.
 
@@ -25,6 +26,7 @@ def import_authors(
     Args:
         checkpoint: The authors' file.
         output: Model file to write.
+        as_json: Report in JSON.
     """
     from twocet.authors import import_checkpoint
     from twocet.config import check
@@ -37,4 +39,10 @@ def import_authors(
     save_model(output, model, half=False)
     if not has_discriminator:
         print("note: the checkpoint holds no discriminator; the model has an untrained one", file=sys.stderr)
-    print(output)
+    if as_json:
+        import json
+
+        facts = {"output": str(output), "network": model.metadata["network"], "has_discriminator": has_discriminator}
+        print(json.dumps(facts, indent=2))
+    else:
+        print(output)

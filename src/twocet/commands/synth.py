@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from tyro import conf
 from tyro.conf import Positional
 
 
@@ -18,6 +19,7 @@ def synth(
     shared_expressions: bool = False,
     workers: int | None = None,
     view: Literal["aligned", "portrait"] = "aligned",
+    as_json: Annotated[bool, conf.arg(name="json")] = False,
 ) -> None:
     """Render synthetic faces with exact ground truth into a dataset folder.
 
@@ -39,6 +41,7 @@ def synth(
         shared_expressions: Make a benchmark: everyone shows the same expressions (12 named ones, then random ones).
         workers: Processes; as many as there are processor cores if not given.
         view: The crop that training uses, or the whole head before a background.
+        as_json: Report in JSON.
     """
     from twocet.synth.dataset import write_dataset
 
@@ -53,4 +56,10 @@ def synth(
         workers=workers,
         view=view,
     )
-    print(f"{identities * (expressions + 1)} pictures of {identities} people: {folder / 'faces.csv'}")
+    pictures = identities * (expressions + 1)
+    if as_json:
+        import json
+
+        print(json.dumps({"output": str(folder), "people": identities, "pictures": pictures}))
+    else:
+        print(f"{pictures} pictures of {identities} people: {folder / 'faces.csv'}")

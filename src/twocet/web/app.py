@@ -26,7 +26,7 @@ from twocet import __version__
 from twocet.errors import UserError
 from twocet.images import read_photo
 from twocet.web.pictures import MAX_BYTES, preview, to_jpeg
-from twocet.web.session import ROLES, STRENGTHS, STRIP, Picture, Role, Session, Studio, Wish
+from twocet.web.session import ROLES, STRENGTHS, STRIP, Picture, Role, Session, Studio, Wish, pad_places
 from twocet.web.visitors import IDLE_SECONDS, Busy, Turns, Visitor, Visitors
 
 _STATIC = Path(__file__).parent / "static"
@@ -72,6 +72,7 @@ class Page:
             Route("/api/photos/{role}/example/{name}", self.give_example, methods=["PUT"]),
             Route("/api/render", self.render, methods=["POST"]),
             Route("/api/strip", self.strip, methods=["POST"]),
+            Route("/api/presets", self.presets, methods=["POST"]),
             Route("/api/download", self.download, methods=["POST"]),
             Route("/examples/{name}.jpg", self.example),
             Mount("/static", StaticFiles(directory=_STATIC)),
@@ -105,6 +106,7 @@ class Page:
                 "strengths": STRENGTHS,
                 "strip": STRIP,
                 "presets": list(self._studio.presets),
+                "pad": pad_places(self._studio.editor(), self._studio.presets),
                 "examples": list(self._examples),
                 "max_bytes": MAX_BYTES,
                 "idle_minutes": round(IDLE_SECONDS / 60),
@@ -159,6 +161,11 @@ class Page:
     async def strip(self, request: Request) -> Response:
         visitor, wish = self._visitor(request), await _wish(request)
         return JSONResponse({"pictures": await self._turns.run(visitor, visitor.session.strip, wish)})
+
+    async def presets(self, request: Request) -> Response:
+        visitor, wish = self._visitor(request), await _wish(request)
+        pictures = await self._turns.run(visitor, visitor.session.preset_pictures, wish.face)
+        return JSONResponse({"pictures": pictures})
 
     async def download(self, request: Request) -> Response:
         visitor, wish = self._visitor(request), await _wish(request)

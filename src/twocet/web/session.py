@@ -142,6 +142,14 @@ class Session:
         results = (self._editor.transfer(target, code, strength, face=wish.face) for strength in STRIP)
         return [_data_url(result.crop) for result in results]
 
+    def preset_pictures(self, face: int) -> dict[str, str]:
+        """The face with every preset at strength 1, as data URLs."""
+        target = self.picture("target").preview
+        made = {
+            name: self._editor.transfer(target, code, 1.0, face=face) for name, code in self._studio.presets.items()
+        }
+        return {name: _data_url(result.crop) for name, result in made.items()}
+
     def download(self, wish: Wish) -> tuple[str, bytes]:
         """Name and bytes of the whole target at its own resolution with the wished expression and AI marks."""
         picture = self.picture("target")
@@ -186,6 +194,15 @@ def pad_directions(editor: Editor) -> Code:
     signs = np.sign(chosen[np.arange(2), np.abs(chosen).argmax(axis=1)])
     reaching: Code = (chosen * (signs * reach)[:, None]).astype(np.float32)
     return reaching
+
+
+def pad_places(editor: Editor, presets: Mapping[str, Code]) -> dict[str, tuple[float, float]]:
+    """Where on the pad the presets are (x, y in -1..1): their nearest points in the pad's plane, if they are on it."""
+    pad = pad_directions(editor).astype(np.float64)
+    # A model may vary in one direction alone: the other one has no length.
+    lengths = np.maximum(np.square(pad).sum(axis=1), 1e-12)
+    places = {name: np.asarray(code, np.float64) @ pad.T / lengths for name, code in presets.items()}
+    return {name: (float(x), float(y)) for name, (x, y) in places.items() if max(abs(x), abs(y)) <= 1}
 
 
 def _same_face(picture: Picture, number: int, photo: Photo, faces: list[Face]) -> int:

@@ -7,11 +7,12 @@ const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 const server = new Server();
 const wish = { kind: null, strength: 1, face: 1, reference_face: 1, seed: 0, x: 0, y: 0, preset: "" };
 const photos = { target: null, reference: null };
-let about = { strip: [], presets: [], examples: [], max_bytes: 2e7 };
+let about = { strip: [], presets: [], pad: {}, examples: [], max_bytes: 2e7 };
 let changed = null; // when the latest change that is not on screen yet was made
 let rendering = false;
 let stripTimer = 0;
 let stripFor = "";
+let presetsFor = "";
 let generation = 0; // of targets: an answer for an earlier one is not shown
 
 // --- messages ---------------------------------------------------------------------------------------------------
@@ -84,7 +85,12 @@ async function render() {
   rendering = false;
   $("#frame").classList.remove("working");
   clearTimeout(stripTimer);
-  stripTimer = setTimeout(renderStrip, 250);
+  stripTimer = setTimeout(renderSmall, 250);
+}
+
+async function renderSmall() {
+  await renderStrip();
+  await renderPresets();
 }
 
 // The continuum is drawn when nothing else is asked for, and only if it would differ.
@@ -100,6 +106,23 @@ async function renderStrip() {
     refresh();
   } catch {
     stripFor = ""; // the strip is a convenience: the next change asks again
+  }
+}
+
+// The visitor's own face with every preset, drawn when the presets are looked at.
+async function renderPresets() {
+  const key = JSON.stringify([generation, wish.face]);
+  if (rendering || key === presetsFor || !photos.target || $("#panel-preset").hidden || !about.presets.length) return;
+  presetsFor = key;
+  try {
+    const { pictures } = await server.presets({ ...wish, kind: "neutral" });
+    if (key !== presetsFor) return;
+    for (const button of $$("#presets button")) {
+      $("img", button).src = pictures[button.dataset.name];
+      $("img", button).hidden = false;
+    }
+  } catch {
+    presetsFor = ""; // names alone will do until the next change
   }
 }
 
@@ -130,7 +153,7 @@ function refresh() {
   $("#compare").disabled = $("#download").disabled = !edited;
   $("#strength-value").textContent = wish.strength.toFixed(2).replace("-", "−");
   for (const button of $$("#strip button")) press(button, Math.abs(button.dataset.strength - wish.strength) < 0.005);
-  for (const button of $$("#presets button")) press(button, wish.kind === "preset" && button.textContent === wish.preset);
+  for (const button of $$("#presets button")) press(button, wish.kind === "preset" && button.dataset.name === wish.preset);
   for (const box of $$(".drop[data-role=target] .box")) press(box, Number(box.dataset.face) === wish.face);
   for (const box of $$(".drop[data-role=reference] .box")) press(box, Number(box.dataset.face) === wish.reference_face);
   for (const button of $$(".examples button")) press(button, photos[button.dataset.role]?.example === button.dataset.name);
@@ -149,7 +172,8 @@ function comparing(on) {
 function startAgain() {
   photos.target = photos.reference = wish.kind = null;
   generation += 1;
-  stripFor = "";
+  stripFor = presetsFor = "";
+  for (const image of $$("#presets img")) image.hidden = true;
   $("#frame").classList.add("empty");
   $("#frame").style.removeProperty("--ratio");
   $("#welcome").hidden = false;
@@ -277,7 +301,11 @@ function fillExamples() {
     button.onclick = () => give(role, null, name);
     $(`.examples[data-role=${role}]`).append(button);
   }
-  $("#try-example").hidden = about.examples.length === 0;
+  $("#try-example").hidden = $("#welcome .sum").hidden = about.examples.length === 0;
+  for (const role of ["target", "reference"]) {
+    const name = about.examples.find((example) => example.startsWith(role));
+    if (name) $(`#welcome img[data-role=${role}]`).src = `/examples/${name}.jpg`;
+  }
   $("#try-example").onclick = async () => {
     await give("target", null, about.examples.find((name) => name.startsWith("target")));
     await give("reference", null, about.examples.find((name) => name.startsWith("reference")));
@@ -302,6 +330,7 @@ for (const tab of tabs) {
   tab.onclick = () => {
     selectTab(tab);
     if (tab.id === "tab-reference" && photos.reference) express({ kind: "reference" });
+    if (tab.id === "tab-preset") renderPresets();
   };
   tab.onkeydown = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -327,7 +356,10 @@ function setStrengthQuietly(value) {
 function fillPresets() {
   $("#tab-preset").hidden = about.presets.length === 0;
   for (const name of about.presets) {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: name });
+    const button = Object.assign(document.createElement("button"), { type: "button" });
+    button.dataset.name = name;
+    const picture = Object.assign(new Image(), { alt: "", hidden: true });
+    button.append(picture, Object.assign(document.createElement("span"), { textContent: name }));
     button.onclick = () => express({ kind: "preset", preset: name });
     $("#presets").append(button);
   }
@@ -358,6 +390,19 @@ function place(x, y) {
 function placeAt(event) {
   const box = pad.getBoundingClientRect();
   place((2 * (event.clientX - box.left)) / box.width - 1, 1 - (2 * (event.clientY - box.top)) / box.height);
+}
+
+// Names of the presets where they lie, as signposts; of two that would cover each other the first is shown.
+function fillPad() {
+  const shown = [];
+  for (const [name, [x, y]] of Object.entries(about.pad)) {
+    if (shown.some(([ox, oy]) => Math.abs(x - ox) < 0.55 && Math.abs(y - oy) < 0.16) || Math.hypot(x, y) < 0.2) continue;
+    shown.push([x, y]);
+    const post = Object.assign(document.createElement("span"), { textContent: name, ariaHidden: "true" });
+    post.style.setProperty("--x", Math.max(-0.8, Math.min(0.8, x)));
+    post.style.setProperty("--y", Math.max(-0.93, Math.min(0.93, y)));
+    pad.prepend(post);
+  }
 }
 
 pad.onpointerdown = (event) => {
@@ -437,6 +482,7 @@ attempt(async () => {
   about = await server.about();
   fillExamples();
   fillPresets();
+  fillPad();
   refresh();
   document.documentElement.dataset.ready = "true";
 });

@@ -31,6 +31,10 @@ export class Server {
     return (await this.#send("POST", "/api/strip", JSON.stringify(wish))).json();
   }
 
+  async presets(wish) {
+    return (await this.#send("POST", "/api/presets", JSON.stringify(wish))).json();
+  }
+
   async download(wish) {
     const answer = await this.#send("POST", "/api/download", JSON.stringify(wish));
     return { blob: await answer.blob(), name: decodeURIComponent(answer.headers.get("X-Name")) };
