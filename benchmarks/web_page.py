@@ -57,6 +57,7 @@ DRAG = """async seconds => {
     const renders = performance.getEntriesByType("resource").filter(entry => entry.name.endsWith("/api/render"));
     return {
         failed: [...failed],
+        size: [document.querySelector("#after").naturalWidth, document.querySelector("#after").naturalHeight],
         changes: performance.getEntriesByName("change").map(entry => entry.duration),
         server: renders.map(entry => Object.fromEntries(entry.serverTiming.map(part => [part.name, part.duration]))),
     };
@@ -115,6 +116,7 @@ def _summary(seen: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
     parts = [times for visitor in seen for times in visitor["server"]]
     return {
         "visitors": len(seen),
+        "photo": seen[0]["size"],
         "cores": len(os.sched_getaffinity(0)),
         "load": round(os.getloadavg()[0], 1),
         "failures": sorted({failure for visitor in seen for failure in visitor["failed"]}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from twocet.config import NetworkConfig
 from twocet.faces import FaceFinder
 from twocet.model import new_model, save_model
 from twocet.networks import build
-from twocet.web.session import Studio
+from twocet.presets import Preset, write_file
+from twocet.web.session import Studio, pad_directions
 
 
 @pytest.fixture(scope="session")
@@ -40,10 +42,27 @@ def studio(model_file):
 
 
 @pytest.fixture(scope="session")
-def address(model_file):
+def own_presets(model_file, tmp_path_factory):
+    """A configuration folder with two presets for the tiny model, on both axes of its pad."""
+    editor = editors.load(model_file)
+    folder = tmp_path_factory.mktemp("config")
+    (folder / "twocet").mkdir()
+    found = [
+        Preset(name, tuple(map(float, 0.5 * direction)), editor.sha256, "a test", own=True)
+        for name, direction in zip(("across", "upward"), pad_directions(editor), strict=True)
+    ]
+    write_file(folder / "twocet" / "presets.json", found)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(model_file, own_presets):
     """Where a ``twocet serve`` process listens; ends it as Ctrl-C does, and expects it to end well."""
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(own_presets)}
     command = [sys.executable, "-m", "twocet", "serve", "--port", "0", "--model", str(model_file)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as server:
         line = server.stdout.readline()
         if "http://127.0.0.1:" not in line:
             pytest.fail(f"twocet serve did not start: {line}{server.communicate(timeout=10)[1]}")

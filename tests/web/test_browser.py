@@ -229,3 +229,24 @@ def test_screenshots(open_page, name, viewport):
     boxes = [page.locator(selector).bounding_box() for selector in parts]
     if name == "phone":
         assert all(above["y"] + above["height"] <= below["y"] + 1 for above, below in pairwise(boxes))
+
+
+def test_presets_are_pictures_of_the_own_face_and_signposts_of_the_pad(open_page):
+    page = open_page(PHONE)
+    give(page, "target", TARGET)
+    page.wait_for_selector("#frame:not(.empty)")
+    page.click("#tab-preset")
+    page.wait_for_function("() => [...document.querySelectorAll('#presets img')].every(image => image.naturalWidth)")
+    faces = [shown(page, f"#presets button[data-name={name}] img") for name in ("across", "upward")]
+    assert np.abs(faces[0] - faces[1]).max() > 20
+    page.click("#presets button[data-name=upward]")
+    wait_for_renders(page, 1)
+    assert page.locator("#presets button[aria-pressed=true]").inner_text() == "upward"
+    page.click("#tab-pad")
+    posts = {post.inner_text(): post.bounding_box() for post in page.locator("#pad span").all()}
+    pad = page.locator("#pad").bounding_box()
+    assert set(posts) <= {"across", "upward"}
+    assert posts
+    for box in posts.values():
+        assert pad["x"] <= box["x"]
+        assert box["x"] + box["width"] <= pad["x"] + pad["width"] + 1

@@ -25,6 +25,9 @@ def test_a_picture_is_given_shown_and_edited(client):
     assert "edit;dur=" in edited.headers["server-timing"]
     assert np.abs(decoded(edited.body).astype(int) - shown).max() > 60
     assert len(client.send("POST", "/api/strip", ASKED).json["pictures"]) == 9
+    presets = client.send("POST", "/api/presets", ASKED).json["pictures"]
+    assert list(presets) == ["across", "upward"]
+    assert len(set(presets.values())) == 2
 
 
 def test_examples_are_given_by_name_alone(client):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import threading
 
@@ -16,7 +17,7 @@ from twocet.errors import UserError
 from twocet.marks import COMPOSITE, read_mark
 from twocet.web import visitors
 from twocet.web.pictures import PREVIEW_SIDE, decode
-from twocet.web.session import STRIP, Session, Studio, Wish, pad_directions
+from twocet.web.session import STRIP, Session, Studio, Wish, pad_directions, pad_places
 from twocet.web.visitors import Busy, Turns, Visitor, Visitors
 
 
@@ -88,6 +89,33 @@ def test_presets_are_codes_by_name(studio):
     session = Session(studio._replace(presets={"smile": smile}))
     session.give("target", TARGET.read_bytes(), "me.jpg")
     assert np.array_equal(session.render(wish("preset", 0.5, preset="smile")).code, 0.5 * smile)
+
+
+def test_presets_are_shown_on_the_visitors_own_face(studio):
+    codes = {"smile": np.arange(8, dtype=np.float32), "frown": -np.arange(8, dtype=np.float32)}
+    session = Session(studio._replace(presets=codes))
+    session.give("target", TARGET.read_bytes(), "me.jpg")
+    pictures = session.preset_pictures(1)
+    assert list(pictures) == ["smile", "frown"]
+    shown = {name: decoded(base64.b64decode(url.split(",")[1])) for name, url in pictures.items()}
+    expected = session.render(wish("preset", preset="smile")).crop
+    assert shown["smile"].shape == expected.shape
+    assert np.abs(shown["smile"].astype(int) - expected).mean() < 4
+    assert np.abs(shown["smile"].astype(int) - shown["frown"]).max() > 40
+
+
+def test_signposts_stand_where_the_pad_makes_what_is_nearest_to_the_preset(studio):
+    editor = studio.editor()
+    pad = pad_directions(editor)
+    # Two orthogonal directions, as those of a model that knows its codes.
+    across, up = np.linalg.qr(pad.T.astype(np.float64))[0].T
+    model = type("Known", (), {"code_dim": 8, "metadata": {"code_covariance": (4 * np.outer(across, across)
+                               + np.outer(up, up)).tolist()}})()  # fmt: skip
+    right, top = pad_directions(Editor(model))
+    beside = np.linalg.svd(np.array([right, top]))[2][-1]
+    places = pad_places(Editor(model), {"on": 0.5 * right - 0.25 * top + 3 * beside, "off": 1.5 * right})
+    assert list(places) == ["on"]
+    assert places["on"] == pytest.approx((0.5, -0.25), abs=1e-5)
 
 
 def test_a_new_strength_is_one_edit(session, monkeypatch):
