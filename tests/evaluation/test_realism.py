@@ -80,6 +80,15 @@ def test_distances_are_those_of_the_pictures_and_carry_the_networks_name(folder)
     assert (result["by_expression"]["sad"]["photos"], result["by_expression"]["sad"]["pictures"]) == (9, 27)
 
 
+def test_large_sets_are_thinned_with_their_labels(folder):
+    people = read_people(folder, "test", SIDE)
+    found = measure_realism(maker(), people, StubReaders(), most=12, seed=0)
+    assert [values["pictures"] for values in found["photos"].values()] == [9, 12]
+    assert [values["pictures"] for values in found["sets"].values()] == [12, 12, 12]
+    assert sum(values["photos"] for values in found["by_expression"].values()) == 12
+    assert sum(values["pictures"] for values in found["by_expression"].values()) == 12
+
+
 def test_a_model_that_makes_the_photos_again_is_at_no_distance_from_them(folder):
     people = read_people(folder, "test", SIDE)
     perfect = measure_realism(maker(1.0), people, StubReaders(), most=10_000, seed=0)

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from twocet import metrics
 from twocet.evaluation.maker import BLOCK, Maker, blocks
-from twocet.evaluation.people import Ints, People, PictureSet, picture_sets
+from twocet.evaluation.people import Ints, People, PictureSet, picture_sets, thinned
 from twocet.evaluation.readers import Readers
 from twocet.expression_model import Neutralizes, Samples
 from twocet.features import ImageFeatures
@@ -38,8 +39,9 @@ def measure_realism(maker: Maker, people: People, readers: Readers, *, most: int
     photos (a_n from the neutral, the others from the expressive ones). ``by_expression``: distances of b_e_r's pictures
     with references of one label from the photos with that label.
     """
-    neutral = see(people.neutral, people.neutral_people, readers, "neutral photos")
-    expressive = see(people.expressive, people.expressive_people, readers, "expressive photos")
+    calm, shown = thinned(len(people.neutral), most), thinned(len(people.expressive), most)
+    neutral = see(people.neutral[calm], people.neutral_people[calm], readers, "neutral photos")
+    expressive = see(people.expressive[shown], people.expressive_people[shown], readers, "expressive photos")
     result: dict[str, Any] = {
         "backbone": readers.backbone,
         "photos": {"a_n": _scores(neutral, readers, seed), "b_e": _scores(expressive, readers, seed)},
@@ -52,7 +54,12 @@ def measure_realism(maker: Maker, people: People, readers: Readers, *, most: int
         reference = neutral if wanted.name == "a_n" else expressive
         result["sets"][wanted.name] = {**_distances(made, reference, readers), **_scores(made, readers, seed)}
         if wanted.name == "b_e_r":
-            result["by_expression"] = _by_expression(people, wanted, made, expressive, readers)
+            labels = np.array(people.labels)
+            given = labels[wanted.references]
+            result["by_expression"] = {
+                label: _label_distances(made, given == label, expressive, labels[shown] == label, readers)
+                for label in people.expressions
+            }
     return result
 
 
@@ -116,14 +123,8 @@ def _scores(seen: Seen, readers: Readers, seed: int) -> dict[str, Any]:
     }
 
 
-def _by_expression(
-    people: People, wanted: PictureSet, made: Seen, photos: Seen, readers: Readers
-) -> dict[str, dict[str, Any]]:
-    labels = np.array(people.labels)
-    given = labels[wanted.references]
-    result = {}
-    for label in people.expressions:
-        chosen, shown = np.flatnonzero(given == label), np.flatnonzero(labels == label)
-        counts = {"pictures": len(chosen), "photos": len(shown)}
-        result[label] = {**counts, **_distances(made.take(chosen), photos.take(shown), readers)}
-    return result
+def _label_distances(
+    made: Seen, given: NDArray[np.bool_], photos: Seen, shown: NDArray[np.bool_], readers: Readers
+) -> dict[str, Any]:
+    counts = {"pictures": int(given.sum()), "photos": int(shown.sum())}
+    return {**counts, **_distances(made.take(np.flatnonzero(given)), photos.take(np.flatnonzero(shown)), readers)}

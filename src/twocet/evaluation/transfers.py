@@ -82,7 +82,8 @@ def measure_transfers(maker: Maker, people: People, cases: Cases, readers: Reade
     known = np.unique(cases.people)
     faces = readers.identities(people.neutral[[people.first_neutral[int(person)] for person in known]])
     place = np.searchsorted(known, cases.people)
-    distances = metrics.identity_distance(outputs.descriptors[:, None], faces)
+    # Row by row: all differences at once would take gigabytes.
+    distances = np.stack([metrics.identity_distance(row, faces) for row in outputs.descriptors])
     return Transfers(
         output_error=outputs.error,
         copy_error=_own_errors(people, cases, people.neutral[cases.targets]),
