@@ -37,8 +37,8 @@ def introduction(summary: Summary) -> str:
     kind = "the true pictures are known" if summary["ground_truth"] else "no true pictures: no gain"
     return (
         f"{summary['cases']} transfers on {summary['data']['name']}, split {summary['split']}: {summary['identities']} "
-        f"people, each given {len(summary['expressions'])} expressions of another person ({kind}). In brackets: 95 % "
-        "interval over people."
+        f"people, each given expressions of another one, {len(summary['expressions'])} different ones in all ({kind}). "
+        "In brackets: 95 % interval over people."
     )
 
 
