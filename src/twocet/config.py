@@ -96,15 +96,9 @@ class LossWeights:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """One training run. A *round* is what one step of the schedules, the averages and the checkpoints counts."""
+class RunConfig:
+    """What the trainer needs to know of a run, whatever it trains. ``twocet.methods`` lists what there is."""
 
-    recipe: Recipe = "fast"
-    """What happens in a round; see ``twocet.recipes``."""
-    network: NetworkConfig = NetworkConfig()
-    """The networks."""
-    weights: LossWeights = LossWeights()
-    """Weights of the paper's losses."""
     batch: int = 16
     """Photos of each domain in a mini-batch, of all processes together."""
     accumulate: int = 1
@@ -116,6 +110,47 @@ class TrainConfig:
     """Budget: the speed of the first rounds decides, once, how many rounds are made."""
     seed: int = 0
     """Seed of the initial weights and of everything drawn."""
+    device: str = "cpu"
+    """Where the networks run: cpu, cuda, cuda:N or mps. The same seed gives the same start and draws on all of them."""
+    threads: int = 2
+    """CPU threads for the networks, of all processes on a machine together; each has at least one."""
+    bf16: bool = True
+    """Run the networks in bfloat16 where the device has instructions for it; weights stay float32."""
+    log_every: int = 50
+    """Rounds between two lines of metrics.jsonl; the line holds means over these rounds."""
+    sample_every: int = 500
+    """Rounds between two sample sheets."""
+    validate_every: int = 500
+    """Rounds between two measurements on the validation split, which choose the best checkpoint."""
+    checkpoint_every: int = 500
+    """Rounds between two checkpoints."""
+    checkpoint_minutes: float = 5.0
+    """A checkpoint is also written when this many minutes have passed since the last one."""
+    keep: int = 2
+    """Newest checkpoints to keep, besides the best one."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "accumulate", "steps", "threads", "log_every", "sample_every",
+                     "validate_every", "checkpoint_every", "keep"):  # fmt: skip
+            check(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")
+        check(
+            self.batch % self.accumulate == 0,
+            f"batch ({self.batch}) must be a multiple of accumulate ({self.accumulate})",
+        )
+        check(self.seed >= 0, f"seed must not be negative: {self.seed}")
+        check(self.minutes is None or self.minutes > 0, f"minutes must be positive, not {self.minutes}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(RunConfig):
+    """One training run. A *round* is what one step of the schedules, the averages and the checkpoints counts."""
+
+    recipe: Recipe = "fast"
+    """What happens in a round; see ``twocet.recipes``."""
+    network: NetworkConfig = NetworkConfig()
+    """The networks."""
+    weights: LossWeights = LossWeights()
+    """Weights of the paper's losses."""
     lr: float = 1e-3
     """Learning rate of the generator."""
     lr_encoder: float = 1e-3
@@ -185,43 +220,18 @@ class TrainConfig:
     """Recipe fast: weight in D of real faces shown to the other domain's head."""
     code_size: float = 0.03
     """Recipe fast: weight of the codes' mean square above 1."""
-    device: str = "cpu"
-    """Where the networks run: cpu, cuda, cuda:N or mps. The same seed gives the same start and draws on all of them."""
-    threads: int = 2
-    """CPU threads for the networks, of all processes on a machine together; each has at least one."""
-    bf16: bool = True
-    """Run the networks in bfloat16 where the device has instructions for it; weights stay float32."""
-    log_every: int = 50
-    """Rounds between two lines of metrics.jsonl; the line holds means over these rounds."""
-    sample_every: int = 500
-    """Rounds between two sample sheets."""
-    validate_every: int = 500
-    """Rounds between two measurements on the validation split, which choose the best checkpoint."""
     select: Selection = "gain"
     """What is measured there: gain over pairs of one person, error of the expressive cycle (lower is better; needs no
     pairs), agreement of the blendshapes of transferred expressions with their references, or kernel distance of the
     transfers from the expressive photos (lower is better)."""
-    checkpoint_every: int = 500
-    """Rounds between two checkpoints."""
-    checkpoint_minutes: float = 5.0
-    """A checkpoint is also written when this many minutes have passed since the last one."""
-    keep: int = 2
-    """Newest checkpoints to keep, besides the best one."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "betas", tuple(self.betas))
         object.__setattr__(self, "betas_discriminator", tuple(self.betas_discriminator))
         object.__setattr__(self, "cycles", tuple(self.cycles))
         object.__setattr__(self, "strengths", tuple(self.strengths))
-        for name in ("batch", "accumulate", "steps", "r1_every", "threads", "log_every", "sample_every",
-                     "validate_every", "checkpoint_every", "keep"):  # fmt: skip
-            check(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")
-        check(
-            self.batch % self.accumulate == 0,
-            f"batch ({self.batch}) must be a multiple of accumulate ({self.accumulate})",
-        )
-        check(self.seed >= 0, f"seed must not be negative: {self.seed}")
-        check(self.minutes is None or self.minutes > 0, f"minutes must be positive, not {self.minutes}")
+        super().__post_init__()
+        check(self.r1_every >= 1, f"r1_every must be at least 1, not {self.r1_every}")
         check(0 <= self.ema < 1, f"ema must be in [0, 1), not {self.ema}")
         check(self.code_range > 0, f"code_range must be positive, not {self.code_range}")
         check(bool(self.cycles), "cycles must name at least one mini-batch: both or neutral")

@@ -158,6 +158,16 @@ class Faces(NamedTuple):
     companions: list[list[int]]
     """For every expressive photo the indices of the neutral photos of the same identity."""
 
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """The rows of all photos: the neutral ones, then the expressive ones."""
+        return [*self.neutral_rows, *self.expressive_rows]
+
+    def take(self, places: Sequence[int]) -> Tensor:
+        """The photos at these places among ``rows``: (N, 3, S, S) uint8."""
+        num = len(self.neutral)
+        return torch.stack([self.neutral[k] if k < num else self.expressive[k - num] for k in places])
+
 
 def load_faces(dataset: DatasetFolder, split: str, size: int, *, threads: int = 2, progress: bool = True) -> Faces:
     """Decode the photos of one split, reduced to ``size`` where they are larger. Raises UserError."""

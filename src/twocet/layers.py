@@ -112,10 +112,10 @@ def no_norm(num_features: int) -> nn.Module:
     return nn.Identity()
 
 
-def he_init(network: nn.Module) -> None:
-    """He initialisation of all convolutions and linear layers, in place: fan-in, leaky slope, zero bias."""
+def he_init(network: nn.Module, slope: float = SLOPE) -> None:
+    """He initialisation of all convolutions and linear layers, in place: fan-in, negative ``slope``, zero bias."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
-            nn.init.kaiming_normal_(module.weight, a=SLOPE)
+            nn.init.kaiming_normal_(module.weight, a=slope)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

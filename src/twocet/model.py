@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from twocet import codes, devices
 from twocet.config import NetworkConfig, check, from_dict
@@ -120,17 +121,23 @@ def save_model(path: Path | str, model: Model, *, half: bool = True) -> None:
     code_covariance, neutral_radius,
     training, data (name, licence, citation), metrics, commit.
     """
+    save_networks(Path(path), model.networks._asdict(), model.metadata, half=half)
+
+
+def save_networks(
+    path: Path, networks: Mapping[str, nn.Module], metadata: dict[str, Any], *, half: bool = True
+) -> None:
+    """Write networks by name, with JSON-able ``metadata``, as one safetensors file, atomically."""
     tensors = {
         f"{name}.{key}": (tensor.half() if half else tensor).contiguous()
-        for name, network in model.networks._asdict().items()
+        for name, network in networks.items()
         for key, tensor in network.state_dict().items()
     }
     overflow = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if overflow:
         raise ValueError(f"weights that are no numbers{' in float16' if half else ''}: {', '.join(overflow[:3])}")
-    path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
-    save_file(tensors, temporary, metadata={_KEY: json.dumps(model.metadata)})
+    save_file(tensors, temporary, metadata={_KEY: json.dumps(metadata)})
     os.replace(temporary, path)
 
 
@@ -140,6 +147,15 @@ def load_model(name: Path | str, device: str = "cpu") -> Model:
     Raises UserError unless everything fits.
     """
     path, place = find_model(name), devices.find(device)
+    text, tensors = read_file(path)
+    metadata, config = _read_metadata(path, text)
+    networks = build(config)
+    load_networks(path, networks._asdict(), tensors)
+    return new_model(Networks(*(network.to(place) for network in networks)), config, metadata)
+
+
+def read_file(path: Path) -> tuple[str, dict[str, Tensor]]:
+    """The metadata (JSON) and the tensors of a model file. Raises UserError."""
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             text = (file.metadata() or {}).get(_KEY)
@@ -147,9 +163,12 @@ def load_model(name: Path | str, device: str = "cpu") -> Model:
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is not a whole model file ({error}): get it or make it again") from None
     check(text is not None, f"{path} is a safetensors file of another program, not a twocet model")
-    metadata, config = _read_metadata(path, str(text))
-    networks = build(config)
-    for prefix, network in networks._asdict().items():
+    return str(text), tensors
+
+
+def load_networks(path: Path, networks: Mapping[str, nn.Module], tensors: dict[str, Tensor]) -> None:
+    """Give ``networks`` (by name) the ``tensors`` of the file ``path``. Raises UserError unless all of them fit."""
+    for prefix, network in networks.items():
         own = {key.removeprefix(f"{prefix}."): t for key, t in tensors.items() if key.startswith(f"{prefix}.")}
         try:
             network.load_state_dict(own)
@@ -157,14 +176,17 @@ def load_model(name: Path | str, device: str = "cpu") -> Model:
             reason = str(error).replace("\n\t", " ")[:200]
             raise UserError(f"{path} does not fit the networks it describes ({reason}): get it again") from None
         del own
-    left = [key for key in tensors if key.split(".")[0] not in Networks._fields]
+    left = [key for key in tensors if key.split(".")[0] not in networks]
     check(not left, f"{path} holds unknown tensors such as {left[:1]}: it was made by another version of twocet")
-    return new_model(Networks(*(network.to(place) for network in networks)), config, metadata)
 
 
 def _read_metadata(path: Path, text: str) -> tuple[dict[str, Any], NetworkConfig]:
     try:
         metadata = json.loads(text)
+        check(
+            "method" not in metadata,
+            f"{path} holds a {metadata.get('method')} model, for evaluation and comparison alone",
+        )
         number, template, network = metadata["format"], metadata["template"], dict(metadata["network"])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} has damaged metadata ({error!r}): get it again") from None

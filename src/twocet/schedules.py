@@ -37,16 +37,19 @@ def constant(weight: float) -> Schedule:
     return Schedule(start=weight, stop=weight)
 
 
-Decay = Literal["none", "linear", "cosine"]
+Decay = Literal["none", "linear", "cosine", "last_third"]
 
 
 def learning_rate_factor(step: int, steps: int | None, warm_up: int, decay: Decay) -> float:
     """Factor on the learning rate: linear rise over ``warm_up`` steps, then down to 0 at ``steps``.
 
-    ``steps`` is None while the length of the run is not known yet: no decay.
+    ``linear`` and ``cosine`` fall all the way, ``last_third`` falls linearly over the last third alone. ``steps`` is
+    None while the length of the run is not known yet: no decay.
     """
     rise = min(1.0, (step + 1) / (warm_up + 1))
     if decay == "none" or steps is None or step < warm_up:
         return rise
     left = 1 - (step - warm_up) / max(1, steps - warm_up)
+    if decay == "last_third":
+        return min(1.0, max(0.0, 3 * left))
     return max(0.0, left) if decay == "linear" else (1 - math.cos(math.pi * max(0.0, left))) / 2

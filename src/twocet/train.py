@@ -17,15 +17,15 @@ from torch import Tensor
 
 from twocet import checkpoint, devices, ranks
 from twocet.checkpoint import Checkpoints, Progress
-from twocet.config import TrainConfig, check, from_dict
-from twocet.data import Faces, Sampler, common_template, load_faces, open_dataset
+from twocet.config import RunConfig, check
+from twocet.data import Faces, common_template, load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.loader import Loader
-from twocet.recipes import TrainState, build_recipe
+from twocet.methods import build_method, config_from_dict
+from twocet.recipes import State
 from twocet.recipes.base import Draw
 from twocet.record import Recorder, sheet
-from twocet.selection import METRICS
-from twocet.trained import LAST_FILE, MODEL_FILE, export_model, sample_rows
+from twocet.trained import LAST_FILE, MODEL_FILE
 
 UNTIMED, TIMED = 5, 20
 """Rounds before the speed is measured (the first ones are slow) and rounds it is measured over."""
@@ -66,7 +66,7 @@ class Interrupt:
 class Run:
     """One training run in its folder: what is trained, on what, and how far it has come."""
 
-    def __init__(self, folder: Path, config: TrainConfig, sources: Sources, *, progress: bool = True) -> None:
+    def __init__(self, folder: Path, config: RunConfig, sources: Sources, *, progress: bool = True) -> None:
         share = ranks.share()
         check(
             config.batch % (share.parts * config.accumulate) == 0,
@@ -76,18 +76,18 @@ class Run:
         self.lead, self.threads = ranks.is_lead(), ranks.threads_here(config.threads)
         torch.set_num_threads(self.threads)
         progress = progress and self.lead
-        self.folder, self.config, self.sources = folder, config, sources
+        self.folder, self.sources = folder, sources
         self.datasets = [open_dataset(path, allow_one_sided=sources.allow_one_sided) for path in sources.data]
         common_template(self.datasets)
-        self.recipe = build_recipe(config)
+        self.method = build_method(config, self.datasets, folder)
+        self.config, self.recipe, self.metric = self.method.config, self.method.recipe, self.method.metric
         self.faces = self._load("train", progress)
         validation = self._load("val", progress)
         self.held_out = [faces for faces in validation if any(faces.companions)]
-        self.metric = METRICS[config.select]
         self.judged = self.held_out if self.metric.needs_pairs else [s for s in validation if len(s.expressive)]
-        self.sampler = Sampler(self.faces, sources.mix, config.batch, config.seed, paired=self.recipe.paired)
+        self.sampler = self.method.sampler(self.faces, sources.mix)
         self.device = devices.find(config.device)
-        self.state = TrainState(config, self.device)
+        self.state = self.method.new_state(self.device)
         self.progress = Progress(steps=None if config.minutes else config.steps)
         self.shows_progress = progress
         self.checkpoints = Checkpoints(folder / "checkpoints", config.keep)
@@ -100,7 +100,7 @@ class Run:
         (self.folder / "config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
     def _load(self, split: str, progress: bool) -> list[Faces]:
-        size = self.config.network.size
+        size = self.method.size
         return [load_faces(dataset, split, size, threads=self.threads, progress=progress) for dataset in self.datasets]
 
     def save(self, *, best: bool = False) -> Path:
@@ -145,7 +145,7 @@ def resume(folder: Path, *, device: str | None = None, progress: bool = True) ->
     contents = ranks.from_lead(lambda: _newest_checkpoint(folder))
     sources = dict(contents["sources"])
     sources |= {"data": tuple(sources["data"]), "mix": tuple(sources["mix"])}
-    config = from_dict(TrainConfig, contents["config"] | ({"device": device} if device else {}))
+    config = config_from_dict(contents["config"] | ({"device": device} if device else {}))
     run = Run(folder, config, Sources(**sources), progress=progress)
     run.restore(contents)
     return run
@@ -162,14 +162,14 @@ def observers(run: Run, recorder: Recorder) -> list[tuple[int, Observer]]:
         recorder.flush(run.progress.step, lr=rate, seconds=run.progress.seconds)
 
     def sample() -> None:
-        rows = sample_rows(run.state.average, run.held_out or run.faces, run.config.bf16)
+        rows = run.method.sample_rows(run.state, run.held_out or run.faces)
         sheet(rows).save(run.folder / "samples" / f"{run.progress.step:09d}.png")
 
     def validate() -> None:
         if not run.judged:
             return
-        value = run.metric.measure(run.state.average, run.judged, run.config.bf16)
-        recorder.write(run.progress.step, {f"validation_{run.config.select}": value})
+        value = run.method.measure(run.state, run.judged)
+        recorder.write(run.progress.step, {f"validation_{run.method.select}": value})
         if run.metric.improves(value, run.progress.best):
             run.progress = run.progress._replace(best=value)
             run.save(best=True)
@@ -225,9 +225,9 @@ def export(run: Run) -> None:
     A run without validation people has the last round alone.
     """
 
-    def write(name: str, state: TrainState, progress: Progress, selected: dict[str, Any]) -> None:
+    def write(name: str, state: State, progress: Progress, selected: dict[str, Any]) -> None:
         descriptions = [dataset.info for dataset in run.datasets]
-        export_model(run.folder / name, state, run.faces, run.held_out, descriptions, progress, selected)
+        run.method.export(run.folder / name, state, run.faces, run.held_out, descriptions, progress, selected)
 
     (run.folder / LAST_FILE).unlink(missing_ok=True)
     best = run.checkpoints.best
@@ -238,9 +238,9 @@ def export(run: Run) -> None:
     state, progress = run.state, Progress(**contents["progress"])
     if progress.step != run.progress.step:
         write(LAST_FILE, run.state, run.progress, {})
-        state = TrainState(run.config, run.device)
+        state = run.method.new_state(run.device)
         state.load(contents["parts"])
-    write(MODEL_FILE, state, progress, {"metric": run.config.select, "value": progress.best})
+    write(MODEL_FILE, state, progress, {"metric": run.method.select, "value": progress.best})
 
 
 def start_record(run: Run) -> Recorder:
@@ -256,7 +256,7 @@ def agree(terms: dict[str, Tensor], stop: bool) -> tuple[dict[str, Tensor], bool
     return dict(zip(terms, values, strict=False)), bool(values[-1] > 0)
 
 
-def loop(run: Run, recorder: Recorder | None, draw: Draw, interrupt: Interrupt) -> None:
+def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], interrupt: Interrupt) -> None:
     """Rounds and what is done between them; ``recorder`` is the lead's alone."""
     saved = time.perf_counter()
     began = saved - run.progress.seconds
@@ -272,7 +272,7 @@ def loop(run: Run, recorder: Recorder | None, draw: Draw, interrupt: Interrupt) 
         timed.append(time.perf_counter() - start)
         run.progress = run.progress._replace(step=step + 1, seconds=run.progress.seconds + timed[-1])
         if recorder:
-            recorder.add(terms, 2 * run.config.batch * run.recipe.num_batches)
+            recorder.add(terms, run.method.photos_per_row * run.config.batch * run.recipe.num_batches)
         if run.progress.steps is None and (steps := ranks.from_lead(lambda: plan(run, timed, began))) is not None:
             run.progress = run.progress._replace(steps=steps)
             if recorder:

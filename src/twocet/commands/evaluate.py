@@ -53,10 +53,10 @@ def evaluate(
     import sys
 
     from twocet import evaluation
-    from twocet.work import make_folder
     from twocet.config import check
     from twocet.evaluation.markdown import to_markdown
     from twocet.model import load_model
+    from twocet.work import make_folder
 
     check(most >= 2, f"--most is {most}: give 2 or more")
     check(workers is None or workers >= 1, f"--workers is {workers}: give 1 or more")

@@ -99,6 +99,7 @@ def _start(
 ) -> None:
     from twocet.model import load_model
     from twocet.ranks import from_lead, joined
+    from twocet.recipes import TrainState
     from twocet.train import Run, Sources, train
 
     def check_unused() -> None:
@@ -115,6 +116,7 @@ def _start(
         )
         run = Run(output, config, sources)
         if model:
+            assert isinstance(run.state, TrainState)
             run.state.start_from(model.networks)
         _finish(train(run), output)
 

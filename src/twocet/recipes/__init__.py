@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from twocet.config import TrainConfig
-from twocet.recipes.base import Recipe, TrainState
+from twocet.data import Batch
+from twocet.recipes.base import Recipe, State, TrainState
 
-__all__ = ["Recipe", "TrainState", "build_recipe"]
+__all__ = ["Recipe", "State", "TrainState", "TwoCetRecipe", "build_recipe"]
 
 
-def build_recipe(config: TrainConfig) -> Recipe:
+class TwoCetRecipe(Recipe[TrainState, Batch], Protocol):
+    """A recipe for generator, encoder and discriminator."""
+
+    paired: bool
+    """Whether row i of both domains must show the same person."""
+
+
+def build_recipe(config: TrainConfig) -> TwoCetRecipe:
     """The recipe ``config.recipe``."""
     if config.recipe == "fast":
         from twocet.recipes.fast import FastRecipe

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
 
 from twocet import ema, ranks
-from twocet.config import TrainConfig
-from twocet.data import Batch
+from twocet.config import RunConfig, TrainConfig
 from twocet.devices import CPU
 from twocet.networks import Networks, build
 from twocet.randomness import RowGenerator, generator_at
@@ -26,6 +25,39 @@ class Saved(Protocol):
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state_dict: Mapping[str, Any], /) -> Any: ...
+
+
+class State(Protocol):
+    """Everything that training changes."""
+
+    @property
+    def generator_optimiser(self) -> torch.optim.Optimizer:
+        """The optimiser whose learning rate is logged."""
+        ...
+
+    def parts(self) -> dict[str, Saved]:
+        """The objects to be saved, by name."""
+        ...
+
+    def load(self, parts: Mapping[str, Any]) -> None:
+        """Take over the states of all parts."""
+        ...
+
+    def begin_round(self, step: int, steps: int | None) -> None:
+        """Set what depends on the step alone."""
+        ...
+
+    def end_round(self, step: int) -> None:
+        """Move the averages."""
+        ...
+
+    def weights(self) -> Iterator[Tensor]:
+        """Every weight, and its average where there is one."""
+        ...
+
+    def is_finite(self) -> bool:
+        """Whether all of them are numbers."""
+        ...
 
 
 class TrainState:
@@ -107,22 +139,26 @@ def averages(networks: Networks) -> Networks:
     return Networks(generator, encoder, networks.discriminator)
 
 
-Draw = Callable[[], Batch]
+B = TypeVar("B", bound=tuple[Any, ...])
+S = TypeVar("S", contravariant=True)
+
+Draw = Callable[[], B]
 
 
-class Recipe(Protocol):
-    """One way to train. Everything random in it comes from (seed, step); schedules depend on the step alone."""
+class Recipe(Protocol[S, B]):
+    """One way to train. Everything random in it comes from (seed, step); schedules depend on the step alone.
 
-    paired: bool
-    """Whether row i of both domains must show the same person."""
+    ``S`` is the state it changes, ``B`` its mini-batches: NamedTuples of tensors whose rows belong together.
+    """
+
     num_batches: int
     """How often a round calls ``draw``."""
 
-    def augment(self, batch: Batch, generator: Generator) -> Batch:
+    def augment(self, batch: B, generator: Generator) -> B:
         """Change the photos of a mini-batch at random; runs in the loader's thread."""
         ...
 
-    def round(self, state: TrainState, draw: Draw, step: int) -> dict[str, Tensor]:
+    def round(self, state: S, draw: Draw[B], step: int) -> dict[str, Tensor]:
         """Train the networks of ``state`` with ``num_batches`` mini-batches; the terms to be logged, detached."""
         ...
 
@@ -133,16 +169,24 @@ def step_optimiser(optimiser: torch.optim.Optimizer, totals: Iterable[Tensor]) -
     The totals are those of the pieces of this process's rows; given as an iterator, each is made when the one before
     has been differentiated.
     """
-    optimiser.zero_grad(set_to_none=True)
+    step_together([optimiser], totals)
+
+
+def step_together(optimisers: Sequence[torch.optim.Optimizer], totals: Iterable[Tensor]) -> None:
+    """``step_optimiser`` for the parameters of several optimisers."""
+    for optimiser in optimisers:
+        optimiser.zero_grad(set_to_none=True)
     pieces = 0
     for total in totals:
         total.backward()  # type: ignore[no-untyped-call]
         pieces += 1
-    ranks.average_gradients((p for group in optimiser.param_groups for p in group["params"]), pieces)
-    optimiser.step()
+    groups = [group for optimiser in optimisers for group in optimiser.param_groups]
+    ranks.average_gradients((p for group in groups for p in group["params"]), pieces)
+    for optimiser in optimisers:
+        optimiser.step()
 
 
-def pieces(batch: Batch, config: TrainConfig, number: int, purpose: str) -> list[tuple[Batch, RowGenerator]]:
+def pieces(batch: B, config: RunConfig, number: int, purpose: str) -> list[tuple[B, RowGenerator]]:
     """``batch``, this process's rows of mini-batch ``number``, in ``config.accumulate`` pieces.
 
     Each comes with a generator that draws for its rows what it would draw for them in the whole mini-batch.
@@ -150,7 +194,7 @@ def pieces(batch: Batch, config: TrainConfig, number: int, purpose: str) -> list
     count, share = config.accumulate, ranks.share()
     parts = zip(*(rows.chunk(count) for rows in batch), strict=True)
     return [
-        (Batch(*part), generator_at(config.seed, number, purpose, share.piece(k, count)))
+        (type(batch)(*part), generator_at(config.seed, number, purpose, share.piece(k, count)))
         for k, part in enumerate(parts)
     ]
 

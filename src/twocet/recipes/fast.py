@@ -89,7 +89,7 @@ class FastRecipe:
         expressive = torch.where(unchanged, neutral, expressive)
         return Batch(*augment.photometric(neutral, expressive, generator))
 
-    def round(self, state: TrainState, draw: Draw, step: int) -> dict[str, Tensor]:
+    def round(self, state: TrainState, draw: Draw[Batch], step: int) -> dict[str, Tensor]:
         """One mini-batch."""
         made: list[Made] = []
         with frozen(state.networks.discriminator):

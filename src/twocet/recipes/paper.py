@@ -51,7 +51,7 @@ class PaperRecipe:
             return batch
         return Batch(augment.paper(batch.neutral, generator), augment.paper(batch.expressive, generator))
 
-    def round(self, state: TrainState, draw: Draw, step: int) -> dict[str, Tensor]:
+    def round(self, state: TrainState, draw: Draw[Batch], step: int) -> dict[str, Tensor]:
         """All mini-batches of one round."""
         weights = weights_at(self.config.weights, step)
         return mean_terms(
