@@ -45,6 +45,10 @@ COMMANDS = {
     ),
     "figure": Command("twocet.commands.figure:figure", "draw the paper's figures from a model and a dataset"),
     "evaluate": Command("twocet.commands.evaluate:evaluate", "measure a model on a dataset folder with ground truth"),
+    "compare": Command(
+        "twocet.commands.compare:compare", "train 2CET, StarGAN v2 and GANimation alike and compare them (Table 1)"
+    ),
+    "ablate": Command("twocet.commands.compare:ablate", "take parts of the method away and compare (Table 3)"),
     "info": Command("twocet.commands.info:info", "say what a model is and what it was trained on"),
 }
 

@@ -128,6 +128,8 @@ class RunConfig:
     """A checkpoint is also written when this many minutes have passed since the last one."""
     keep: int = 2
     """Newest checkpoints to keep, besides the best one."""
+    network: NetworkConfig = NetworkConfig()
+    """The networks."""
 
     def __post_init__(self) -> None:
         for name in ("batch", "accumulate", "steps", "threads", "log_every", "sample_every",
@@ -147,8 +149,6 @@ class TrainConfig(RunConfig):
 
     recipe: Recipe = "fast"
     """What happens in a round; see ``twocet.recipes``."""
-    network: NetworkConfig = NetworkConfig()
-    """The networks."""
     weights: LossWeights = LossWeights()
     """Weights of the paper's losses."""
     lr: float = 1e-3

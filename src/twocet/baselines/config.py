@@ -29,8 +29,6 @@ _DIVERSITY_FADES = Schedule(end=3_000, start=1.0, stop=0.0)
 class BaselineConfig(RunConfig):
     """What both baselines have. The defaults are those of the preset fast."""
 
-    network: NetworkConfig
-    """The networks; ``grey`` is not used, ``code_dim`` is the length of what the generator is told."""
     lr: float = 5e-4
     """Learning rate of all networks but the mapping network of StarGAN v2."""
     betas: tuple[float, float] = (0.5, 0.99)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import tyro
 
 from twocet.config import TrainConfig, check, preset_config
-from twocet.errors import UserError
+from twocet.settings import override
 
 
 def train(
@@ -144,19 +144,3 @@ def configure(
     base = preset_config(preset, recipe)
     words = [*settings, *(f"{name}={value}" for name, value in given.items() if value is not None)]
     return override(base, words) if words else base
-
-
-def override(base: TrainConfig, words: list[str]) -> TrainConfig:
-    """``base`` with ``field=value`` words applied. Raises UserError naming the word that is wrong."""
-    arguments: list[str] = []
-    for word in words:
-        name, sign, value = word.partition("=")
-        check(bool(sign and name and value), f"--set takes field=value, not {word!r}")
-        arguments += [f"--{name}", *value.split(",")]
-    try:
-        return tyro.cli(
-            TrainConfig, args=arguments, default=base, console_outputs=False, config=(tyro.conf.FlagConversionOff,)
-        )
-    except SystemExit:
-        fields = ", ".join(field.name for field in dataclasses.fields(TrainConfig))
-        raise UserError(f"--set {' '.join(words)}: no such field, or no such value; fields: {fields}") from None

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 import torch
-from conftest import GANIMATION, SIZE, STARGAN
+from cartoons import GANIMATION, SIZE, STARGAN
 
 from twocet.baselines.config import baseline_config
 from twocet.baselines.networks import DomainLinear, build_ganimation, build_stargan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import write_dataset
+from cartoons import write_dataset
 
 from twocet.baselines.units import TABLE, UNITS, annotate, read_openface, row_units, units_of
 from twocet.data import open_dataset

@@ -7,9 +7,10 @@ import dataclasses
 import itertools
 import json
 
+import numpy as np
 import pytest
 import torch
-from conftest import GANIMATION, SIZE, STARGAN
+from cartoons import GANIMATION, SIZE, STARGAN
 
 from twocet import checkpoint
 from twocet.baselines.domains import DomainSampler
@@ -136,11 +137,10 @@ def test_domains_are_balanced_and_references_share_one(tmp_path, data):
     halves = [sampler.batch(5, Share(part, 2)) for part in range(2)]
     for whole, *parts in zip(drawn[5], *halves, strict=True):
         assert torch.equal(whole, torch.cat(parts))
-    smiles = {label: k for k, label in enumerate(("neutral", "happy", "sad"))}
-    places = {y: [run.faces[0].take([p]) for p in found] for y, found in sampler.members[0].items()}
-    assert set(places) == set(smiles.values())
+    places = {y: list(run.faces[0].take(found)) for y, found in sampler.members[0].items()}
+    assert set(places) == {0, 1, 2}
     for y, photo in zip(drawn[0].target.tolist(), drawn[0].other_reference, strict=True):
-        assert any(torch.equal((photo + 1) * 127.5, known[0].float()) for known in places[y])
+        assert any(torch.equal(((photo + 1) * 127.5).round(), known.float()) for known in places[y])
 
 
 def test_unlabelled_data_are_refused(tmp_path, data):
@@ -204,12 +204,16 @@ class TestModels:
     @pytest.fixture
     def stargan(self, tmp_path, data):
         run = new_run(tmp_path, data, STARGAN)
-        return run.method.export(tmp_path / "m", run.state, run.faces, run.held_out, [run.datasets[0].info], run.progress, {})
+        return run.method.export(
+            tmp_path / "m", run.state, run.faces, run.held_out, [run.datasets[0].info], run.progress, {}
+        )
 
     @pytest.fixture
     def animation(self, tmp_path, data, ganimation):
         run = new_run(tmp_path, data, ganimation)
-        return run.method.export(tmp_path / "m", run.state, run.faces, run.held_out, [run.datasets[0].info], run.progress, {})
+        return run.method.export(
+            tmp_path / "m", run.state, run.faces, run.held_out, [run.datasets[0].info], run.progress, {}
+        )
 
     def test_abilities(self, stargan, animation):
         assert isinstance(stargan, ExpressionModel)
@@ -251,8 +255,6 @@ class TestModels:
         assert torch.equal(animation.read_units(image), animation.networks.discriminator(image).units.clamp(0, 1))
 
     def test_blendshapes_are_read_by_the_landmark_runtime(self, animation):
-        import numpy as np
-
         values = iter([np.linspace(0, 1, 17), np.full(17, np.nan)])
         facts = {"units": "blendshapes", "neutral_units": [0.25] * 17}
         model = GANimationModel(animation.networks, GANIMATION, facts, lambda pixels: next(values))

@@ -1,0 +1,203 @@
+"""``twocet compare`` and ``twocet ablate`` on cartoons: what is planned, trained, measured and written."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from cartoons import SIZE, STARGAN, StubReaders, write_dataset
+from PIL import Image
+
+from twocet import cli
+from twocet.commands import compare
+from twocet.comparison import plan, table, training
+from twocet.comparison.measure import measure_all
+from twocet.comparison.pictures import draw_rows
+from twocet.comparison.plan import Entry, Measuring
+from twocet.config import NetworkConfig, TrainConfig
+from twocet.errors import UserError
+from twocet.marks import read_mark
+from twocet.schedules import constant
+
+OURS = TrainConfig(
+    network=NetworkConfig(size=SIZE, code_dim=4, generator_widths=(8, 12), trunk_widths=(8, 12)), batch=4, steps=4,
+    warm_up=1, threads=1, bf16=False, validate_every=2, checkpoint_every=2, log_every=2, sample_every=2,
+)  # fmt: skip
+
+
+@pytest.fixture
+def entries(ganimation):
+    return [
+        Entry("2cet", "2CET", OURS),
+        Entry("starganv2", "StarGAN v2", dataclasses.replace(STARGAN, steps=3)),
+        Entry("ganimation", "GANimation-style", dataclasses.replace(ganimation, steps=3)),
+    ]
+
+
+def measuring(data, **given):
+    return Measuring(
+        **{"data": data, "split": "test", "benchmark": None, "backbone": "mobilenetv2", "most": 20, "seed": 0,
+           "device": "cpu", "command": "twocet compare", **given}
+    )  # fmt: skip
+
+
+class TestPlan:
+    def test_methods_share_budget_size_and_augmentation(self):
+        words = ("network.size=64", "batch=4", "starganv2.diversity.end=70", "ganimation.critic_steps=3")
+        made = plan.comparison(plan.METHODS, "fast", words, minutes=5.0, steps=None, seed=2)
+        assert [entry.title for entry in made] == ["2CET", "StarGAN v2", "GANimation-style"]
+        for _, _, config in made:
+            assert (config.minutes, config.network.size, config.batch, config.seed) == (5.0, 64, 4, 2)
+        assert made[1].config.diversity.end == 70
+        assert made[2].config.critic_steps == 3
+        assert {entry.config.augmentation for entry in made[1:]} == {"pairs"}
+
+    def test_published_size(self):
+        made = plan.comparison(plan.METHODS, "paper", (), steps=7)
+        assert {entry.config.network.preset for entry in made} == {"paper"}
+        assert {entry.config.augmentation for entry in made} == {"paper"}
+        assert made[0].config.recipe == "authors"
+
+    @pytest.mark.parametrize("word", ["starganv2.nonsense=1", "batch", "ganimation.batch=0"])
+    def test_wrong_words_are_named(self, word):
+        with pytest.raises(UserError):
+            plan.comparison(plan.METHODS, "fast", (word,), steps=1)
+
+    def test_table_3(self):
+        made = {entry.key: entry for entry in plan.ablation("fast", "authors", 0.1, ("lr=3e-4",), steps=5)}
+        assert list(made) == [
+            "whole", "without-dynamic", "without-dynamic-grey", "without-dynamic-grey-uniform", "only-grey",
+            "only-uniform",
+        ]  # fmt: skip
+        whole = made["whole"].config
+        assert (whole.recipe, whole.lr, whole.network.preset, whole.network.grey) == ("authors", 3e-4, "fast", True)
+        assert (whole.weights.diversity.end, whole.weights.code.rise) == (10_000, 500)
+        assert made["without-dynamic"].config.weights.code == constant(1.0)
+        last = made["without-dynamic-grey-uniform"]
+        assert last.title == "− dynamic weights − grey encoder − uniform codes"
+        assert (last.config.codes, last.config.network.grey) == ("normal", False)
+        assert last.config.weights.diversity == constant(1.0)
+        assert made["only-grey"].config == dataclasses.replace(
+            whole, network=dataclasses.replace(whole.network, grey=False)
+        )
+        assert made["only-uniform"].config == dataclasses.replace(whole, codes="normal")
+
+
+def test_three_methods_from_data_to_table(tmp_path, data, entries):
+    folder = tmp_path / "out"
+    bench = write_dataset(tmp_path / "bench", shared=True)
+    training.begin(folder, entries, data)
+    assert training.train_all(folder, entries, data, progress=False)
+    done = {entry.key: (folder / entry.key / "model.safetensors").stat().st_mtime_ns for entry in entries}
+    settings = measuring(data, benchmark=bench)
+    measured = measure_all(folder, entries, settings, StubReaders())
+    result = table.summary("Comparison", measured, "twocet compare", {"photos": "a", "benchmark": "b"})
+    by_name = {row["model"]: row for row in result["rows"]}
+    assert list(by_name) == ["2CET", "StarGAN v2", "GANimation-style", "real photos"]
+    for entry in entries:
+        row = by_name[entry.title]
+        assert row["rounds"] == entry.config.steps
+        assert row["gain, named"]["low"] <= row["gain, named"]["value"] <= row["gain, named"]["high"]
+        assert row["gain, named"] == measured[entries.index(entry)].benchmark["gain"]["named"]
+        assert row["fd_stub E"] == measured[entries.index(entry)].photos["realism"]["sets"]["b_e_r"]["fd_stub"]
+        assert row["fd_stub N"] > 0
+    assert by_name["real photos"]["is_per_batch_stub E"] >= 1
+    assert by_name["real photos"]["fd_stub E"] is None
+    page = table.to_markdown(result)
+    assert page.count("\n| ") == 5
+    assert "| real photos | – |" in page
+
+    # The same again: nothing is trained or measured twice.
+    training.begin(folder, entries, data)
+    assert training.train_all(folder, entries, data, progress=False)
+    assert done == {entry.key: (folder / entry.key / "model.safetensors").stat().st_mtime_ns for entry in entries}
+    again = measure_all(folder, entries, settings, readers=None)
+    assert [m.photos for m in again] == [m.photos for m in measured]
+
+    draw_rows(folder, entries, data, "test", folder / "sheet.png", seed=0)
+    with Image.open(folder / "sheet.png") as sheet:
+        assert sheet.height > 5 * 160
+    assert read_mark(folder / "sheet.png").model == "2CET, StarGAN v2, GANimation-style"
+
+
+def test_an_interrupted_comparison_goes_on(tmp_path, data, entries, monkeypatch):
+    folder, chosen = tmp_path / "out", entries[1:]
+    training.begin(folder, chosen, data)
+    whole, stopped = training.train, []
+
+    def stop_in_the_second(run):
+        if run.config.recipe == "ganimation" and not stopped:
+            stopped.append(run.save())
+            return False
+        return whole(run)
+
+    monkeypatch.setattr(training, "train", stop_in_the_second)
+    assert training.train_all(folder, chosen, data, progress=False) is False
+    assert (folder / "starganv2" / training.DONE).exists()
+    assert not (folder / "ganimation" / training.DONE).exists()
+    assert training.train_all(folder, chosen, data, progress=False)
+    assert (folder / "ganimation" / "model.safetensors").exists()
+
+
+def test_other_settings_need_another_folder(tmp_path, data, entries):
+    training.begin(tmp_path / "out", entries, data)
+    other = [entries[0]._replace(config=dataclasses.replace(OURS, batch=8)), *entries[1:]]
+    with pytest.raises(UserError, match=r"other settings \(models\.0\.config\.batch\)"):
+        training.begin(tmp_path / "out", other, data)
+    device = [entries[0]._replace(config=dataclasses.replace(OURS, device="mps")), *entries[1:]]
+    training.begin(tmp_path / "out", device, data)
+    with pytest.raises(UserError, match="is not empty"):
+        training.begin(data, entries, data)
+
+
+class TestCommands:
+    @pytest.fixture(autouse=True)
+    def stub_readers(self, monkeypatch):
+        monkeypatch.setattr("twocet.comparison.measure.PooledReaders", lambda *_, **__: None)
+        whole = measure_all
+        monkeypatch.setattr("twocet.comparison.measure.measure_all", lambda *given: whole(*given, StubReaders()))
+
+    TINY = (
+        "network.size=32", "network.generator_widths=8,12", "network.trunk_widths=8,12", "network.shuffle=2", "batch=4",
+        "threads=1", "bf16=False",
+    )  # fmt: skip
+
+    def test_compare(self, tmp_path, data, capsys):
+        words = ["compare", "--data", str(data), "-o", str(tmp_path / "out"), "--steps", "2", "--most", "20", "--set"]
+        words += [*self.TINY, "2cet.network.code_dim=4", "starganv2.network.code_dim=8"]
+        assert cli.main([*words, "--action-units", str(data / "openface.csv"), "--json"]) == 0
+        printed = json.loads(capsys.readouterr().out)
+        assert [row["model"] for row in printed["rows"]][:3] == ["2CET", "StarGAN v2", "GANimation-style"]
+        assert printed["made_by"]["commit"] is not None
+        assert printed == json.loads((tmp_path / "out" / "table.json").read_text())
+        assert (tmp_path / "out" / "table.md").read_text().startswith("# Comparison")
+
+    def test_ablate(self, tmp_path, data, capsys):
+        words = ["ablate", "--data", str(data), "-o", str(tmp_path / "out"), "--steps", "1", "--most", "20", "--set"]
+        assert cli.main([*words, *self.TINY, "network.code_dim=4"]) == 0
+        lines = (tmp_path / "out" / "table.md").read_text().splitlines()
+        assert [line.split(" |")[0] for line in lines if line.startswith("| ")][1:] == [
+            "| whole", "| − dynamic weights", "| − dynamic weights − grey encoder",
+            "| − dynamic weights − grey encoder − uniform codes", "| − grey encoder alone", "| − uniform codes alone",
+            "| real photos",
+        ]  # fmt: skip
+        assert f"written: {tmp_path / 'out' / 'sheet.png'}" in capsys.readouterr().out
+
+    def test_dry_run_writes_nothing(self, tmp_path, capsys):
+        out = tmp_path / "out"
+        compare.compare(data=Path("none"), output=out, minutes=3, dry_run=True)
+        shown = json.loads(capsys.readouterr().out)
+        assert [model["config"]["minutes"] for model in shown] == [3.0, 3.0, 3.0]
+        assert not out.exists()
+
+    def test_a_budget_is_needed(self, tmp_path, data):
+        for budget in ({}, {"minutes": 1.0, "steps": 2}):
+            with pytest.raises(UserError, match="--minutes M, or --steps N"):
+                compare.compare(data=data, output=tmp_path / "out", **budget)
+
+    def test_missing_data_are_said_before_training(self, tmp_path, data):
+        with pytest.raises(UserError, match="no dataset folder"):
+            compare.compare(data=data, output=tmp_path / "out", steps=1, benchmark=tmp_path / "none", set=self.TINY)
+        assert not (tmp_path / "out").exists()
