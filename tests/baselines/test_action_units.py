@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from cartoons import write_dataset
 
-from twocet.baselines.units import TABLE, UNITS, annotate, read_openface, row_units, units_of
+from twocet.baselines.units import BLENDSHAPES_OF, TABLE, UNITS, annotate, read_openface, row_units, units_of
 from twocet.data import open_dataset
 from twocet.errors import UserError
 from twocet.expression import EXPRESSION_NAMES
@@ -36,6 +39,12 @@ def test_mapping():
     assert units(mouthLowerDownLeft=0.5, mouthLowerDownRight=0.5) == {"AU25": 0.5}
     assert units(eyeBlinkLeft=1.0) == {"AU45": 0.5}
     assert units(eyeLookUpLeft=1.0) == {}
+
+
+def test_the_document_says_the_same():
+    text = (Path(__file__).parents[2] / "docs" / "baselines.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| (AU\d\d) \| [^|]+ \| ([^|]+) \|$", text, flags=re.MULTILINE)
+    assert {unit: tuple(names.split(", ")) for unit, names in found} == BLENDSHAPES_OF
 
 
 def test_several_rows_and_no_face():

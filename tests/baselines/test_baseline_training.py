@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 from cartoons import GANIMATION, SIZE, STARGAN
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from twocet import checkpoint
+from twocet import checkpoint, devices
 from twocet.baselines.domains import DomainSampler
 from twocet.baselines.models import GANimationModel, StarGANModel, load_any
 from twocet.errors import UserError
@@ -59,6 +61,32 @@ def test_one_round_changes_every_trainable_parameter(tmp_path, data, config_of, 
     assert len(before) > 40
     assert not [k for k in before if torch.equal(before[k], after[k])]
     assert all(p.requires_grad for p in after.values())
+
+
+class OneDevice(TorchDispatchMode):
+    """Refuses every operation on tensors of several devices, but for copies; scalars may come from anywhere."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = {t.device for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor) and t.dim()}
+        copies = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+        assert len(found) <= 1 or func in copies, f"{func} on {found}"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_round_on_a_device_mixes_nothing_with_the_processor(tmp_path, data, config_of, name, monkeypatch):
+    """On the device without numbers."""
+    run, nowhere = new_run(tmp_path, data, config_of(name)), torch.device("meta")
+    # Fused optimisers want real numbers.
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: None)
+    batch = run.sampler.batch(0)
+    batch = type(batch)(*(rows.to(nowhere) for rows in batch))
+    with devices.on(nowhere), OneDevice():
+        state = run.method.new_state(nowhere)
+        state.begin_round(0, 10)
+        terms = run.recipe.round(state, lambda: batch, 0)
+        state.end_round(0)
+    assert {term.device for term in terms.values()} == {nowhere}
 
 
 def _named(part, network):

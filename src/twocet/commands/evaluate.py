@@ -53,14 +53,14 @@ def evaluate(
     import sys
 
     from twocet import evaluation
+    from twocet.baselines.models import load_any
     from twocet.config import check
     from twocet.evaluation.markdown import to_markdown
-    from twocet.model import load_model
     from twocet.work import make_folder
 
     check(most >= 2, f"--most is {most}: give 2 or more")
     check(workers is None or workers >= 1, f"--workers is {workers}: give 1 or more")
-    loaded = load_model(model, device=device)
+    loaded = load_any(model, device=device)
     make_folder(output)
     result = evaluation.evaluate_model(
         loaded, data, name=model, split=split, device=device, seed=seed, most=most, backbone=backbone, workers=workers,
