@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Generator, Tensor
-
-from twocet.devices import CPU, here
 
 
 class Share(NamedTuple):
@@ -56,4 +55,4 @@ def rows(draw: Callable[..., Tensor], num: int, *shape: int, generator: Generato
     matter into how many shares a batch is divided.
     """
     share = generator.share if isinstance(generator, RowGenerator) else WHOLE
-    return share.of(draw(num * share.parts, *shape, generator=generator, device=CPU)).to(here())
+    return share.of(draw(num * share.parts, *shape, generator=generator, device="cpu")).to(torch.get_default_device())
