@@ -167,8 +167,8 @@ def test_examples_pad_strip_and_neutral_by_keyboard_alone(open_page):
     wait_for_renders(page, 1)
     page.locator("#strip button").nth(8).wait_for()
     page.focus("#tab-reference")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
+    for _ in ("presets", "random", "pad"):
+        page.keyboard.press("ArrowRight")
     assert page.locator("#tab-pad").get_attribute("aria-selected") == "true"
     wish = "() => document.querySelector('#pad').getAttribute('aria-valuetext')"
     page.focus("#pad")
