@@ -25,10 +25,12 @@ HEIGHT = 940
 
 def photograph(page: Page, address: str, *, compare: bool) -> Image.Image:
     """The page with the second example pair, in one window's height."""
+    page.set_default_timeout(180_000)
     page.goto(address)
+    page.wait_for_selector("html[data-ready]")
     page.locator(".examples[data-role=target] button").nth(3).click()
     page.locator(".examples[data-role=reference] button").nth(0).click()
-    page.locator("#strip button").nth(8).wait_for(timeout=120_000)
+    page.locator("#strip button").nth(8).wait_for()
     if compare:
         page.click("#compare")
     page.mouse.move(0, 0)
