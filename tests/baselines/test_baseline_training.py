@@ -17,10 +17,12 @@ from torch.utils._pytree import tree_leaves
 from twocet import checkpoint, devices
 from twocet.baselines.domains import DomainSampler
 from twocet.baselines.models import GANimationModel, StarGANModel, load_any
+from twocet.config import NetworkConfig
 from twocet.errors import UserError
 from twocet.expression_model import CodeModel, ExpressionModel, Neutralizes, Samples
 from twocet.loader import make_batch
-from twocet.model import load_model
+from twocet.model import load_model, new_model, save_model
+from twocet.networks import build
 from twocet.randomness import Share
 from twocet.schedules import constant
 from twocet.train import Run, Sources, resume, train
@@ -296,5 +298,7 @@ class TestModels:
         assert torch.allclose(made, animation.networks.generator(target, halfway).image, atol=1e-6)
 
 
-def test_packaged_models_are_expression_models_too():
-    assert isinstance(load_any("default"), CodeModel)
+def test_files_of_2cet_are_expression_models_too(tmp_path):
+    config = NetworkConfig(size=SIZE, code_dim=4, generator_widths=(8, 12), trunk_widths=(8, 12))
+    save_model(tmp_path / "m", new_model(build(config), config, {}))
+    assert isinstance(load_any(tmp_path / "m"), CodeModel)

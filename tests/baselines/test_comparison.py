@@ -122,6 +122,18 @@ def test_three_methods_from_data_to_table(tmp_path, data, entries):
     assert read_mark(folder / "sheet.png").model == "2CET, StarGAN v2, GANimation-style"
 
 
+def test_numbers_of_the_table():
+    row = {
+        "model": "m", "fd": 123.456, "gain": {"value": 0.25, "low": 0.2, "high": -0.3},
+        "kid": {"value": 1.5, "low": None, "high": None}, "kept": None, "rounds": 12345, "minutes": 59.96,
+    }  # fmt: skip
+    made = {"command": "c", "version": "1", "commit": "", "machine": {"system": "s", "cores": 2}}
+    page = table.to_markdown({"title": "T", "data": {"photos": "p", "benchmark": None}, "rows": [row], "made_by": made})
+    assert "| m | 123.5 | 0.250 (0.200 to -0.300) | 1.500 | – | 12,345 | 60.0 |" in page
+    assert "On photos p." in page
+    assert "Made by `c`, version 1, commit unknown, on s with 2 cores." in page
+
+
 def test_an_interrupted_comparison_goes_on(tmp_path, data, entries, monkeypatch):
     folder, chosen = tmp_path / "out", entries[1:]
     training.begin(folder, chosen, data)

@@ -100,7 +100,8 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        return f"{_number(value['value'])} ({_number(value['low'])} to {_number(value['high'])})"
+        known = value["low"] is not None
+        return _number(value["value"]) + (f" ({_number(value['low'])} to {_number(value['high'])})" if known else "")
     return _FORMATS.get(name, _number)(value)
 
 
