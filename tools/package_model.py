@@ -29,18 +29,25 @@ FIGURES = {
 """Names in ``twocet info``, and where they are in a report."""
 
 
-def main(model: tyro.conf.Positional[Path], report: Path, name: str = "default") -> None:
+def main(
+    model: tyro.conf.Positional[Path], report: Path, name: str = "default", earlier: tuple[Path, ...] = ()
+) -> None:
     """Write the packaged model.
 
     Args:
         model: Model file of a run.
         report: Folder that `twocet evaluate` wrote for this model.
         name: Packaged model to be replaced.
+        earlier: Model files this one was started from (--init), first to last; the file then tells of their training.
     """
     loaded = load_model(model)
     metrics = {**loaded.metadata.get("metrics", {}), **figures(json.loads((report / "report.json").read_text()))}
     target = find_model(name)
-    save_model(target, dataclasses.replace(loaded, metadata={**loaded.metadata, "metrics": metrics}))
+    training = {**loaded.metadata["training"], "earlier": [load_model(file).metadata["training"] for file in earlier]}
+    save_model(
+        target, dataclasses.replace(loaded, metadata={**loaded.metadata, "training": training, "metrics": metrics})
+    )
+    target.chmod(0o644)
     print(f"{target}: {json.dumps(metrics)}")
 
 

@@ -51,12 +51,17 @@ def describe(facts: dict[str, Any]) -> str:
         ("template", facts["template"]),
     ]
     if training:
-        recipe = training.get("config", {}).get("recipe", "?")
-        rounds, minutes = training.get("rounds", 0), training.get("minutes", 0)
-        lines.append(("training", f"recipe {recipe}, {rounds:,} rounds, {minutes:g} minutes"))
+        lines += [("training", describe_run(run)) for run in (*training.get("earlier", []), training)]
     lines += [("data", f"{data['name']} ({data['licence']})") for data in facts.get("data", [])]
     lines += [(name, f"{value:.4g}") for name, value in facts.get("metrics", {}).items() if isinstance(value, float)]
     if facts.get("commit"):
         lines.append(("commit", facts["commit"]))
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
+
+
+def describe_run(training: dict[str, Any]) -> str:
+    """One training run in a few words."""
+    recipe = training.get("config", {}).get("recipe", "?")
+    rounds, minutes = training.get("rounds", 0), training.get("minutes", 0)
+    return f"recipe {recipe}, {rounds:,} rounds, {minutes:g} minutes"
