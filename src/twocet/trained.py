@@ -84,12 +84,14 @@ def _encode_chunks(encoder: nn.Module, sets: Sequence[Faces], domain: str) -> It
 
 
 def neutral_radius(neutral: Tensor, expressive: Tensor) -> float:
-    """The length under which a code counts as neutral: 95 % of the neutral photos' codes (n, d) are shorter.
+    """The length under which a code counts as neutral, from codes of photos of both domains, (n, d) and (m, d).
 
-    0 (nothing counts as neutral) if that would take in more than a quarter of the expressive photos.
+    95 % of the neutral photos' codes are shorter, unless that took in more than a fifth of the expressive ones: then as
+    long as those allow. 0 (nothing counts as neutral) where half of the neutral photos would be left out.
     """
-    radius = neutral.norm(dim=1).quantile(0.95)
-    return float(radius) if radius < expressive.norm(dim=1).quantile(0.25) else 0.0
+    lengths = neutral.norm(dim=1)
+    radius = min(lengths.quantile(0.95), expressive.norm(dim=1).quantile(0.2))
+    return float(radius) if radius > lengths.median() else 0.0
 
 
 def export_model(

@@ -107,3 +107,5 @@ def test_neutral_radius_takes_in_most_neutral_codes_or_nothing() -> None:
     neutral = torch.linspace(0, 1, 101)[:, None]
     assert neutral_radius(neutral, torch.full((50, 1), 3.0)) == pytest.approx(0.95)
     assert neutral_radius(neutral, torch.full((50, 1), 0.5)) == 0.0
+    # A fifth of these is shorter than 0.8.
+    assert neutral_radius(neutral, torch.linspace(0.6, 1.6, 101)[:, None]) == pytest.approx(0.8)
