@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from twocet.baselines.config import GANimationConfig, StarGANConfig
-from twocet.checkpoint import Progress
 from twocet.config import RunConfig, Selection, TrainConfig, from_dict
 from twocet.data import DatasetFolder, Faces, Sampler
 from twocet.loader import Batches
 from twocet.recipes import Recipe, TrainState, build_recipe
 from twocet.selection import METRICS, Metric
-from twocet.trained import export_model, sample_rows
+from twocet.trained import History, export_model, sample_rows
 
 _BASELINES: dict[str, type[RunConfig]] = {"starganv2": StarGANConfig, "ganimation": GANimationConfig}
 
@@ -70,20 +69,8 @@ class Method(Protocol):
         """The rows of a sample sheet, (n, 3, S, S) each, made by the averaged networks."""
         ...
 
-    def export(
-        self,
-        path: Path,
-        state: Any,
-        sets: Sequence[Faces],
-        held_out: Sequence[Faces],
-        data: Sequence[dict[str, Any]],
-        progress: Progress,
-        selected: dict[str, Any],
-    ) -> object:
-        """Write the averaged networks as a model file.
-
-        ``data`` are the datasets' descriptions, ``selected`` the metric that chose this round and its value.
-        """
+    def export(self, path: Path, state: Any, history: History) -> object:
+        """Write the averaged networks as a model file."""
         ...
 
 
@@ -113,18 +100,9 @@ class TwoCet:
         """See :class:`Method`."""
         return sample_rows(state.average, sets, self.config.bf16)
 
-    def export(
-        self,
-        path: Path,
-        state: TrainState,
-        sets: Sequence[Faces],
-        held_out: Sequence[Faces],
-        data: Sequence[dict[str, Any]],
-        progress: Progress,
-        selected: dict[str, Any],
-    ) -> object:
+    def export(self, path: Path, state: TrainState, history: History) -> object:
         """See :class:`Method`."""
-        return export_model(path, state, sets, held_out, data, progress, selected)
+        return export_model(path, state, history)
 
 
 def build_method(config: RunConfig, datasets: Sequence[DatasetFolder], folder: Path) -> Method:

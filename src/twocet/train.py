@@ -25,7 +25,7 @@ from twocet.methods import build_method, config_from_dict
 from twocet.recipes import State
 from twocet.recipes.base import Draw
 from twocet.record import Recorder, sheet
-from twocet.trained import LAST_FILE, MODEL_FILE
+from twocet.trained import LAST_FILE, MODEL_FILE, History
 
 UNTIMED, TIMED = 5, 20
 """Rounds before the speed is measured (the first ones are slow) and rounds it is measured over."""
@@ -227,7 +227,8 @@ def export(run: Run) -> None:
 
     def write(name: str, state: State, progress: Progress, selected: dict[str, Any]) -> None:
         descriptions = [dataset.info for dataset in run.datasets]
-        run.method.export(run.folder / name, state, run.faces, run.held_out, descriptions, progress, selected)
+        history = History(run.faces, run.held_out, descriptions, progress, selected)
+        run.method.export(run.folder / name, state, history)
 
     (run.folder / LAST_FILE).unlink(missing_ok=True)
     best = run.checkpoints.best

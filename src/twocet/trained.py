@@ -7,13 +7,14 @@ import dataclasses
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from twocet import __version__
 from twocet.checkpoint import Progress
+from twocet.config import RunConfig
 from twocet.data import Faces, pairs, to_image
 from twocet.devices import autocast
 from twocet.model import Model, new_model, save_model
@@ -94,39 +95,48 @@ def neutral_radius(neutral: Tensor, expressive: Tensor) -> float:
     return float(radius) if radius > lengths.median() else 0.0
 
 
-def export_model(
-    path: Path,
-    state: TrainState,
-    sets: Sequence[Faces],
-    held_out: Sequence[Faces],
-    data: Sequence[dict[str, Any]],
-    progress: Progress,
-    selected: dict[str, Any],
-) -> Model:
-    """Write the averaged networks as a model file, with what is known about them.
+class History(NamedTuple):
+    """How networks came to be what they are: what a model file tells of its training."""
 
-    ``sets`` are the training photos, ``held_out`` the validation photos with pairs (may be empty), ``data`` the
-    datasets' descriptions, ``selected`` the metric that chose this round and its value (empty if none did).
-    """
+    sets: Sequence[Faces]
+    """The training photos."""
+    held_out: Sequence[Faces]
+    """The validation photos with pairs; may be empty."""
+    data: Sequence[dict[str, Any]]
+    """The datasets' descriptions."""
+    progress: Progress
+    selected: dict[str, Any]
+    """The metric that chose this round and its value; empty if none did."""
+
+    def metadata(self, config: RunConfig) -> dict[str, Any]:
+        """What the files of all methods have in common; JSON-able."""
+        return {
+            "template": self.data[0]["template"],
+            "training": {
+                "config": dataclasses.asdict(config),
+                "rounds": self.progress.step,
+                "selected": self.selected,
+                "minutes": round(self.progress.seconds / 60, 2),
+                "photos": [{"neutral": len(faces.neutral), "expressive": len(faces.expressive)} for faces in self.sets],
+            },
+            "data": [{key: info.get(key, "") for key in ("name", "licence", "citation")} for info in self.data],
+            "commit": commit(),
+            "version": __version__,
+        }
+
+
+def export_model(path: Path, state: TrainState, history: History) -> Model:
+    """Write the averaged networks as a model file, with what is known about them."""
     networks = Networks(*(copy.deepcopy(network) for network in state.average))
-    neutral, expressive = (encode_some(networks.encoder, sets, domain) for domain in ("neutral", "expressive"))
+    held_out = history.held_out
+    neutral, expressive = (encode_some(networks.encoder, history.sets, domain) for domain in ("neutral", "expressive"))
     metadata = {
-        "template": data[0]["template"],
+        **history.metadata(state.config),
         "code_std": expressive.std(dim=0).tolist(),
         "code_mean": expressive.mean(dim=0).tolist(),
         "code_covariance": expressive.T.cov().tolist(),
         "neutral_radius": neutral_radius(neutral, expressive),
-        "training": {
-            "config": dataclasses.asdict(state.config),
-            "rounds": progress.step,
-            "selected": selected,
-            "minutes": round(progress.seconds / 60, 2),
-            "photos": [{"neutral": len(faces.neutral), "expressive": len(faces.expressive)} for faces in sets],
-        },
-        "data": [{key: info.get(key, "") for key in ("name", "licence", "citation")} for info in data],
         "metrics": {"validation_gain": validation_gain(networks, held_out, False)} if held_out else {},
-        "commit": commit(),
-        "version": __version__,
     }
     model = new_model(networks, state.config.network, metadata)
     save_model(path, model)

@@ -26,6 +26,7 @@ from twocet.networks import build
 from twocet.randomness import Share
 from twocet.schedules import constant
 from twocet.train import Run, Sources, resume, train
+from twocet.trained import History
 
 CONFIGS = ("starganv2", "ganimation")
 
@@ -234,16 +235,14 @@ class TestModels:
     @pytest.fixture
     def stargan(self, tmp_path, data):
         run = new_run(tmp_path, data, STARGAN)
-        return run.method.export(
-            tmp_path / "m", run.state, run.faces, run.held_out, [run.datasets[0].info], run.progress, {}
-        )
+        history = History(run.faces, run.held_out, [run.datasets[0].info], run.progress, {})
+        return run.method.export(tmp_path / "m", run.state, history)
 
     @pytest.fixture
     def animation(self, tmp_path, data, ganimation):
         run = new_run(tmp_path, data, ganimation)
-        return run.method.export(
-            tmp_path / "m", run.state, run.faces, run.held_out, [run.datasets[0].info], run.progress, {}
-        )
+        history = History(run.faces, run.held_out, [run.datasets[0].info], run.progress, {})
+        return run.method.export(tmp_path / "m", run.state, history)
 
     def test_abilities(self, stargan, animation):
         assert isinstance(stargan, ExpressionModel)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from twocet import __version__, ranks
+from twocet import ranks
 from twocet.baselines.config import BaselineConfig, GANimationConfig, StarGANConfig
 from twocet.baselines.domains import DomainSampler, find_domains, label_of
 from twocet.baselines.ganimation import GANimationRecipe, UnitSampler
@@ -21,12 +21,11 @@ from twocet.baselines.stargan import StarGANRecipe
 from twocet.baselines.stargan import State as StarGANState
 from twocet.baselines.state import BaselineState
 from twocet.baselines.units import UnitReader, annotate, row_units
-from twocet.checkpoint import Progress
 from twocet.config import Selection
 from twocet.data import DatasetFolder, Faces, pairs, to_image
 from twocet.devices import here
 from twocet.selection import METRICS
-from twocet.trained import CHUNK, MEASURED_PHOTOS, SHEET_COLUMNS, VALIDATION_PAIRS, commit
+from twocet.trained import CHUNK, MEASURED_PHOTOS, SHEET_COLUMNS, VALIDATION_PAIRS, History
 
 
 class StarGAN:
@@ -62,22 +61,11 @@ class StarGAN:
         """See ``Method``."""
         return sheet_rows(self.model(state, sets), sets, self.config.domains)
 
-    def export(
-        self,
-        path: Path,
-        state: StarGANState,
-        sets: Sequence[Faces],
-        held_out: Sequence[Faces],
-        data: Sequence[dict[str, Any]],
-        progress: Progress,
-        selected: dict[str, Any],
-    ) -> object:
+    def export(self, path: Path, state: StarGANState, history: History) -> object:
         """See ``Method``."""
-        model = self.model(state, sets)
-        facts = {"domains": self.config.domains}
-        model.metadata |= (
-            described(self.config, model, sets, held_out, data, progress, selected, self.config.domains) | facts
-        )
+        model = self.model(state, history.sets)
+        domains = self.config.domains
+        model.metadata |= described(self.config, model, history, domains) | {"domains": domains}
         save_baseline(path, model)
         return model
 
@@ -132,19 +120,10 @@ class GANimation:
         """See ``Method``."""
         return sheet_rows(self.model(state, sets), sets)
 
-    def export(
-        self,
-        path: Path,
-        state: GANimationState,
-        sets: Sequence[Faces],
-        held_out: Sequence[Faces],
-        data: Sequence[dict[str, Any]],
-        progress: Progress,
-        selected: dict[str, Any],
-    ) -> object:
+    def export(self, path: Path, state: GANimationState, history: History) -> object:
         """See ``Method``."""
-        model = self.model(state, sets)
-        model.metadata |= described(self.config, model, sets, held_out, data, progress, selected)
+        model = self.model(state, history.sets)
+        model.metadata |= described(self.config, model, history)
         save_baseline(path, model)
         return model
 
@@ -209,27 +188,9 @@ def neutral_photos(sets: Sequence[Faces]) -> Tensor:
 
 
 def described(
-    config: BaselineConfig,
-    model: Trained,
-    sets: Sequence[Faces],
-    held_out: Sequence[Faces],
-    data: Sequence[dict[str, Any]],
-    progress: Progress,
-    selected: dict[str, Any],
-    domains: Sequence[str] | None = None,
+    config: BaselineConfig, model: Trained, history: History, domains: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """What a model file says about its training."""
-    return {
-        "template": data[0]["template"],
-        "training": {
-            "config": dataclasses.asdict(config),
-            "rounds": progress.step,
-            "selected": selected,
-            "minutes": round(progress.seconds / 60, 2),
-            "photos": [{"neutral": len(faces.neutral), "expressive": len(faces.expressive)} for faces in sets],
-        },
-        "data": [{key: info.get(key, "") for key in ("name", "licence", "citation")} for info in data],
-        "metrics": {"validation_gain": gain(model, held_out, domains)} if held_out else {},
-        "commit": commit(),
-        "version": __version__,
-    }
+    held_out = history.held_out
+    metrics = {"validation_gain": gain(model, held_out, domains)} if held_out else {}
+    return {**history.metadata(config), "metrics": metrics}
