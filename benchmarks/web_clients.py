@@ -11,14 +11,8 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +20,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import tyro
 from line import memory_mb, print_line
+from serving import server
 
 TIMEOUT = 300
 GREED = 3
@@ -91,20 +86,6 @@ class Client:
             connection.close()
             return b"{}"
         return content
-
-
-@contextmanager
-def server(model: str) -> Iterator[tuple[str, int]]:
-    """The address and the process of a running server."""
-    command = [sys.executable, "-m", "twocet", "serve", "--port", "0", "--model", model]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        found = re.search(r"http://\S+/", process.stdout.readline() if process.stdout else "")
-        if found is None:
-            raise SystemExit("twocet serve did not start: see the message above")
-        try:
-            yield found.group(), process.pid
-        finally:
-            process.send_signal(signal.SIGINT)
 
 
 def main(clients: int = 20, greedy: int = 1, seconds: float = 30.0, model: str = "default") -> None:

@@ -12,23 +12,19 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tyro
+from serving import server
 
 import twocet
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Page
 
 FLAGS = (
@@ -77,7 +73,7 @@ def main(model: str = "default", visitors: int = 1, seconds: float = 20.0) -> No
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         raise UserError("Chromium is missing: install it (Debian, Ubuntu: apt-get install chromium)")
-    with _server(model) as (address, process), sync_playwright() as playwright:
+    with server(model) as (address, process), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         pages = [_enter(browser.new_context().new_page(), address) for _ in range(visitors)]
         idle = _memory(process, "VmRSS")
@@ -87,19 +83,6 @@ def main(model: str = "default", visitors: int = 1, seconds: float = 20.0) -> No
         peak = _memory(process, "VmHWM")
         browser.close()
     print(json.dumps(_summary(seen, seconds) | {"server_mb": idle, "server_peak_mb": peak, "model_ms": _model(model)}))
-
-
-@contextmanager
-def _server(model: str) -> Iterator[tuple[str, int]]:
-    command = [sys.executable, "-m", "twocet", "serve", "--port", "0", "--model", model]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        found = re.search(r"http://\S+/", server.stdout.readline() if server.stdout else "")
-        if found is None:
-            raise UserError("twocet serve did not start: see the message above")
-        try:
-            yield found.group(), server.pid
-        finally:
-            server.send_signal(signal.SIGINT)
 
 
 def _enter(page: Page, address: str) -> Page:
