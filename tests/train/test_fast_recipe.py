@@ -156,6 +156,15 @@ def test_the_encoder_is_asked_for_a_coarse_sketch_of_the_change() -> None:
     assert float((total - without).detach()) == pytest.approx(0.5 * float(terms["unsketched"]), rel=1e-4)
 
 
+def test_small_networks_sketch_as_finely_as_they_see() -> None:
+    network = NetworkConfig(size=32, code_dim=3, generator_widths=(8, 8), trunk_widths=(8, 8), reduce=4, shuffle=2)
+    config = dataclasses.replace(TINY, network=network, sketch=0.2, coarse=True, journeys=False)
+    state, recipe = TrainState(config), FastRecipe(config)
+    batch = recipe.augment(random_batch(size=32), Generator().manual_seed(0))
+    assert state.networks.encoder.sketch(torch.zeros(2, 3)).shape == (2, 1, 8, 8)
+    assert 0 < float(recipe.round(state, lambda: batch, 0)["unsketched"]) < 100
+
+
 def test_half_a_code_is_half_a_sketch_and_light_does_not_reach_the_encoder() -> None:
     encoder = TrainState(TINY).networks.encoder
     code = torch.randn(2, 3, generator=Generator().manual_seed(0))

@@ -164,7 +164,7 @@ def trunk(size: int, num_in: int, widths: tuple[int, ...], shuffle: int, num_out
 
 
 SKETCH = 16
-"""Side of the coarse picture in :meth:`FastEncoder.sketch`."""
+"""Side of the coarse picture in :meth:`FastEncoder.sketch`, at most the size the encoder works at."""
 
 
 class FastEncoder(nn.Module):
@@ -186,7 +186,8 @@ class FastEncoder(nn.Module):
         self.grey, self.working_size = grey, size // reduce
         self.trunk = trunk(self.working_size, 1 if grey else 3, widths, shuffle, code_dim)
         he_init(self)
-        self.sketch_head = nn.Linear(code_dim, SKETCH**2, bias=False)
+        self.sketch_side = min(SKETCH, self.working_size)
+        self.sketch_head = nn.Linear(code_dim, self.sketch_side**2, bias=False)
         nn.init.normal_(self.sketch_head.weight, std=0.01)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -195,13 +196,13 @@ class FastEncoder(nn.Module):
         return code.float()
 
     def sketch(self, code: Tensor) -> Tensor:
-        """What the codes (N, d) change in the brightness of a neutral face, coarsely: (N, 1, SKETCH, SKETCH).
+        """What the codes (N, d) change in the brightness of a neutral face, coarsely: (N, 1, k, k).
 
         Linear and without a bias: half a code is half a change, the zero code none. Used in training alone, where it
         tells the encoder what to look for long before the generator can.
         """
         sketch: Tensor = self.sketch_head(code)
-        return sketch.view(-1, 1, SKETCH, SKETCH)
+        return sketch.view(-1, 1, self.sketch_side, self.sketch_side)
 
 
 class FastDiscriminator(nn.Module):

@@ -1,9 +1,10 @@
-"""The recipe ``fast``: identity pairs, and transfers between the people of a batch (``pairs=identity``).
+"""The recipe ``fast``: identity pairs, and if wanted transfers between the people of a batch (``pairs=identity``).
 
 A laboratory set knows who is who, so the same person's two photos can supervise both passes directly; no emotion
-label is used. What pairs alone do not teach is that a code must not carry the identity: for that, codes travel to
-another person and back (the neutral cycle of Eq. 1-3 with encoded codes in place of sampled ones), and the code read
-back there must still make the expression of its first owner.
+label is used. What pairs alone do not teach is that a code must not carry the identity. Two things serve that: faces
+are bent at random, the encoder's view for itself (``shape``), and with ``journeys`` codes travel to another person and
+back (the neutral cycle of Eq. 1-3 with encoded codes in place of sampled ones), where the code read back must still
+make the expression of its first owner.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from twocet.data import Batch
 from twocet.devices import autocast
 from twocet.losses import detached
 from twocet.networks import Domain, Networks, compose, judge
-from twocet.networks.fast import SKETCH, FastEncoder, reduced
+from twocet.networks.fast import FastEncoder, reduced
 from twocet.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
 
 SMALL_CHANGE = 0.01
@@ -206,7 +207,7 @@ def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, T
 
 def unsketched(encoder: FastEncoder, batch: Batch, code: Tensor) -> Tensor:
     """What the encoder's sketch of the change misses; ``code`` (N, d) of the batch's expressive photos."""
-    change = reduced((batch.expressive - batch.neutral).mean(dim=1, keepdim=True), SKETCH)
+    change = reduced((batch.expressive - batch.neutral).mean(dim=1, keepdim=True), encoder.sketch_side)
     size = ranks.mean_of_all(change.square().mean())
     return losses.unsketched_change(change, encoder.sketch(code), size + SMALL_CHANGE**2)
 
