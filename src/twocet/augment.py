@@ -114,8 +114,8 @@ def bend(image: Tensor, displacement: Tensor) -> Tensor:
 def encoder_input(image: Tensor, generator: Generator, amount: float = 0.0) -> Tensor:
     """What the encoder sees in place of ``image``, so that its code cannot carry pixels or the crop's exact place.
 
-    Shift up to 4 %, scale up to 5 %, rotation up to 4 degrees; brightness, contrast, slight noise. In [-1, 1]. No blur:
-    lids and brows are few pixels.
+    Shift up to 4 %, scale up to 5 %, rotation up to 4 degrees; bent by :func:`shape` of ``amount``; brightness,
+    contrast, slight noise. In [-1, 1]. No blur: lids and brows are few pixels.
     """
     num = len(image)
     angle = between(-math.radians(4), math.radians(4), num, generator)
