@@ -8,8 +8,6 @@ decoded picture on screen. Prints one JSON line. Needs Chromium and Playwright (
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
 import sys
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tyro
+from line import print_line
 from serving import server
 
 import twocet
@@ -82,7 +81,8 @@ def main(model: str = "default", visitors: int = 1, seconds: float = 20.0) -> No
         seen = [page.evaluate("() => window.dragged") for page in pages]
         peak = _memory(process, "VmHWM")
         browser.close()
-    print(json.dumps(_summary(seen, seconds) | {"server_mb": idle, "server_peak_mb": peak, "model_ms": _model(model)}))
+    server_figures = {"server_mb": idle, "server_peak_mb": peak, "model_ms": _model(model)}
+    print_line({"benchmark": "web_page", **_summary(seen, seconds), **server_figures})
 
 
 def _enter(page: Page, address: str) -> Page:
@@ -100,8 +100,6 @@ def _summary(seen: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
     return {
         "visitors": len(seen),
         "photo": seen[0]["size"],
-        "cores": len(os.sched_getaffinity(0)),
-        "load": round(os.getloadavg()[0], 1),
         "failures": sorted({failure for visitor in seen for failure in visitor["failed"]}),
         "changes": len(changes),
         "changes_per_second": round(len(changes) / seconds, 2),
