@@ -14,8 +14,8 @@ from twocet.data import Batch
 from twocet.networks import Domain, Networks
 from twocet.networks.edit import Edit
 from twocet.recipes import TrainState, build_recipe
-from twocet.recipes.fast import FastRecipe, by_half, code_of_neutral
-from twocet.schedules import constant
+from twocet.recipes.fast import FastRecipe, by_half, noise
+from twocet.schedules import Schedule, constant
 
 TINY = TrainConfig(
     network=NetworkConfig(size=64, code_dim=3, generator_widths=(8, 8), trunk_widths=(8, 8), reduce=2),
@@ -26,6 +26,7 @@ TINY = TrainConfig(
     scales=1,
     journeys=True,
     coarse=False,
+    code_noise=0.0,
 )
 
 
@@ -135,11 +136,37 @@ def test_a_round_trains_the_networks_it_uses(journeys: bool, judged: bool) -> No
     assert ("returned" in terms) == journeys
 
 
-def test_only_neutral_photos_are_asked_for_the_zero_code() -> None:
-    batch = random_batch(4)
-    batch.expressive[1] = batch.neutral[1]
-    code = torch.tensor([[9.0, 9.0], [1.0, 3.0], [9.0, 9.0], [9.0, 9.0]])
-    assert float(code_of_neutral(batch, code)) == pytest.approx((1 + 9) / 2 / 4)
+def test_codes_of_neutral_photos_are_asked_to_be_zero_when_the_weight_has_come_in() -> None:
+    coming = Schedule(rise=10, end=20, start=0.0, stop=0.5)
+    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, neutral_code=coming))
+    batch, state = random_batch(), TrainState(TINY)
+    pairs, _ = recipe.passes(state.networks, batch, Generator().manual_seed(0))
+    pairs = pairs._replace(of_neutral=torch.tensor([[0.0, 0.0, 3.0]]))
+    totals, terms = zip(*(recipe.generator_total(state.networks, batch, pairs, None, k) for k in (0, 20)), strict=True)
+    assert float(terms[0]["code_of_neutral"]) == pytest.approx(3)
+    assert float((totals[1] - totals[0]).detach()) == pytest.approx(1.5, rel=1e-3)
+
+
+def test_noise_differs_in_strength_from_row_to_row() -> None:
+    drawn = noise(500, 40, 0.5, Generator().manual_seed(1)).std(dim=1)
+    assert float(drawn.mean()) == pytest.approx(0.5, abs=0.03)
+    assert float(drawn.min()) < 0.02
+    assert 0.9 < float(drawn.max()) < 1.3
+    assert not noise(500, 40, 0.0, Generator().manual_seed(1)).any()
+
+
+def test_the_generator_gets_noisy_codes_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount: image)
+    networks = Networks(Painter(), Reader(), nn.Identity())
+    made = [
+        FastRecipe(dataclasses.replace(TINY, journeys=False, code_noise=amount)).passes(
+            networks, random_batch(), Generator().manual_seed(0)
+        )[0]
+        for amount in (0.0, 0.5)
+    ]
+    assert not torch.allclose(made[0].restored, made[1].restored, atol=0.05)
+    torch.testing.assert_close(made[0].encoded, made[1].encoded)
+    torch.testing.assert_close(made[0].neutralised, made[1].neutralised)
 
 
 def test_the_encoder_is_asked_for_a_coarse_sketch_of_the_change() -> None:

@@ -22,6 +22,7 @@ from twocet.devices import autocast
 from twocet.losses import detached
 from twocet.networks import Domain, Networks, compose, judge
 from twocet.networks.fast import FastEncoder, reduced
+from twocet.randomness import rows
 from twocet.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
 
 SMALL_CHANGE = 0.01
@@ -33,8 +34,10 @@ class Pairs(NamedTuple):
 
     encoded: Tensor
     """E(x_e) of the people of all processes, (ranks * N, d)."""
+    of_neutral: Tensor
+    """E(x_n), (N, d)."""
     restored: Tensor
-    """G(x_n, E(x_e))."""
+    """G(x_n, E(x_e) + noise)."""
     neutralised: Tensor
     """G(x_e, 0)."""
     painted: Tensor
@@ -121,20 +124,23 @@ class FastRecipe:
         num, config = len(batch.neutral), self.config
         nothing = codes.neutral(num, config.network.code_dim)
         with autocast(config.bf16):
-            encoded = networks.encoder(augment.encoder_input(batch.expressive, generator, config.shape))
+            views = [augment.encoder_input(x, generator, config.shape) for x in (batch.expressive, batch.neutral)]
+            encoded, of_neutral = networks.encoder(torch.cat(views)).chunk(2)
             everyone, share = ranks.of_all(encoded), ranks.share()
-            images, given = [batch.neutral, batch.expressive], [encoded, nothing]
+            noisy = encoded + noise(*encoded.shape, config.code_noise, generator)
+            images, given = [batch.neutral, batch.expressive], [noisy, nothing]
             if not config.journeys:
                 made, painted = generate(networks, torch.cat(images), torch.cat(given))
                 restored, neutralised = made.chunk(2)
-                return Pairs(everyone, restored, neutralised, painted), None
+                return Pairs(everyone, of_neutral, restored, neutralised, painted), None
             strength = augment.between(*config.strengths, num, generator)[:, None]
             travelling = share.of(everyone.roll(1, dims=0)) * strength
             made, painted = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
             restored, neutralised, fake = made.chunk(3)
             recovered = networks.encoder(augment.encoder_input(fake, generator, config.shape))
             returned = networks.generator(batch.neutral, share.of(ranks.of_all(recovered / strength).roll(-1, dims=0)))
-        return Pairs(everyone, restored, neutralised, painted), Journey(travelling, fake, recovered, returned)
+        pairs = Pairs(everyone, of_neutral, restored, neutralised, painted)
+        return pairs, Journey(travelling, fake, recovered, returned)
 
     def generator_total(
         self, networks: Networks, batch: Batch, pairs: Pairs, journey: Journey | None, step: int
@@ -146,10 +152,11 @@ class FastRecipe:
             "pair_expressive": self.unexplained(batch.expressive, pairs.restored, batch.neutral),
             "pair_neutral": self.unexplained(batch.neutral, pairs.neutralised, batch.expressive),
             "painted": pairs.painted,
-            "code_of_neutral": code_of_neutral(batch, ranks.share().of(pairs.encoded)),
+            "code_of_neutral": pairs.of_neutral.square().mean(),
         }
         total = terms["pair_expressive"] + terms["pair_neutral"] + config.painted * terms["painted"]
-        total = total + config.code_size * torch.relu(size - 1) + config.neutral_code * terms["code_of_neutral"]
+        total = total + config.code_size * torch.relu(size - 1)
+        total = total + config.neutral_code.at(step) * terms["code_of_neutral"]
         if config.sketch and isinstance(networks.encoder, FastEncoder):
             terms["unsketched"] = unsketched(networks.encoder, batch, ranks.share().of(pairs.encoded))
             total = total + config.sketch * terms["unsketched"]
@@ -212,10 +219,10 @@ def unsketched(encoder: FastEncoder, batch: Batch, code: Tensor) -> Tensor:
     return losses.unsketched_change(change, encoder.sketch(code), size + SMALL_CHANGE**2)
 
 
-def code_of_neutral(batch: Batch, code: Tensor) -> Tensor:
-    """Mean over all N rows of the squared codes (N, d) of those rows that show the neutral photo twice."""
-    neutral = (batch.expressive == batch.neutral).flatten(1).all(dim=1)
-    return (code.square().mean(dim=1) * neutral).mean()
+def noise(num: int, code_dim: int, amount: float, generator: Generator) -> Tensor:
+    """What is added to codes, (num, d): normal, every row with a standard deviation drawn from 0 to 2 ``amount``."""
+    strength = augment.between(0, 2 * amount, num, generator)[:, None]
+    return strength * rows(torch.randn, num, code_dim, generator=generator)
 
 
 def by_half(logits: Tensor, first: Domain) -> Tensor:
