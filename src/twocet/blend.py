@@ -73,6 +73,21 @@ def _signed_distance(x: Floats, y: Floats, polygon: Floats) -> Floats:
     return distance
 
 
+def mean_change(image: torch.Tensor, other: torch.Tensor, alpha: npt.NDArray[np.float32]) -> float:
+    """How much two crops differ inside the face, in grey levels of 255.
+
+    Args:
+        image: (1, 3, S, S) float in [-1, 1].
+        other: likewise.
+        alpha: (S, S) of :func:`face_mask`; not 0 everywhere.
+
+    Returns:
+        The mean absolute difference, weighted by ``alpha``.
+    """
+    difference = (image - other).abs().mean(dim=1)[0].cpu().numpy() * 127.5
+    return float((difference * alpha).sum() / alpha.sum())
+
+
 def apply_edit(pixels: Pixels, photo_to_crop: Floats, edit: Edit, alpha: npt.NDArray[np.float32]) -> Pixels:
     """The photo with ``edit`` (batch of one) applied where ``alpha`` (S, S) allows it; a new array of the same size.
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +21,7 @@ from twocet.images import Photo, PhotoLike, Pixels, read_photo, to_image, to_pix
 from twocet.marks import Mark, edit_mark, write_marked
 from twocet.networks.edit import compose
 from twocet.randomness import generator_at
+from twocet.recent import Recent
 
 if TYPE_CHECKING:
     from twocet.model import Model
@@ -32,6 +31,8 @@ Code = npt.NDArray[np.float32]
 
 _SMALL_FACE = 0.5
 """A face whose crop in the photo is narrower than this share of the model's crop is worth a warning."""
+_NOTHING_TO_REMOVE = 0.5
+"""A face is neutral already if making it neutral would change it by less than half a grey level of 255 on average."""
 _KEPT_TARGETS = 4
 _KEPT_CODES = 256
 
@@ -100,8 +101,8 @@ class Editor:
         self.name = name
         self.sha256 = sha256
         self._finder = finder
-        self._targets: _Recent[_Neutral] = _Recent(_KEPT_TARGETS)
-        self._codes: _Recent[tuple[Code, tuple[str, ...]]] = _Recent(_KEPT_CODES)
+        self._targets: Recent[_Neutral] = Recent(_KEPT_TARGETS)
+        self._codes: Recent[tuple[Code, tuple[str, ...]]] = Recent(_KEPT_CODES)
 
     def transfer(
         self,
@@ -192,12 +193,12 @@ class Editor:
     def _neutral(self, target: PhotoLike, aligned: bool, face: int | None) -> _Neutral:
         def make() -> _Neutral:
             located = self._locate(target, "target", aligned, face)
-            own_code = self.model.encode(located.image)
-            if float(own_code.norm()) <= self.model.neutral_radius:
+            edit = self.model.edit(located.image, located.image.new_zeros(1, self.model.code_dim))
+            neutral = compose(located.image, edit)
+            if blend.mean_change(located.image, neutral, located.alpha) <= _NOTHING_TO_REMOVE:
                 return _Neutral(located, located.image, located.photo.pixels, True)
-            edit = self.model.edit(located.image, torch.zeros_like(own_code))
             pixels = blend.apply_edit(located.photo.pixels, located.photo_to_crop, edit, located.alpha)
-            return _Neutral(located, compose(located.image, edit), pixels, False)
+            return _Neutral(located, neutral, pixels, False)
 
         return self._targets.get((_key(target), aligned, face), make)
 
@@ -294,27 +295,3 @@ def _key(photo: PhotoLike) -> Hashable:
     for part in (picture.alpha, picture.icc, picture.xmp, picture.exif):
         digest.update(b"" if part is None else bytes(part))
     return picture.size, picture.path, digest.digest()
-
-
-_Value = TypeVar("_Value")
-
-
-class _Recent(Generic[_Value]):
-    """The latest values by key, made when they are missing."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._values: OrderedDict[Hashable, _Value] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], _Value]) -> _Value:
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
-        value = make()
-        with self._lock:
-            self._values[key] = value
-            while len(self._values) > self._count:
-                self._values.popitem(last=False)
-        return value

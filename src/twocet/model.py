@@ -71,11 +71,6 @@ class Model:
         """Numbers in a code."""
         return int(self.metadata["network"]["code_dim"])
 
-    @property
-    def neutral_radius(self) -> float:
-        """Codes shorter than this count as neutral; 0 where it was not measured."""
-        return float(self.metadata.get("neutral_radius", 0.0))
-
     def sample_codes(self, num: int, generator: torch.Generator) -> Tensor:
         """(num, d) random codes, distributed like those the encoder found in its training photos where that is known.
 
@@ -118,8 +113,7 @@ def save_model(path: Path | str, model: Model, *, half: bool = True) -> None:
 
     Tensors are named ``generator.*``, ``encoder.*``, ``discriminator.*``. The metadata key ``twocet`` is JSON: format,
     network (the fields of NetworkConfig), template, and as far as known code_std, code_mean (per dimension),
-    code_covariance, neutral_radius,
-    training, data (name, licence, citation), metrics, commit.
+    code_covariance, training, data (name, licence, citation), metrics, commit.
     """
     save_networks(Path(path), model.networks._asdict(), model.metadata, half=half)
 

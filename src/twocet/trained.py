@@ -84,17 +84,6 @@ def _encode_chunks(encoder: nn.Module, sets: Sequence[Faces], domain: str) -> It
             yield encoder(to_image(chunk))
 
 
-def neutral_radius(neutral: Tensor, expressive: Tensor) -> float:
-    """The length under which a code counts as neutral, from codes of photos of both domains, (n, d) and (m, d).
-
-    95 % of the neutral photos' codes are shorter, unless that took in more than a fifth of the expressive ones: then as
-    long as those allow. 0 (nothing counts as neutral) where half of the neutral photos would be left out.
-    """
-    lengths = neutral.norm(dim=1)
-    radius = min(lengths.quantile(0.95), expressive.norm(dim=1).quantile(0.2))
-    return float(radius) if radius > lengths.median() else 0.0
-
-
 class History(NamedTuple):
     """How networks came to be what they are: what a model file tells of its training."""
 
@@ -129,13 +118,12 @@ def export_model(path: Path, state: TrainState, history: History) -> Model:
     """Write the averaged networks as a model file, with what is known about them."""
     networks = Networks(*(copy.deepcopy(network) for network in state.average))
     held_out = history.held_out
-    neutral, expressive = (encode_some(networks.encoder, history.sets, domain) for domain in ("neutral", "expressive"))
+    expressive = encode_some(networks.encoder, history.sets, "expressive")
     metadata = {
         **history.metadata(state.config),
         "code_std": expressive.std(dim=0).tolist(),
         "code_mean": expressive.mean(dim=0).tolist(),
         "code_covariance": expressive.T.cov().tolist(),
-        "neutral_radius": neutral_radius(neutral, expressive),
         "metrics": {"validation_gain": validation_gain(networks, held_out, False)} if held_out else {},
     }
     model = new_model(networks, state.config.network, metadata)

@@ -69,7 +69,6 @@ class StubModel:
 
     size = SIZE
     code_dim = 3
-    neutral_radius = 0.05
 
     def __init__(self):
         self.metadata = {"code_std": [0.5, 0.1, 0.1]}

@@ -150,7 +150,7 @@ def test_the_packaged_presets_were_made_with_the_packaged_model():
     model = load_model(path)
     for preset in packaged:
         assert len(preset.code) == model.code_dim
-        assert np.linalg.norm(preset.code) > model.neutral_radius
+        assert np.linalg.norm(preset.code) > np.mean(model.metadata["code_std"])
     assert len({preset.code for preset in packaged}) == len(packaged)
 
 

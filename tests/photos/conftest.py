@@ -64,14 +64,15 @@ def bump(centre_x, centre_y, radius):
 class StubModel:
     """Moves the mouth down by 0.05 sides for every unit of code[0]; removes an expression by a shift to the right.
 
-    The code of a picture is its mean colour and 0: constants, whatever the face looks like.
+    Every face is neutral, unless ``expressive``. The code of a picture is its mean colour and 0: constants, whatever
+    the face looks like.
     """
 
     size = SIZE
     code_dim = 4
 
-    def __init__(self, neutral_radius=100.0):
-        self.neutral_radius = neutral_radius
+    def __init__(self):
+        self.expressive = False
         self.metadata = {}
         self.generator = torch.nn.Linear(1, 1)
         self.calls = SimpleNamespace(encode=0, edit=0)
@@ -87,7 +88,7 @@ class StubModel:
         self.calls.edit += 1
         mouth = bump(0.5, 0.68, 0.2)
         down = -0.05 * float(code[0, 0]) * mouth
-        right = -0.02 * mouth if not code.any() else torch.zeros_like(mouth)
+        right = -0.02 * mouth if self.expressive and not code.any() else torch.zeros_like(mouth)
         return Edit(torch.cat([right, down], dim=1), torch.zeros_like(mouth), torch.zeros(1, 3, SIZE, SIZE))
 
 

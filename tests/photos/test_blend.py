@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from twocet import align
-from twocet.blend import FACE_OVAL, apply_edit, face_mask
+from twocet.blend import FACE_OVAL, apply_edit, face_mask, mean_change
 from twocet.images import to_image, to_pixels
 from twocet.networks.edit import Edit, compose
 
@@ -151,3 +151,13 @@ def test_a_face_partly_outside_the_photo(photo):
     assert (result != photo).any()
     beside = apply_edit(photo, turned(100, 10, (-300, 75)), edit_of(dx=-0.1, mask=0.2), disc(0.4))
     assert np.array_equal(beside, photo)
+
+
+def test_mean_change_is_in_grey_levels_and_knows_the_face_alone():
+    image, alpha = torch.zeros(1, 3, SIZE, SIZE), np.zeros((SIZE, SIZE), np.float32)
+    alpha[:, :16], alpha[:, 16:32] = 1.0, 0.5
+    other = image.clone()
+    other[..., :16] += 2 / 127.5
+    other[..., 32:] += 1
+    assert mean_change(image, other, alpha) == pytest.approx(2 * 2 / 3, rel=1e-5)
+    assert mean_change(image, image, alpha) == 0

@@ -10,6 +10,8 @@ from twocet.editor import Editor
 from twocet.errors import UserError
 from twocet.images import read_photo
 from twocet.marks import COMPOSITE, read_mark
+from twocet.networks.edit import Edit
+from twocet.recent import Recent
 
 DOWN = np.array([1.0, 0, 0, 0], np.float32)
 """A code: the stub model moves the mouth down by 0.05 crop sides."""
@@ -23,7 +25,7 @@ def mouth(finder, pixels):
 
 def expressive(editor):
     """The same editor for a model that holds every face to be expressive."""
-    editor.model.neutral_radius = 0.0
+    editor.model.expressive = True
     return editor
 
 
@@ -65,10 +67,10 @@ def test_an_expressive_face_passes_through_neutral(editor, portrait, finder):
     before = align.crop(portrait, align.align(finder.find(portrait)[0].landmarks), 128)
     assert (neutral.crop != before).any()
     assert np.array_equal(editor.transfer(portrait, DOWN, 0).pixels, neutral.pixels)
-    # From the neutral photo, which a model of large neutral radius takes as it is, the second pass is the same.
-    editor.model.neutral_radius = 100.0
+    # From the neutral photo, for a model that holds every face to be neutral, the second pass is the same.
+    editor.model.expressive = False
     from_neutral = editor.transfer(neutral.pixels, DOWN)
-    editor.model.neutral_radius = 0.0
+    editor.model.expressive = True
     two_passes = editor.transfer(portrait, DOWN)
     assert np.abs(two_passes.pixels.astype(int) - from_neutral.pixels).mean() < 0.1
 
@@ -97,13 +99,14 @@ def test_paths_pil_images_and_arrays_are_the_same(editor, portrait, portrait_fil
 
 def test_a_new_strength_costs_one_edit_and_a_changed_photo_is_noticed(editor, stub, portrait):
     expressive(editor).transfer(portrait, DOWN, 0.2)
-    assert (stub.calls.encode, stub.calls.edit) == (1, 2)
+    assert stub.calls.edit == 2
     editor.transfer(portrait.copy(), DOWN, 0.9)
-    assert (stub.calls.encode, stub.calls.edit) == (1, 3)
+    assert stub.calls.edit == 3
     changed = portrait.copy()
     changed[:, :, 0] //= 2
     editor.transfer(changed, DOWN, 0.9)
-    assert stub.calls.encode == 2
+    assert stub.calls.edit == 5
+    assert stub.calls.encode == 0
 
 
 def test_results_do_not_share_their_pixels(editor, portrait):
@@ -200,3 +203,18 @@ def test_opacity_of_the_target_is_kept(editor, portrait, tmp_path):
     alpha = np.full(portrait.shape[:2], 200, np.uint8)
     result = editor.transfer(np.dstack([portrait, alpha]), DOWN)
     assert np.array_equal(read_photo(result.save(tmp_path / "a.png")).alpha, alpha)
+
+
+def test_a_face_that_would_hardly_change_is_neutral_already(editor, portrait, monkeypatch):
+    def faint(level):
+        def edit(image, code):
+            # The paint covers the whole crop, and differs from it by ``level`` grey levels.
+            return Edit(torch.zeros(1, 2, 128, 128), torch.ones(1, 1, 128, 128), image + level / 127.5)
+
+        monkeypatch.setattr(editor.model, "edit", edit)
+        editor._targets = Recent(1)
+        return editor.neutralize(portrait)
+
+    assert np.array_equal(faint(0.4).pixels, portrait)
+    assert "neutral already" in faint(0.4).notes[0]
+    assert not faint(0.6).notes

@@ -14,7 +14,6 @@ from twocet.config import NetworkConfig
 from twocet.errors import UserError
 from twocet.model import Model, file_hash, load_model, new_model, save_model
 from twocet.networks import build
-from twocet.trained import neutral_radius
 
 CONFIG = NetworkConfig(size=32, code_dim=4, generator_widths=(4, 6), trunk_widths=(4, 6))
 
@@ -22,7 +21,7 @@ CONFIG = NetworkConfig(size=32, code_dim=4, generator_widths=(4, 6), trunk_width
 @pytest.fixture
 def model() -> Model:
     torch.manual_seed(0)
-    return new_model(build(CONFIG), CONFIG, {"neutral_radius": 0.25, "data": [{"name": "x"}]})
+    return new_model(build(CONFIG), CONFIG, {"data": [{"name": "x"}]})
 
 
 def rewrite(path: Path, *, drop: str = "", rename: str = "", **changes: object) -> None:
@@ -44,7 +43,7 @@ def test_round_trip(tmp_path: Path, model: Model) -> None:
         save_model(path, model, half=half)
         again = load_model(path)
         assert again.metadata == model.metadata
-        assert (again.size, again.code_dim, again.neutral_radius, again.config) == (32, 4, 0.25, CONFIG)
+        assert (again.size, again.code_dim, again.config) == (32, 4, CONFIG)
         assert torch.allclose(again.encode(image), model.encode(image), atol=tolerance)
         assert torch.allclose(again.generate(image, code), model.generate(image, code), atol=tolerance)
         assert again.edit(image, code).flow.shape[:2] == (2, 2)
@@ -101,11 +100,3 @@ def test_weights_too_large_for_float16_are_not_written(tmp_path: Path, model: Mo
     with pytest.raises(ValueError, match=r"encoder\.trunk\.1\.bias"):
         save_model(tmp_path / "m.safetensors", model)
     save_model(tmp_path / "m.safetensors", model, half=False)
-
-
-def test_neutral_radius_takes_in_most_neutral_codes_or_nothing() -> None:
-    neutral = torch.linspace(0, 1, 101)[:, None]
-    assert neutral_radius(neutral, torch.full((50, 1), 3.0)) == pytest.approx(0.95)
-    assert neutral_radius(neutral, torch.full((50, 1), 0.5)) == 0.0
-    # A fifth of these is shorter than 0.8.
-    assert neutral_radius(neutral, torch.linspace(0.6, 1.6, 101)[:, None]) == pytest.approx(0.8)

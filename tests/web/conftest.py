@@ -31,7 +31,7 @@ def model_file(tmp_path_factory):
     with torch.no_grad():
         networks.generator.flow_head.weight.normal_(0, 0.05)
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    save_model(path, new_model(networks, config, {"neutral_radius": 1e6}))
+    save_model(path, new_model(networks, config, {}))
     return path
 
 
