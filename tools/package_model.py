@@ -13,10 +13,8 @@ from typing import Any
 
 import tyro
 
-from twocet.data import load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.model import find_model, load_model, save_model
-from twocet.trained import encode_some, neutral_radius
 
 FIGURES = {
     "gain_named": ("gain", "named"),
@@ -34,7 +32,6 @@ FIGURES = {
 def main(
     model: tyro.conf.Positional[Path],
     report: Path,
-    data: tuple[Path, ...],
     name: str = "default",
     earlier: tuple[Path, ...] = (),
 ) -> None:
@@ -43,7 +40,6 @@ def main(
     Args:
         model: Model file of a run.
         report: Folder that `twocet evaluate` wrote for this model.
-        data: Dataset folders it was trained on, on which is measured how long the codes of neutral faces are.
         name: Packaged model to be replaced.
         earlier: Model files this one was started from (--init), first to last; the file then tells of their training.
     """
@@ -51,9 +47,7 @@ def main(
     metrics = {**loaded.metadata.get("metrics", {}), **figures(json.loads((report / "report.json").read_text()))}
     target = find_model(name)
     training = {**loaded.metadata["training"], "earlier": [load_model(file).metadata["training"] for file in earlier]}
-    sets = [load_faces(open_dataset(folder), "train", loaded.size) for folder in data]
-    radius = neutral_radius(*(encode_some(loaded.encoder, sets, domain) for domain in ("neutral", "expressive")))
-    metadata = {**loaded.metadata, "training": training, "metrics": metrics, "neutral_radius": radius}
+    metadata = {**loaded.metadata, "training": training, "metrics": metrics}
     save_model(target, dataclasses.replace(loaded, metadata=metadata))
     target.chmod(0o644)
     print(f"{target}: {json.dumps(metrics)}")
