@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -257,20 +258,26 @@ class Sampler:
 
     def batch(self, number: int, share: Share = WHOLE) -> Batch:
         """Batch ``number`` >= 0, or a share of its rows."""
-        parts = [self._part(k, number) for k in range(len(self.sets))]
-        neutral, expressive = (to_image(share.of(torch.cat(column))) for column in zip(*parts, strict=True))
+        mine = share.of(torch.arange(sum(self.counts)))
+        starts = itertools.accumulate(self.counts, initial=0)
+        parts = [
+            self._part(k, number, mine[(mine >= start) & (mine < start + count)] - start)
+            for k, (start, count) in enumerate(zip(starts, self.counts, strict=False))
+        ]
+        neutral, expressive = (to_image(torch.cat(column)) for column in zip(*parts, strict=True))
         return Batch(neutral, expressive)
 
-    def _part(self, k: int, number: int) -> tuple[Tensor, Tensor]:
+    def _part(self, k: int, number: int, mine: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows of set ``k`` in batch ``number``: those of its ``counts[k]`` that ``mine`` (n,) indexes."""
         faces, count = self.sets[k], self.counts[k]
         if not self.paired:
             neutral = epoch_indices(len(faces.neutral), count, self.seed, number, f"neutral {k}")
             expressive = epoch_indices(len(faces.expressive), count, self.seed, number, f"expressive {k}")
-            return faces.neutral[neutral], faces.expressive[expressive]
+            return faces.neutral[neutral[mine]], faces.expressive[expressive[mine]]
         expressive = self.usable[k][epoch_indices(len(self.usable[k]), count, self.seed, number, f"pairs {k}")]
         generator = generator_at(self.seed, number, f"companions {k}")
         neutral = torch.tensor([pick(faces.companions[i], generator) for i in expressive.tolist()])
-        return faces.neutral[neutral], faces.expressive[expressive]
+        return faces.neutral[neutral[mine]], faces.expressive[expressive[mine]]
 
 
 def pick(choices: Sequence[int], generator: Generator) -> int:

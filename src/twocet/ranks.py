@@ -1,8 +1,11 @@
-"""Several processes (ranks) that train one model together, started by ``torchrun``.
+"""Several processes (ranks) that train one model together, started by ``torchrun`` or ``accelerate launch``.
 
 Every rank holds all networks and works on its share of the rows of every mini-batch; gradients are averaged before
 each optimiser step, so that the ranks stay equal. Rank 0 (the lead) writes all files. In a single process everything
 here does nothing.
+
+Hugging Face Accelerate joins the processes and carries what they tell each other. It is imported where it is needed,
+because it comes with an extra (``twocet[distributed]``) that a single process can do without.
 """
 
 from __future__ import annotations
@@ -10,39 +13,51 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
 
 from twocet.errors import UserError
 from twocet.randomness import WHOLE, Share
 
 T = TypeVar("T")
 
+INSTALL = "pip install 'twocet[distributed]'"
+_share = WHOLE
+
 
 @contextlib.contextmanager
 def joined() -> Iterator[None]:
-    """Join the other processes if ``torchrun`` started this one, and leave them at the end.
+    """Join the other processes if a launcher started this one, and leave them at the end.
 
-    They talk through gloo about what is on the processor, and through NCCL about what is on a card.
+    They talk through gloo about what is on the processor, and through NCCL about what is on a card. Raises UserError
+    if Accelerate is not installed or the others cannot be reached.
     """
+    global _share
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
+    try:
+        from accelerate import PartialState
+    except ImportError:
+        raise UserError(f"training in several processes needs Hugging Face Accelerate: {INSTALL}") from None
+    # Where this is not set Accelerate decides about threads, with a warning; here the setting threads does.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    cards = torch.cuda.is_available()
     with _together():
-        distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        state = PartialState(backend="cpu:gloo,cuda:nccl") if cards else PartialState(cpu=True)
+    _share = Share(state.process_index, state.num_processes)
     try:
         yield
     finally:
-        distributed.destroy_process_group()
+        _share = WHOLE
+        state.destroy_process_group()
 
 
 def share() -> Share:
     """The share of every mini-batch this process works on: all of it, or one part per rank."""
-    if not distributed.is_initialized():
-        return WHOLE
-    return Share(distributed.get_rank(), distributed.get_world_size())
+    return _share
 
 
 def is_lead() -> bool:
@@ -64,14 +79,16 @@ def _together() -> Iterator[None]:
         reason = str(error).splitlines()[0][:160]
         raise UserError(
             f"another process of this run has ended or cannot be reached ({reason}): this one stops too; "
-            "go on from the last checkpoint with the same torchrun command and --resume"
+            "go on from the last checkpoint with the same command and --resume"
         ) from None
 
 
 def from_lead(make: Callable[[], T]) -> T:
     """What ``make`` returns on the lead, on every rank; a UserError raised there is raised everywhere."""
-    if not distributed.is_initialized():
+    if share().parts == 1:
         return make()
+    from accelerate.utils import broadcast_object_list
+
     made: list[Any] = [None, None]
     if is_lead():
         try:
@@ -79,7 +96,7 @@ def from_lead(make: Callable[[], T]) -> T:
         except UserError as error:
             made[1] = str(error)
     with _together():
-        distributed.broadcast_object_list(made)
+        broadcast_object_list(made)
     if made[1] is not None:
         raise UserError(made[1])
     result: T = made[0]
@@ -87,36 +104,41 @@ def from_lead(make: Callable[[], T]) -> T:
 
 
 def same_as_lead(tensors: Iterable[Tensor]) -> None:
-    """Give the tensors of every rank the lead's values, in place, and wait until all ranks have them."""
-    if distributed.is_initialized():
-        with _together():
-            for tensor in tensors:
-                distributed.broadcast(tensor.data, 0)
-            distributed.barrier()
+    """Give the tensors of every rank the lead's values, in place."""
+    if share().parts == 1:
+        return
+    from accelerate.utils import broadcast
+
+    with _together():
+        broadcast([tensor.detach() for tensor in tensors])
 
 
 def mean_of_all(values: Tensor) -> Tensor:
     """The mean of ``values`` (without a gradient) over the ranks; the same on all of them."""
-    if not distributed.is_initialized():
-        return values
-    total = values.detach().clone()
+    return values if share().parts == 1 else _reduced(values.detach(), "mean")
+
+
+def _reduced(values: Tensor, how: Literal["mean", "sum"]) -> Tensor:
+    from accelerate.utils import reduce
+
     with _together():
-        distributed.all_reduce(total)
-    return total / share().parts
+        result: Tensor = reduce(values, how)
+    return result
 
 
 def average_gradients(parameters: Iterable[Tensor], pieces: int) -> None:
-    """Turn sums over ``pieces`` backward passes on every rank into the mean over all of them, in place."""
-    count = share().parts * pieces
-    if count == 1:
+    """Turn sums over ``pieces`` backward passes on every rank into the mean over all of them.
+
+    All gradients travel in one buffer and stay in it, so that none is copied back.
+    """
+    if share().parts * pieces == 1:
         return
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients]) / count
-    if distributed.is_initialized():
-        with _together():
-            distributed.all_reduce(flat)
-    for gradient, mean in zip(gradients, torch.split(flat, [gradient.numel() for gradient in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))
+    found = [(parameter, parameter.grad) for parameter in parameters if parameter.grad is not None]
+    flat = torch.cat([gradient.flatten() for _, gradient in found])
+    mean = mean_of_all(flat.div_(pieces) if pieces > 1 else flat)
+    parts = mean.split([gradient.numel() for _, gradient in found])
+    for (parameter, gradient), part in zip(found, parts, strict=True):
+        parameter.grad = part.view_as(gradient)
 
 
 def of_all(rows: Tensor) -> Tensor:
@@ -132,14 +154,12 @@ class _Gathered(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
-        parts = [torch.empty_like(rows) for _ in range(share().parts)]
-        with _together():
-            distributed.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
+        part, parts = share()
+        everyone = rows.new_zeros(parts, *rows.shape)
+        everyone[part] = rows
+        # Accelerate's gather would put the result on a card wherever the machine has one.
+        return _reduced(everyone, "sum").flatten(0, 1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].clone()
-        with _together():
-            distributed.all_reduce(total)
-        return share().of(total)
+        return share().of(_reduced(gradients[0], "sum"))

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from twocet import checkpoint, devices, ranks
+from twocet import checkpoint, devices, memory, ranks
 from twocet.checkpoint import Checkpoints, Progress
 from twocet.config import RunConfig, check
 from twocet.data import Faces, common_template, load_faces, open_dataset
@@ -203,6 +203,7 @@ def train(run: Run) -> bool:
 
     Of several processes the lead writes all files.
     """
+    memory.keep_freed()
     ranks.same_as_lead(run.state.weights())
     with contextlib.ExitStack() as stack:
         stack.enter_context(devices.on(run.device))
