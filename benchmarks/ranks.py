@@ -1,9 +1,12 @@
-"""Measures training in two processes against one: photos a second of the whole job. Prints one JSON line per recipe.
+"""Measures training in two processes against one: photos a second of the whole job. Prints JSON lines.
 
-One process has one thread; two have one each (``torchrun --nproc-per-node 2``). The recipe authors has the paper's
-networks at full width (75 million parameters, 34 TFLOP a round with batch 8), so its mini-batch is 2 and one round is
-measured after one that is not; fast has its own batch. The photos are rendered first. On a machine that does nothing
-else: about 20 minutes for authors on two cores, 3 for fast.
+One process has one thread; two have one each (``torchrun --nproc-per-node 2``). Even with one thread a process prepares
+its mini-batches beside the training, in a second one that is free to use another core. So there are two ways to
+compare, a line for each: ``free``, where all processes may use all cores, and ``pinned``, where every process has one
+core: then one process is one core's work. The recipe authors has the paper's networks at full width (75 million
+parameters, 34 TFLOP a round with batch 8), so its mini-batch is 2 and one round is measured after one that is not; fast
+has its own batch. The photos are rendered first. On a machine that does nothing else, each way: about 20 minutes for
+authors on two cores, 3 for fast.
 
     python benchmarks/ranks.py
     python benchmarks/ranks.py --recipes fast --rounds 100
@@ -12,6 +15,7 @@ else: about 20 minutes for authors on two cores, 3 for fast.
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -26,6 +30,7 @@ from twocet.config import RECIPES
 from twocet.synth import write_dataset
 
 ROUNDS = {"authors": 1, "paper": 1, "fast": 100}
+PINNED = Path(__file__).with_name("pinned.py")
 PEOPLE = 20
 
 
@@ -38,10 +43,11 @@ def settings(recipe: str, rounds: int, batch: int, size: int) -> list[str]:
     return ["--preset", preset, "--recipe", recipe, "--steps", str(2 * rounds), "--set", *words]
 
 
-def photos_a_second(output: Path, data: Path, words: list[str], processes: int) -> float:
+def photos_a_second(output: Path, data: Path, words: list[str], processes: int, way: str) -> float:
     """Of the second half of the rounds of a run."""
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
-    command = [sys.executable, *launcher, "-m", "twocet", "train", "--data", str(data), "-o", str(output), *words]
+    program = [str(PINNED)] if way == "pinned" else ["-m", "twocet"]
+    command = [sys.executable, *launcher, *program, "train", "--data", str(data), "-o", str(output), *words]
     called = subprocess.run([*command, f"threads={processes}"], stderr=subprocess.PIPE, text=True, check=False)
     if called.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{called.stderr[-2000:]}")
@@ -55,8 +61,9 @@ def main(
     batch: int | None = None,
     size: int = 128,
     processes: int = 2,
+    ways: tuple[Literal["free", "pinned"], ...] = ("free", "pinned"),
 ) -> None:
-    """Renders photos and trains on them twice for every recipe.
+    """Renders photos and trains on them twice for every recipe and way.
 
     Args:
         recipes: Which ones.
@@ -64,19 +71,23 @@ def main(
         batch: Photos of each domain in a mini-batch of all processes together; 2 for authors, its own for fast.
         size: Side of the photos in pixels.
         processes: How many are compared with one.
+        ways: Processes that may use all cores, or one core each.
     """
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch) / "faces"
         write_dataset(data, PEOPLE, 2, size=max(size, 64))
-        for recipe in recipes:
+        for recipe, way in itertools.product(recipes, ways):
             number = batch or (RECIPES[recipe].batch if recipe == "fast" else 2)
             words = settings(recipe, rounds or ROUNDS[recipe], number, size)
-            one, many = (photos_a_second(Path(scratch) / f"{recipe}-{n}", data, words, n) for n in (1, processes))
+            one, many = (
+                photos_a_second(Path(scratch) / f"{recipe}-{way}-{n}", data, words, n, way) for n in (1, processes)
+            )
             print_line(
                 {
-                    "benchmark": "ranks", "recipe": recipe, "batch": number, "rounds": rounds or ROUNDS[recipe],
-                    "size": size, "processes": processes, "photos_per_second_1_process_1_thread": round(one, 4),
-                    "photos_per_second": round(many, 4), "speed_up": round(many / one, 3),
+                    "benchmark": "ranks", "recipe": recipe, "way": way, "batch": number,
+                    "rounds": rounds or ROUNDS[recipe], "size": size, "processes": processes,
+                    "photos_per_second_1_process_1_thread": round(one, 4), "photos_per_second": round(many, 4),
+                    "speed_up": round(many / one, 3),
                 }
             )  # fmt: skip
 

@@ -136,7 +136,7 @@ def average_gradients(parameters: Iterable[Tensor], pieces: int) -> None:
     found = [(parameter, parameter.grad) for parameter in parameters if parameter.grad is not None]
     flat = torch.cat([gradient.flatten() for _, gradient in found])
     mean = mean_of_all(flat.div_(pieces) if pieces > 1 else flat)
-    parts = mean.split([gradient.numel() for _, gradient in found])
+    parts = torch.split(mean, [gradient.numel() for _, gradient in found])
     for (parameter, gradient), part in zip(found, parts, strict=True):
         parameter.grad = part.view_as(gradient)
 

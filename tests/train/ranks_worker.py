@@ -1,4 +1,4 @@
-"""What a process started by torchrun does in test_ranks.py."""
+"""What a process started by torchrun or accelerate launch does in test_ranks.py."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ RARELY = (
     "validate_every=100",
     "checkpoint_every=100",
 )
-CONFIGS: dict[str, TrainConfig] = {
-    recipe: configure("fast", recipe, (*SETTINGS, *RARELY, *more), steps=2)
+WORDS: dict[str, tuple[str, ...]] = {
+    recipe: (*SETTINGS, *RARELY, *more)
     for recipe, more in {
         "paper": ("cycles=both", "r1=0.0"),
         "authors": ("cycles=both,neutral", "r1_every=1"),
@@ -40,6 +40,11 @@ CONFIGS: dict[str, TrainConfig] = {
     }.items()
 }
 """Recipe fast with realness from the start, and a penalty of the codes' size that counts."""
+ROUNDS = 2
+CONFIGS: dict[str, TrainConfig] = {
+    recipe: configure("fast", recipe, words, steps=ROUNDS)  # type: ignore[arg-type]
+    for recipe, words in WORDS.items()
+}
 KILLED_IN_ROUND = 7
 
 

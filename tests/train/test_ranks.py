@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from ranks_worker import CONFIGS, train_all
+from ranks_worker import CONFIGS, ROUNDS, WORDS, train_all
 from tiny import SETTINGS, write_dataset
 
 from twocet import augment, checkpoint, codes, ranks
@@ -26,10 +26,20 @@ from twocet.train import Run, Sources, resume, train
 WORKER = Path(__file__).with_name("ranks_worker.py")
 
 
-def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The worker in two processes on this machine."""
-    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(WORKER)]
-    return subprocess.run([*words, *arguments], capture_output=True, text=True, timeout=240, check=False)
+LAUNCHERS = {
+    "torchrun": ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"],
+    # Despite its name --multi_gpu is what starts processes, on the processor too.
+    "accelerate launch": [
+        "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
+        "--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no",
+    ],
+}  # fmt: skip
+
+
+def launch(launcher: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """A script or module in two processes on this machine."""
+    command = [sys.executable, "-m", *LAUNCHERS[launcher], *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +59,7 @@ def one(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
 def two(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     """The same runs of two processes with 4 rows each."""
     folder = tmp_path_factory.mktemp("two")
-    done = torchrun("equal", str(folder), str(data))
+    done = launch("torchrun", str(WORKER), "equal", str(folder), str(data))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -88,6 +98,15 @@ def test_two_processes_train_what_one_trains(one: Path, two: Path, recipe: str) 
     assert_same_training(one / recipe, two / recipe)
 
 
+def test_the_command_under_accelerate_launch_trains_what_it_trains_alone(tmp_path: Path, data: Path) -> None:
+    words = ["train", "--data", str(data), "-o", str(tmp_path / "two"), "--steps", str(ROUNDS), "--set", *WORDS["fast"]]
+    done = launch("accelerate launch", "--module", "twocet", *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [str(tmp_path / "two" / "model.safetensors")]
+    train(Run(tmp_path / "one", CONFIGS["fast"], Sources(data=(str(data),), mix=(1.0,)), progress=False))
+    assert_same_training(tmp_path / "one", tmp_path / "two")
+
+
 def test_only_the_lead_writes(two: Path) -> None:
     assert sorted(path.name for path in (two / "fast").iterdir()) == [
         "checkpoints", "config.json", "metrics.jsonl", "model.safetensors", "samples", "tensorboard",
@@ -109,7 +128,7 @@ def test_pieces_train_what_the_whole_batch_trains(one: Path, tmp_path: Path, dat
 def test_a_killed_process_ends_the_run_and_its_checkpoint_is_good(tmp_path: Path, data: Path) -> None:
     folder = tmp_path / "run"
     words = ["--data", str(data), "-o", str(folder), "--steps", "12", "--set", *SETTINGS]
-    done = torchrun("killed", *words)
+    done = launch("accelerate launch", str(WORKER), "killed", *words)
     assert done.returncode != 0
     assert "twocet: another process of this run has ended or cannot be reached" in done.stderr
     assert "--resume" in done.stderr
@@ -165,6 +184,23 @@ def test_a_process_has_its_share_of_the_threads(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert ranks.threads_here(9) == 2
     assert ranks.threads_here(2) == 1
+
+
+def test_several_processes_without_accelerate_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    with pytest.raises(UserError, match=r"pip install 'twocet\[distributed\]'"), ranks.joined():
+        pass
+
+
+def test_one_process_does_not_import_accelerate() -> None:
+    code = (
+        "import sys, twocet.train\n"
+        "from twocet import ranks\n"
+        "with ranks.joined(): print(ranks.from_lead(lambda: ranks.share()), 'accelerate' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "Share(part=0, parts=1) False"
 
 
 def test_batch_must_be_divisible(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,8 @@ def train(
 
     The run folder gets config.json, metrics.jsonl, TensorBoard events, samples, checkpoints and at the end
     model.safetensors: the round that --select chose on the validation people, or the last one if there are none. Where
-    they differ the last one is in last.safetensors. Ctrl-C stops after the current round with a checkpoint.
+    they differ the last one is in last.safetensors. Ctrl-C stops after the current round with a checkpoint. Several
+    processes and machines need the extra: pip install 'twocet[distributed]'
 
     examples:
       twocet train --data faces -o runs/one --minutes 90
