@@ -15,8 +15,8 @@ CPU = torch.device("cpu")
 def find(name: str) -> torch.device:
     """The device called ``name``: cpu, cuda, cuda:N or mps.
 
-    In a process that ``torchrun`` started, cuda is the card with the process's number on its machine. Raises UserError
-    when there is no such device, or this build of PyTorch cannot use it.
+    In a process that a launcher started (see ``ranks``), cuda is the card with the process's number on its machine.
+    Raises UserError when there is no such device, or this build of PyTorch cannot use it.
     """
     try:
         device = torch.device(name)
