@@ -11,6 +11,9 @@ import sys
 from twocet.cli import main
 
 if __name__ == "__main__":
+    cores, number = sorted(os.sched_getaffinity(0)), int(os.environ.get("LOCAL_RANK", "0"))
+    if number >= len(cores):
+        sys.exit(f"process {number} has no core of its own: {len(cores)} may be used")
     # Before PyTorch starts its threads, which inherit it.
-    os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[int(os.environ.get("LOCAL_RANK", "0"))]})
+    os.sched_setaffinity(0, {cores[number]})
     sys.exit(main())
