@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType, TracebackType
 from typing import Any
 
 import torch
@@ -20,6 +18,7 @@ from twocet.checkpoint import Checkpoints, Progress
 from twocet.config import RunConfig, check
 from twocet.data import Faces, common_template, load_faces, open_dataset
 from twocet.errors import UserError
+from twocet.interrupt import Interrupt, Watch
 from twocet.loader import Loader
 from twocet.methods import build_method, config_from_dict
 from twocet.recipes import State
@@ -41,26 +40,6 @@ class Sources:
     """Share of each folder in a mini-batch."""
     allow_one_sided: bool = False
     """Whether identities with photos in one domain only are accepted."""
-
-
-class Interrupt:
-    """Inside the block the first Ctrl-C (or SIGTERM) only sets ``requested``; a second Ctrl-C stops at once."""
-
-    def __enter__(self) -> Interrupt:
-        self.requested = False
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
 
 class Run:
@@ -198,20 +177,20 @@ def plan(run: Run, timed: Sequence[float], budget_began: float) -> int | None:
     return planned_steps(budget, spent, run.progress.step, sum(measured), len(measured))
 
 
-def train(run: Run) -> bool:
+def train(run: Run, watch: Watch | None = None) -> bool:
     """Train until the last round or Ctrl-C, then write the model files. False if it was stopped early.
 
-    Of several processes the lead writes all files.
+    With ``watch``, that stops it and Ctrl-C is left alone. Of several processes the lead writes all files.
     """
     memory.keep_freed()
     ranks.same_as_lead(run.state.weights())
     with contextlib.ExitStack() as stack:
         stack.enter_context(devices.on(run.device))
         recorder = stack.enter_context(contextlib.closing(start_record(run))) if run.lead else None
-        interrupt = stack.enter_context(Interrupt())
+        watch = watch or stack.enter_context(Interrupt())
         first = run.progress.step * run.recipe.num_batches
         loader = Loader(run.sampler, run.recipe.augment, run.config.seed, first, ranks.share())
-        loop(run, recorder, stack.enter_context(loader), interrupt)
+        loop(run, recorder, stack.enter_context(loader), watch)
         if run.lead:
             run.save()
         complete = finished(run.progress)
@@ -258,17 +237,17 @@ def agree(terms: dict[str, Tensor], stop: bool) -> tuple[dict[str, Tensor], bool
     return dict(zip(terms, values, strict=False)), bool(values[-1] > 0)
 
 
-def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], interrupt: Interrupt) -> None:
+def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], watch: Watch) -> None:
     """Rounds and what is done between them; ``recorder`` is the lead's alone."""
     saved = time.perf_counter()
     began = saved - run.progress.seconds
     timed: list[float] = []
-    watch = observers(run, recorder) if recorder else []
+    between = observers(run, recorder) if recorder else []
     stop = False
     while not finished(run.progress) and not stop:
         start, step = time.perf_counter(), run.progress.step
         run.state.begin_round(step, run.progress.steps)
-        terms, stop = agree(run.recipe.round(run.state, draw, step), interrupt.requested)
+        terms, stop = agree(run.recipe.round(run.state, draw, step), watch(step + 1, run.progress.steps))
         run.check_terms(terms)
         run.state.end_round(step)
         timed.append(time.perf_counter() - start)
@@ -281,7 +260,7 @@ def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], interrupt: Interr
                 recorder.set_steps(steps)
                 # From here on the learning rate depends on the number of rounds, so it must survive a crash.
                 run.save()
-        for every, observe in watch:
+        for every, observe in between:
             if run.progress.step % every == 0 or finished(run.progress):
                 observe()
         if run.lead and time.perf_counter() - saved > run.config.checkpoint_minutes * 60:

@@ -7,11 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from cartoons import SIZE, STARGAN, StubReaders, write_dataset
 from PIL import Image
+from safetensors.torch import load_file
 
 from twocet import cli
 from twocet.commands import compare
+from twocet.commands.compare import Common
 from twocet.comparison import plan, table, training
 from twocet.comparison.measure import measure_all
 from twocet.comparison.pictures import draw_rows
@@ -139,11 +142,11 @@ def test_an_interrupted_comparison_goes_on(tmp_path, data, entries, monkeypatch)
     training.begin(folder, chosen, data)
     whole, stopped = training.train, []
 
-    def stop_in_the_second(run):
+    def stop_in_the_second(run, watch):
         if run.config.recipe == "ganimation" and not stopped:
             stopped.append(run.save())
             return False
-        return whole(run)
+        return whole(run, watch)
 
     monkeypatch.setattr(training, "train", stop_in_the_second)
     assert training.train_all(folder, chosen, data, progress=False) is False
@@ -151,6 +154,39 @@ def test_an_interrupted_comparison_goes_on(tmp_path, data, entries, monkeypatch)
     assert not (folder / "ganimation" / training.DONE).exists()
     assert training.train_all(folder, chosen, data, progress=False)
     assert (folder / "ganimation" / "model.safetensors").exists()
+
+
+def test_models_at_the_same_time_are_the_same_models(tmp_path, data, entries, capsys):
+    broken = Entry("broken", "nowhere", dataclasses.replace(OURS, device="nowhere"))
+    kept = []
+    for jobs in (1, 2):
+        folder, chosen = tmp_path / str(jobs), [broken, entries[0]]
+        training.begin(folder, chosen, data)
+        with pytest.raises(UserError, match="1 of 2 models failed"):
+            training.train_all(folder, chosen, data, jobs=jobs, progress=False)
+        assert capsys.readouterr().err.startswith("failed: nowhere: there is no device 'nowhere'")
+        assert not (folder / "broken" / training.DONE).exists()
+        assert (folder / "2cet" / training.DONE).exists()
+        kept.append(load_file(folder / "2cet" / "model.safetensors"))
+    assert kept[0].keys() == kept[1].keys()
+    assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
+
+
+def test_jobs_share_the_threads_and_may_change(tmp_path, data, entries, monkeypatch):
+    entry = entries[0]._replace(config=dataclasses.replace(OURS, threads=4))
+    before, seen = torch.get_num_threads(), []
+
+    def stop_at_once(run, watch):
+        run.save()
+        seen.append(torch.get_num_threads())
+        return False
+
+    monkeypatch.setattr(training, "train", stop_at_once)
+    for jobs in (1, 2, 8):
+        training.begin(tmp_path, [entry], data)
+        assert training.train_one(tmp_path, entry, data, progress=False, jobs=jobs) is False
+    torch.set_num_threads(before)
+    assert seen == [4, 2, 1]
 
 
 def test_other_settings_need_another_folder(tmp_path, data, entries):
@@ -199,7 +235,7 @@ class TestCommands:
 
     def test_dry_run_writes_nothing(self, tmp_path, capsys):
         out = tmp_path / "out"
-        compare.compare(data=Path("none"), output=out, minutes=3, dry_run=True)
+        compare.compare(Common(data=Path("none"), output=out, minutes=3, dry_run=True))
         shown = json.loads(capsys.readouterr().out)
         assert [model["config"]["minutes"] for model in shown] == [3.0, 3.0, 3.0]
         assert not out.exists()
@@ -207,9 +243,16 @@ class TestCommands:
     def test_a_budget_is_needed(self, tmp_path, data):
         for budget in ({}, {"minutes": 1.0, "steps": 2}):
             with pytest.raises(UserError, match="--minutes M, or --steps N"):
-                compare.compare(data=data, output=tmp_path / "out", **budget)
+                compare.compare(Common(data=data, output=tmp_path / "out", **budget))
+
+    @pytest.mark.parametrize("name", ["jobs", "most"])
+    def test_numbers_that_are_too_small(self, tmp_path, data, name):
+        with pytest.raises(UserError, match=f"--{name} is 0"):
+            compare.ablate(Common(data=data, output=tmp_path / "out", steps=1, **{name: 0}))
 
     def test_missing_data_are_said_before_training(self, tmp_path, data):
         with pytest.raises(UserError, match="no dataset folder"):
-            compare.compare(data=data, output=tmp_path / "out", steps=1, benchmark=tmp_path / "none", set=self.TINY)
+            compare.compare(
+                Common(data=data, output=tmp_path / "out", steps=1, benchmark=tmp_path / "none", set=self.TINY)
+            )
         assert not (tmp_path / "out").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,36 +14,68 @@ import tyro
 if TYPE_CHECKING:
     from twocet.comparison.plan import Entry, Measuring
 
-Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
-Split = Literal["train", "val", "test"]
-BackboneName = Literal["mobilenetv2", "inception"]
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """What twocet compare and twocet ablate have in common."""
+
+    data: Path
+    """Dataset folder to train on."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """Folder of the results."""
+    minutes: float | None = None
+    """Training time of each model; --steps gives rounds instead."""
+    steps: int | None = None
+    """Rounds of each model; a round of one method is not one of another, so that --minutes compares better."""
+    preset: Literal["fast", "paper"] = "fast"
+    """Networks: fast (about 4.5 million parameters) or paper (as published)."""
+    jobs: int = 1
+    """Models trained at the same time, each with its share of the threads and as much memory as it needs alone."""
+    benchmark: Path | None = None
+    """Dataset folder of twocet synth --shared-expressions with people that nothing was trained on."""
+    split: Literal["train", "val", "test"] = "test"
+    """Whose photos of --data the paper's protocol uses."""
+    set: tuple[str, ...] = ()
+    """Settings of all models as field=value, with twocet compare METHOD.field=value for one; --dry-run shows them."""
+    backbone: Literal["mobilenetv2", "inception"] = "mobilenetv2"
+    """Network of the realism measures, in their names; inception (FID) needs twocet[inception]
+    and, the first time, the internet."""
+    most: int = 2000
+    """Pictures of a set and cases, at most; larger sets are thinned evenly."""
+    seed: int = 0
+    """Of the weights and of everything drawn."""
+    device: str = "cpu"
+    """Where the models run: cpu, cuda or mps."""
+    dry_run: bool = False
+    """Print the plan as JSON and stop."""
+    json: bool = False
+    """Print the table as JSON."""
+
+    def given(self) -> dict[str, float | str | None]:
+        """The settings of all models that have options of their own. Raises UserError."""
+        from twocet.config import check
+
+        check(
+            (self.minutes is None) != (self.steps is None), "give the budget of each model: --minutes M, or --steps N"
+        )
+        check(self.jobs >= 1, f"--jobs is {self.jobs}: give 1 or more")
+        check(self.most >= 2, f"--most is {self.most}: give 2 or more")
+        return {"minutes": self.minutes, "steps": self.steps, "seed": self.seed, "device": self.device}
 
 
 def compare(
+    common: tyro.conf.OmitArgPrefixes[Common],
     *,
-    data: Path,
-    output: Output,
-    minutes: float | None = None,
-    steps: int | None = None,
     methods: tuple[Literal["2cet", "starganv2", "ganimation"], ...] = ("2cet", "starganv2", "ganimation"),
-    preset: Literal["fast", "paper"] = "fast",
-    benchmark: Path | None = None,
-    split: Split = "test",
-    set: tuple[str, ...] = (),
     action_units: Path | None = None,
-    backbone: BackboneName = "mobilenetv2",
-    most: int = 2000,
-    seed: int = 0,
-    device: str = "cpu",
-    dry_run: bool = False,
-    json: bool = False,
 ) -> None:
     """Train 2CET, StarGAN v2 and a GANimation-style model alike, and compare them as the paper's Table 1 does.
 
-    The models are trained one after the other with the same data, size, augmentation and budget, then measured: the
-    paper's protocol on the photos of --split, and gain, identity and agreement on a rendered --benchmark. Writes
-    table.md, table.json and sheet.png (the paper's Fig. 3), and a run folder for each model. Ctrl-C keeps what is
-    done; the same command goes on from there. StarGAN v2 is given expression labels, 2CET and GANimation are not.
+    The models are trained with the same data, size, augmentation and budget, one after the other or some at the same
+    time, then measured: the paper's protocol on the photos of --split, and gain, identity and agreement on a rendered
+    --benchmark. Writes table.md, table.json and sheet.png (the paper's Fig. 3), and a run folder for each model. Ctrl-C
+    keeps what is done; the same command goes on from there. StarGAN v2 is given expression labels, 2CET and GANimation
+    are not.
 
     Examples:
         twocet synth faces --identities 400 --expressions 8
@@ -52,55 +85,24 @@ def compare(
         twocet compare --data faces --minutes 60 -o comparison --dry-run
 
     Args:
-        data: Dataset folder to train on.
-        output: Folder of the comparison.
-        minutes: Training time of each model; --steps gives rounds instead.
-        steps: Rounds of each model; a round of one method is not one of another, so that --minutes is fairer.
         methods: What is compared.
-        preset: Networks: fast (about 4.5 million parameters each) or paper (as published).
-        benchmark: Dataset folder of twocet synth --shared-expressions with people that nothing was trained on.
-        split: Whose photos of --data the paper's protocol uses.
-        set: Settings as field=value for all methods, or METHOD.field=value for one; --dry-run shows them all.
         action_units: OpenFace's CSV file, or folder of CSV files, for GANimation; if not given, they are read from the
             photos and kept in action-units.csv beside faces.csv.
-        backbone: Network of the realism measures, in their names; inception (FID) needs twocet[inception] and, the
-            first time, the internet.
-        most: Pictures of a set and cases, at most; larger sets are thinned evenly.
-        seed: Of the weights and of everything drawn.
-        device: Where the models run: cpu, cuda or mps.
-        dry_run: Print the plan as JSON and stop.
-        json: Print the table as JSON.
     """
     from twocet.comparison import plan
     from twocet.config import check
 
-    _check_budget(minutes, steps)
     check(action_units is None or "ganimation" in methods, "--action-units is for the method ganimation alone")
-    given = {"minutes": minutes, "steps": steps, "seed": seed, "device": device}
     own = [f"ganimation.action_units={action_units}"] if action_units else []
-    entries = plan.comparison(methods, preset, [*set, *own], **given)
-    measuring = plan.Measuring(data, split, benchmark, backbone, most, seed, device, _command())
-    _carry_out("Comparison", output, entries, measuring, dry_run=dry_run, as_json=json)
+    entries = plan.comparison(methods, common.preset, [*common.set, *own], **common.given())
+    _carry_out("Comparison", entries, common)
 
 
 def ablate(
+    common: tyro.conf.OmitArgPrefixes[Common],
     *,
-    data: Path,
-    output: Output,
-    minutes: float | None = None,
-    steps: int | None = None,
-    preset: Literal["fast", "paper"] = "fast",
     recipe: Literal["authors", "paper"] = "authors",
     schedule_scale: float = 1.0,
-    benchmark: Path | None = None,
-    split: Split = "test",
-    set: tuple[str, ...] = (),
-    backbone: BackboneName = "mobilenetv2",
-    most: int = 2000,
-    seed: int = 0,
-    device: str = "cpu",
-    dry_run: bool = False,
-    json: bool = False,
 ) -> None:
     """Take parts of the method away, as the paper's Table 3 does: dynamic weights, grey encoder, uniform codes.
 
@@ -110,68 +112,40 @@ def ablate(
 
     Examples:
         twocet ablate --data cfee --minutes 600 -o ablation
-        twocet ablate --data faces --minutes 60 --schedule-scale 0.1 --set lr=5e-4 lr_encoder=5e-4 -o ablation
+        twocet ablate --data faces --minutes 60 --jobs 2 --schedule-scale 0.1 --set lr=5e-4 lr_encoder=5e-4 -o ablation
         twocet ablate --data faces --minutes 60 -o ablation --dry-run
 
     Args:
-        data: Dataset folder to train on.
-        output: Folder of the ablation.
-        minutes: Training time of each model; --steps gives rounds instead.
-        steps: Rounds of each model.
-        preset: Networks: fast or paper (as published).
         recipe: Losses and settings of the authors' code or of the paper's text.
         schedule_scale: Stretches the schedules of the loss weights, which are made for 100,000 rounds.
-        benchmark: Dataset folder of twocet synth --shared-expressions with people that nothing was trained on.
-        split: Whose photos of --data the paper's protocol uses.
-        set: Settings of all models as field=value; --dry-run shows them all.
-        backbone: Network of the realism measures, in their names; inception (FID) needs twocet[inception] and, the
-            first time, the internet.
-        most: Pictures of a set and cases, at most; larger sets are thinned evenly.
-        seed: Of the weights and of everything drawn.
-        device: Where the models run: cpu, cuda or mps.
-        dry_run: Print the plan as JSON and stop.
-        json: Print the table as JSON.
     """
     from twocet.comparison import plan
 
-    _check_budget(minutes, steps)
-    given = {"minutes": minutes, "steps": steps, "seed": seed, "device": device}
-    entries = plan.ablation(preset, recipe, schedule_scale, set, **given)
-    measuring = plan.Measuring(data, split, benchmark, backbone, most, seed, device, _command())
-    _carry_out("Ablation", output, entries, measuring, dry_run=dry_run, as_json=json)
+    entries = plan.ablation(common.preset, recipe, schedule_scale, common.set, **common.given())
+    _carry_out("Ablation", entries, common)
 
 
-def _check_budget(minutes: float | None, steps: int | None) -> None:
-    from twocet.config import check
-
-    check((minutes is None) != (steps is None), "give the budget of each model: --minutes M, or --steps N")
-
-
-def _command() -> str:
-    return shlex.join(["twocet", *sys.argv[1:]])
-
-
-def _carry_out(
-    title: str, output: Path, entries: list[Entry], measuring: Measuring, *, dry_run: bool, as_json: bool
-) -> None:
+def _carry_out(title: str, entries: list[Entry], common: Common) -> None:
     """Show the plan, or train, measure and write the table and the sheet."""
-    from twocet.comparison.plan import described
-    from twocet.config import check
+    from twocet.comparison.plan import Measuring, described
 
-    if dry_run:
+    if common.dry_run:
         print(jsonlib.dumps(described(entries), indent=2))
         return
-    check(measuring.most >= 2, f"--most is {measuring.most}: give 2 or more")
 
     from twocet.comparison.measure import check_ready
     from twocet.comparison.training import begin, train_all
 
+    command = shlex.join(["twocet", *sys.argv[1:]])
+    measuring = Measuring(
+        common.data, common.split, common.benchmark, common.backbone, common.most, common.seed, common.device, command
+    )
     check_ready(measuring, entries[0].config.network.size)
-    begin(output, entries, measuring.data)
-    if not train_all(output, entries, measuring.data):
+    begin(common.output, entries, common.data)
+    if not train_all(common.output, entries, common.data, jobs=common.jobs):
         print("stopped early; go on with the same command", file=sys.stderr)
         raise SystemExit(130)
-    _report(title, output, entries, measuring, as_json)
+    _report(title, common.output, entries, measuring, common.json)
 
 
 def _report(title: str, output: Path, entries: list[Entry], measuring: Measuring, as_json: bool) -> None:
