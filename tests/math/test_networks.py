@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -33,6 +34,30 @@ def tiny(preset: str, **changes: object) -> Networks:
 
 def faces(num: int, size: int = 32, seed: int = 0) -> Tensor:
     return torch.rand(num, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def random_features(channels: int, side: int) -> Tensor:
+    features = torch.randn(2, channels, side, side, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    return features.requires_grad_()
+
+
+def double_conv(num_in: int, num_out: int) -> nn.Conv2d:
+    torch.manual_seed(0)
+    return nn.Conv2d(num_in, num_out, 3, padding=1).double()
+
+
+def same_to_second_order(
+    one: Callable[[Tensor], Tensor], other: Callable[[Tensor], Tensor], conv: nn.Conv2d, features: Tensor
+) -> None:
+    """Values, gradients, and gradients of the gradient's length as in R1, all in float64."""
+    found = []
+    for function in (one, other):
+        result = function(features)
+        (slope,) = torch.autograd.grad(result.pow(3).mean(), features, create_graph=True)
+        second = torch.autograd.grad(slope.square().sum() + result.sum(), [features, conv.weight, conv.bias])
+        found.append((result, slope, *second))
+    for mine, theirs in zip(*found, strict=True):
+        assert torch.allclose(mine, theirs, rtol=1e-10, atol=1e-12)
 
 
 def some_codes(num: int, dim: int = 5) -> Tensor:
@@ -184,7 +209,7 @@ class TestLayers:
 
     def test_residual_block_equals_the_slow_formulation(self) -> None:
         torch.manual_seed(0)
-        block = layers.ResidualBlock(3, 5, layers.instance_norm, layers.halve)
+        block = layers.ResidualBlock(3, 5, layers.instance_norm, halves=True)
         features = torch.randn(2, 3, 8, 8)
 
         def slow(x: Tensor) -> Tensor:
@@ -202,12 +227,47 @@ class TestLayers:
 
     def test_adain_block_equals_the_slow_formulation(self) -> None:
         torch.manual_seed(0)
-        block = layers.AdaINBlock(5, 3, 4, layers.double)
+        block = layers.AdaINBlock(5, 3, 4, doubles=True)
         features, code = torch.randn(2, 5, 4, 4), torch.randn(2, 4)
         residual = functional.interpolate(functional.leaky_relu(block.norm1(features, code), 0.2), scale_factor=2)
         residual = block.conv2(functional.leaky_relu(block.norm2(block.conv1(residual), code), 0.2))
         shortcut = block.shortcut(functional.interpolate(features, scale_factor=2))
         assert torch.allclose(block(features, code), (shortcut + residual) / 2**0.5, atol=1e-5)
+
+    @pytest.mark.parametrize("side", [layers.FUSED_FROM, layers.FUSED_FROM // 2])
+    def test_fused_halving_is_the_same_function(self, side: int) -> None:
+        conv, features = double_conv(3, 5), random_features(3, side)
+        same_to_second_order(
+            lambda x: layers.convolve_then_halve(x, conv), lambda x: functional.avg_pool2d(conv(x), 2), conv, features
+        )
+
+    @pytest.mark.parametrize("side", [layers.FUSED_FROM // 2, layers.FUSED_FROM // 4])
+    def test_fused_doubling_is_the_same_function(self, side: int) -> None:
+        conv, features = double_conv(3, 5), random_features(3, side)
+        same_to_second_order(
+            lambda x: layers.double_then_convolve(x, conv),
+            lambda x: conv(x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)),
+            conv,
+            features,
+        )
+
+    def test_large_maps_are_resized_in_the_convolution(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Neither a full-sized map to halve nor a doubled one is made."""
+        seen: list[int] = []
+        monkeypatch.setattr(layers, "halve", lambda x: seen.append(x.shape[-1]))
+        monkeypatch.setattr(layers, "double", lambda x: seen.append(x.shape[-1]))
+        conv = nn.Conv2d(3, 3, 3, padding=1)
+        layers.convolve_then_halve(torch.zeros(1, 3, layers.FUSED_FROM, layers.FUSED_FROM), conv)
+        layers.double_then_convolve(torch.zeros(1, 3, layers.FUSED_FROM // 2, layers.FUSED_FROM // 2), conv)
+        assert seen == []
+
+    @pytest.mark.parametrize("norm", [layers.instance_norm, layers.no_norm])
+    def test_blocks_leave_what_they_are_given(self, norm: Callable[[int], nn.Module]) -> None:
+        features = random_features(3, 8)
+        kept = features.clone()
+        layers.ResidualBlock(3, 5, norm, halves=True).double()(features)
+        layers.AdaINBlock(3, 5, 4, doubles=True).double()(features, torch.zeros(2, 4).double())
+        assert torch.equal(features, kept)
 
     def test_he_init_keeps_the_scale(self) -> None:
         torch.manual_seed(0)

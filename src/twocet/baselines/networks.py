@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from twocet.baselines.config import GANimationConfig, StarGANConfig
-from twocet.layers import AdaINBlock, ResidualBlock, activation, double, halve, he_init, instance_norm
+from twocet.layers import AdaINBlock, ResidualBlock, activation, he_init, instance_norm
 from twocet.networks import fast, paper
 from twocet.networks.fast import reduced
 
@@ -48,10 +48,10 @@ class StyleGenerator(nn.Module):
         levels, deepest = list(pairwise(widths)), widths[-1]
         self.shuffle = shuffle
         self.stem = nn.Conv2d(3 * shuffle**2, widths[0], 3, padding=1)
-        self.down = nn.Sequential(*(ResidualBlock(few, many, instance_norm, halve) for few, many in levels))
+        self.down = nn.Sequential(*(ResidualBlock(few, many, instance_norm, halves=True) for few, many in levels))
         self.middle = nn.Sequential(*(ResidualBlock(deepest, deepest, instance_norm) for _ in range(2)))
         self.coded = nn.ModuleList(AdaINBlock(deepest, deepest, style_dim) for _ in range(2))
-        self.up = nn.ModuleList(AdaINBlock(many, few, style_dim, double) for few, many in reversed(levels))
+        self.up = nn.ModuleList(AdaINBlock(many, few, style_dim, doubles=True) for few, many in reversed(levels))
         self.norm = instance_norm(widths[0])
         self.head = nn.Conv2d(widths[0], 3 * shuffle**2, 1)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twocet.layers import AdaIN, AdaINBlock, ResidualBlock, activation, double, halve, he_init, instance_norm, no_norm
+from twocet.layers import AdaIN, AdaINBlock, ResidualBlock, activation, he_init, instance_norm, no_norm
 from twocet.networks.edit import Edit, compose
 
 MAX_FLOW = 0.125
@@ -50,10 +50,10 @@ class FastGenerator(nn.Module):
         first, deepest = widths[0], widths[-1]
         self.shuffle, self.reduce = shuffle, reduce
         self.stem = nn.Conv2d(3 * shuffle**2, first, 3, padding=1)
-        self.down = nn.ModuleList(ResidualBlock(few, many, instance_norm, halve) for few, many in levels)
+        self.down = nn.ModuleList(ResidualBlock(few, many, instance_norm, halves=True) for few, many in levels)
         self.middle = ResidualBlock(deepest, deepest, instance_norm)
         self.coded = nn.ModuleList(AdaINBlock(deepest, deepest, code_dim) for _ in range(2))
-        self.up = nn.ModuleList(AdaINBlock(many, few, code_dim, double) for few, many in reversed(levels))
+        self.up = nn.ModuleList(AdaINBlock(many, few, code_dim, doubles=True) for few, many in reversed(levels))
         self.merge = nn.ModuleList(nn.Conv2d(2 * few, few, 1) for few, _ in reversed(levels))
         side = self.working_size // shuffle
         self.places = nn.ModuleList(
@@ -154,7 +154,7 @@ def trunk(size: int, num_in: int, widths: tuple[int, ...], shuffle: int, num_out
     return nn.Sequential(
         nn.PixelUnshuffle(shuffle),
         nn.Conv2d(num_in * shuffle**2, channels[0], 3, padding=1),
-        *(ResidualBlock(few, many, no_norm, halve) for few, many in pairwise(channels)),
+        *(ResidualBlock(few, many, no_norm, halves=True) for few, many in pairwise(channels)),
         nn.LeakyReLU(0.2),
         nn.Conv2d(deepest, 2 * deepest, 4),
         nn.LeakyReLU(0.2),

@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from twocet.layers import AdaINBlock, ResidualBlock, activation, double, halve, instance_norm, no_norm
+from twocet.layers import AdaINBlock, ResidualBlock, activation, instance_norm, no_norm
 from twocet.networks.edit import Edit
 
 
@@ -30,10 +30,10 @@ class PaperGenerator(nn.Module):
         levels = list(pairwise(channels))
         deepest = channels[-1]
         self.stem = nn.Conv2d(3, channels[0], 3, padding=1)
-        self.down = nn.Sequential(*(ResidualBlock(few, many, instance_norm, halve) for few, many in levels))
+        self.down = nn.Sequential(*(ResidualBlock(few, many, instance_norm, halves=True) for few, many in levels))
         self.middle = nn.Sequential(*(ResidualBlock(deepest, deepest, instance_norm) for _ in range(2)))
         self.coded = nn.ModuleList(AdaINBlock(deepest, deepest, code_dim) for _ in range(2))
-        self.up = nn.ModuleList(AdaINBlock(many, few, code_dim, double) for few, many in reversed(levels))
+        self.up = nn.ModuleList(AdaINBlock(many, few, code_dim, doubles=True) for few, many in reversed(levels))
         self.norm = instance_norm(channels[0])
         self.head = nn.Conv2d(channels[0], 3, 1)
 
@@ -41,7 +41,7 @@ class PaperGenerator(nn.Module):
         features = self.middle(self.down(self.stem(image)))
         for block in (*self.coded, *self.up):
             features = block(features, code)
-        output: Tensor = self.head(activation(self.norm(features)))
+        output: Tensor = self.head(activation(self.norm(features), in_place=True))
         return output.float()
 
     def edit(self, image: Tensor, code: Tensor) -> Edit:
@@ -54,7 +54,7 @@ def trunk(size: int, num_in: int, first_width: int | None, max_width: int) -> tu
     """From an image (N, num_in, size, size) to features (N, width, 1, 1); also returns the width."""
     channels = widths(size, size.bit_length() - 3, first_width, max_width)
     deepest = channels[-1]
-    blocks = (ResidualBlock(few, many, no_norm, halve) for few, many in pairwise(channels))
+    blocks = (ResidualBlock(few, many, no_norm, halves=True) for few, many in pairwise(channels))
     stem = nn.Conv2d(num_in, channels[0], 3, padding=1)
     tail = (nn.LeakyReLU(0.2), nn.Conv2d(deepest, deepest, 4), nn.LeakyReLU(0.2))
     return nn.Sequential(stem, *blocks, *tail), deepest

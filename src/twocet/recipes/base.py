@@ -163,27 +163,27 @@ class Recipe(Protocol[S, B]):
         ...
 
 
-def step_optimiser(optimiser: torch.optim.Optimizer, totals: Iterable[Tensor]) -> None:
+def step_optimiser(optimiser: torch.optim.Optimizer, totals: Iterable[Tensor], summands: int = 1) -> None:
     """One optimiser step down the gradient of the mean of ``totals`` and of those of all other processes.
 
-    The totals are those of the pieces of this process's rows; given as an iterator, each is made when the one before
-    has been differentiated.
+    The totals are those of the pieces of this process's rows, each in ``summands`` parts that follow each other; given
+    as an iterator, each is made when the one before has been differentiated, so that its graph is gone.
     """
-    step_together([optimiser], totals)
+    step_together([optimiser], totals, summands)
 
 
-def step_together(optimisers: Sequence[torch.optim.Optimizer], totals: Iterable[Tensor]) -> None:
+def step_together(optimisers: Sequence[torch.optim.Optimizer], totals: Iterable[Tensor], summands: int = 1) -> None:
     """``step_optimiser`` for the parameters of several optimisers."""
-    for optimiser in optimisers:
-        optimiser.zero_grad(set_to_none=True)
-    pieces = 0
+    count = 0
     for total in totals:
         total.backward()  # type: ignore[no-untyped-call]
-        pieces += 1
+        count += 1
     groups = [group for optimiser in optimisers for group in optimiser.param_groups]
-    ranks.average_gradients((p for group in groups for p in group["params"]), pieces)
+    ranks.average_gradients((p for group in groups for p in group["params"]), count // summands)
     for optimiser in optimisers:
         optimiser.step()
+        # Right away: the other networks' step needs the memory.
+        optimiser.zero_grad(set_to_none=True)
 
 
 def pieces(batch: B, config: RunConfig, number: int, purpose: str) -> list[tuple[B, RowGenerator]]:

@@ -67,24 +67,28 @@ class PaperRecipe:
         judged: list[dict[str, Tensor]] = []
         made: list[dict[str, Tensor]] = []
         networks = state.networks
-        objectives = (self.discriminator_total(networks, x, weights, cycles, number, draws) for x, draws in parts)
-        step_optimiser(state.discriminator_optimiser, totals(objectives, judged))
+        # The cycles have nothing in common but the networks: each is differentiated, and its graph freed, by itself.
+        summands = 2 if cycles == "both" else 1
+        objectives = (
+            part for x, draws in parts for part in self.discriminator_parts(networks, x, weights, cycles, number, draws)
+        )
+        step_optimiser(state.discriminator_optimiser, totals(objectives, judged), summands)
         with frozen(networks.discriminator):
-            objectives = (self.generator_total(networks, x, weights, cycles, draws) for x, draws in parts)
-            step_optimiser(state.generator_optimiser, totals(objectives, made))
+            objectives = (
+                part for x, draws in parts for part in self.generator_parts(networks, x, weights, cycles, draws)
+            )
+            step_optimiser(state.generator_optimiser, totals(objectives, made), summands)
         return mean_terms(judged) | mean_terms(made)
 
-    def discriminator_total(
+    def discriminator_parts(
         self, networks: Networks, batch: Batch, weights: Weights, cycles: Cycles, number: int, generator: Generator
-    ) -> Objective:
-        """Eq. 5 and 8, the side of D, with R1 where it is due."""
+    ) -> Iterator[Objective]:
+        """Eq. 5 and, with both cycles, Eq. 8: the side of D, with R1 where it is due."""
         domains = [(Domain.EXPRESSIVE, batch.neutral, batch.expressive, weights.adversarial_expressive)]
         codes_given = [self.sample(len(batch.neutral), generator)]
         if cycles == "both":
             domains.append((Domain.NEUTRAL, batch.expressive, batch.neutral, weights.adversarial_neutral))
             codes_given.append(codes.neutral(len(batch.expressive), self.config.network.code_dim))
-        terms: dict[str, Tensor] = {}
-        totals = []
         penalise = self.config.r1 > 0 and number % self.config.r1_every == 0
         for (domain, given, real, weight), code in zip(domains, codes_given, strict=True):
             with autocast(self.config.bf16):
@@ -94,29 +98,35 @@ class PaperRecipe:
                 real_logit = judge(networks.discriminator, real, domain)
                 total = losses.discriminator_objective(real_logit, judge(networks.discriminator, fake, domain), weight)
             name = domain.name.lower()
-            terms[f"discriminator_{name}"] = total
+            terms = {f"discriminator_{name}": total}
             if penalise:
                 terms[f"r1_{name}"] = penalty = losses.r1(real_logit, real)
                 total = total + self.config.r1 * self.config.r1_every * penalty
-            totals.append(total)
-        return Objective(sum(totals[1:], totals[0]), losses.detached(terms))
+            yield Objective(total, losses.detached(terms))
 
-    def generator_total(
+    def generator_parts(
         self, networks: Networks, batch: Batch, weights: Weights, cycles: Cycles, generator: Generator
-    ) -> Objective:
-        """Eq. 5 and 8, the side of G and E."""
-        code, other_code = (self.sample(len(batch.neutral), generator) for _ in range(2))
+    ) -> Iterator[Objective]:
+        """Eq. 5 and, with both cycles, Eq. 8: the side of G and E."""
+        yield self.neutral_part(networks, batch.neutral, weights, generator)
+        if cycles == "both":
+            yield self.expressive_part(networks, batch.expressive, weights)
+
+    def neutral_part(self, networks: Networks, neutral: Tensor, weights: Weights, generator: Generator) -> Objective:
+        """Eq. 5, the side of G and E."""
+        code, other_code = (self.sample(len(neutral), generator) for _ in range(2))
         with autocast(self.config.bf16):
-            cycle = neutral_cycle(networks, batch.neutral, code, other_code)
+            cycle = neutral_cycle(networks, neutral, code, other_code)
             logit = judge(networks.discriminator, cycle.fake, Domain.EXPRESSIVE)
             spread = self.diversity(cycle, code, other_code)
-            one = losses.neutral_cycle_objective(batch.neutral, code, cycle, logit, spread, weights)
-            if cycles == "neutral":
-                return one
-            back = expressive_cycle(networks, batch.expressive)
-            logit = judge(networks.discriminator, back.fake, Domain.NEUTRAL)
-            two = losses.expressive_cycle_objective(batch.expressive, back, logit, weights)
-        return Objective(one.total + two.total, {**one.terms, **two.terms})
+            return losses.neutral_cycle_objective(neutral, code, cycle, logit, spread, weights)
+
+    def expressive_part(self, networks: Networks, expressive: Tensor, weights: Weights) -> Objective:
+        """Eq. 8, the side of G and E."""
+        with autocast(self.config.bf16):
+            cycle = expressive_cycle(networks, expressive)
+            logit = judge(networks.discriminator, cycle.fake, Domain.NEUTRAL)
+            return losses.expressive_cycle_objective(expressive, cycle, logit, weights)
 
     def diversity(self, cycle: NeutralCycle, code: Tensor, other_code: Tensor) -> Tensor:
         """Eq. 4 in the form the configuration names."""
