@@ -69,9 +69,10 @@ def figures(config: TrainConfig, cpu_seconds: float, peak_mb: float) -> dict[str
     """What is said of a measurement."""
     pairs = config.batch / cpu_seconds
     return {
-        "batch": config.batch, "accumulate": config.accumulate, "size": config.network.size, "cpu_seconds_per_round": round(cpu_seconds, 3),
-        "pairs_per_cpu_second": round(pairs, 4), "times_the_authors": round(pairs * AUTHORS_CPU_SECONDS, 2),
-        "peak_mb": round(peak_mb), "peak_over_the_authors": round(peak_mb / AUTHORS_PEAK_MB, 3),
+        "batch": config.batch, "accumulate": config.accumulate, "size": config.network.size,
+        "cpu_seconds_per_round": round(cpu_seconds, 3), "pairs_per_cpu_second": round(pairs, 4),
+        "times_the_authors": round(pairs * AUTHORS_CPU_SECONDS, 2), "peak_mb": round(peak_mb),
+        "peak_over_the_authors": round(peak_mb / AUTHORS_PEAK_MB, 3),
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ FUSED_FROM = 32
 
 def widened(kernel: Tensor) -> Tensor:
     """(O, I, 3, 3) -> (O, I, 4, 4): the kernel summed over its applications at the pixels of a 2 x 2 block."""
-    return (kernel.flatten(2) @ _MEET.to(kernel)).unflatten(2, (4, 4))
+    return (kernel.flatten(2) @ _MEET.to(kernel)).view(*kernel.shape[:2], 4, 4)
 
 
 def convolve_then_halve(features: Tensor, conv: nn.Conv2d) -> Tensor:
@@ -50,7 +50,8 @@ def convolve_then_halve(features: Tensor, conv: nn.Conv2d) -> Tensor:
 def double_then_convolve(features: Tensor, conv: nn.Conv2d) -> Tensor:
     """``conv(double(features))`` for a 3 x 3 convolution, likewise: a transposed one, and no doubled map to keep."""
     if 2 * features.shape[-1] < FUSED_FROM:
-        return conv(double(features))
+        small: Tensor = conv(double(features))
+        return small
     kernel = widened(conv.weight.flip(2, 3)).transpose(0, 1)
     return functional.conv_transpose2d(features, kernel, conv.bias, stride=2, padding=1)
 

@@ -38,8 +38,7 @@ class Common:
     set: tuple[str, ...] = ()
     """Settings of all models as field=value, with twocet compare METHOD.field=value for one; --dry-run shows them."""
     backbone: Literal["mobilenetv2", "inception"] = "mobilenetv2"
-    """Network of the realism measures, in their names; inception (FID) needs twocet[inception]
-    and, the first time, the internet."""
+    """Network of the realism measures, in their names; inception (FID) needs twocet[inception] and a download."""
     most: int = 2000
     """Pictures of a set and cases, at most; larger sets are thinned evenly."""
     seed: int = 0
@@ -71,11 +70,10 @@ def compare(
 ) -> None:
     """Train 2CET, StarGAN v2 and a GANimation-style model alike, and compare them as the paper's Table 1 does.
 
-    The models are trained with the same data, size, augmentation and budget, one after the other or some at the same
-    time, then measured: the paper's protocol on the photos of --split, and gain, identity and agreement on a rendered
-    --benchmark. Writes table.md, table.json and sheet.png (the paper's Fig. 3), and a run folder for each model. Ctrl-C
-    keeps what is done; the same command goes on from there. StarGAN v2 is given expression labels, 2CET and GANimation
-    are not.
+    The models are trained with the same data, size, augmentation and budget, then measured: the paper's protocol on the
+    photos of --split, and gain, identity and agreement on a rendered --benchmark. Writes table.md, table.json and
+    sheet.png (the paper's Fig. 3), and a run folder for each model. Ctrl-C keeps what is done; the same command goes on
+    from there. StarGAN v2 is given expression labels, 2CET and GANimation are not.
 
     Examples:
         twocet synth faces --identities 400 --expressions 8
