@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twocet.errors import UserError
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds until a task that waits in vain fails."""
 
 
