@@ -69,13 +69,13 @@ def test_two_at_the_same_time(task, folder):
 
 
 def test_ctrl_c_lets_all_finish_their_round_and_begins_none(task, folder):
-    paths = [folder / name for name in "ab"]
-    pressing = when_there(paths, press_ctrl_c)
+    before = signal.getsignal(signal.SIGINT)
+    pressing = when_there([folder / name for name in "ab"], press_ctrl_c)
     outcomes = run_apart([task(tasks.go_on, folder, name) for name in "abc"], 2, progress=False)
     pressing.join()
     assert outcomes == [False, False, False]
     assert sorted(path.name for path in folder.iterdir()) == ["a", "a-kept", "b", "b-kept"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_processes_do_not_hear_ctrl_c_themselves(task, folder):
