@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from twocet import align, blend
 from twocet.align import Floats
+from twocet.clips import Frame
 from twocet.editor import Code, Editor
 from twocet.images import Pixels, to_image
-from twocet.networks.edit import compose
+from twocet.networks.edit import Edit, compose
+from twocet.smooth import OneEuro, local_weights, neighbourhoods
 
 _CODE_CUTOFF, _CODE_BETA = 1.5, 1.0
 """Hz at rest; Hz for a speed of one standard deviation of the codes a second."""
@@ -22,46 +24,8 @@ _CROP_CUTOFF, _CROP_BETA = 1.0, 20.0
 _OUTLINE_CUTOFF, _OUTLINE_BETA = 1.0, 10.0
 _CUT = 0.5
 """In crop sides: a face that is this far from where it was belongs to another shot."""
-
-
-class OneEuro:
-    """The 1€ filter (Casiez, Roussel, Vogel, CHI 2012): a low pass whose cut-off rises with speed, for each number.
-
-    Slow changes lose their jitter, quick ones keep their time.
-    """
-
-    def __init__(self, min_cutoff: float, beta: float, derivative_cutoff: float = 1.0) -> None:
-        """``min_cutoff`` in Hz, ``beta`` in Hz per unit of value a second. An infinite cut-off filters nothing."""
-        self._min_cutoff, self._beta, self._derivative_cutoff = min_cutoff, beta, derivative_cutoff
-        self._value: Floats | None = None
-        self._speed: Floats = np.zeros(())
-        self._seconds = 0.0
-
-    def __call__(self, value: npt.ArrayLike, seconds: float) -> Floats:
-        """The filtered value at a time that is later than that of the call before."""
-        given = np.asarray(value, np.float64)
-        if self._value is None:
-            self._value, self._speed, self._seconds = given, np.zeros_like(given), seconds
-            return given
-        step = max(seconds - self._seconds, 1e-6)
-        speed = (given - self._value) / step
-        self._speed = self._speed + _share(np.array(self._derivative_cutoff), step) * (speed - self._speed)
-        cutoff = self._min_cutoff + self._beta * np.abs(self._speed)
-        self._value = self._value + _share(cutoff, step) * (given - self._value)
-        self._seconds = seconds
-        return self._value
-
-    def reset(self) -> None:
-        """Forgets everything: the next value comes out as it is."""
-        self._value = None
-
-
-def _share(cutoff: Floats, step: float) -> Floats:
-    """Share of the new value in an exponential filter with this cut-off (Hz)."""
-    if np.isinf(cutoff).all():
-        return np.ones_like(cutoff)
-    ratio: Floats = 2 * math.pi * cutoff * step
-    return ratio / (ratio + 1)
+_EDIT_REACH, _EDIT_REACH_MOST = 0.16, 0.5
+"""Seconds around a frame that its edit is smoothed over; the frames of the second half are in memory meanwhile."""
 
 
 class Tracked(NamedTuple):
@@ -73,8 +37,12 @@ class Tracked(NamedTuple):
     """(478, 2) in crop sides, smoothed: for the outline of the face."""
     code: Code
     """(d,) float32, smoothed."""
+    own_code: Code
+    """(d,) float32, of this frame alone."""
     image: torch.Tensor
     """(1, 3, S, S) crop."""
+    shot: int
+    """Counts up wherever the face jumps."""
 
 
 class Tracker:
@@ -90,6 +58,7 @@ class Tracker:
         self._template = str(editor.model.metadata.get("template", align.TEMPLATE_NAME))
         self._last: Floats | None = None
         self._unit = 1.0
+        self._shot = 0
 
     @torch.inference_mode()
     def follow(self, pixels: Pixels, seconds: float) -> Tracked | None:
@@ -100,6 +69,7 @@ class Tracker:
         place = place_of(self._aligned(landmarks, pixels))
         if self._last is None or np.hypot(*(place[:2] - self._last[:2])) > _CUT * math.exp(self._last[2]):
             self._unit = math.exp(place[2])
+            self._shot += 1
             for smoother in (self._place, self._outline, self._code):
                 smoother.reset()
         else:
@@ -112,7 +82,7 @@ class Tracker:
         image = to_image(align.crop(pixels, photo_to_crop, self._editor.model.size)).to(self._device)
         code = self._editor.model.encode(image)[0].float().cpu().numpy()
         smooth = self._code(code / self._spread, seconds) * self._spread
-        return Tracked(photo_to_crop, outline, smooth.astype(np.float32), image)
+        return Tracked(photo_to_crop, outline, smooth.astype(np.float32), code, image, self._shot)
 
     def _aligned(self, landmarks: Floats, pixels: Pixels) -> Floats:
         """photo_to_crop by the template that the model was trained on."""
@@ -157,17 +127,75 @@ def code_spread(editor: Editor) -> float:
     return max(float(np.mean(deviations)), 1e-6) if deviations is not None else 1.0
 
 
-@torch.inference_mode()
-def edit_frame(editor: Editor, pixels: Pixels, tracked: Tracked, code: Code) -> Pixels:
-    """The frame with the expression ``code`` in place of the face's own.
+class _Moment(NamedTuple):
+    """A frame on its way to the output."""
 
-    The neutral face is made in every frame, even where the face is neutral already: a decision for each frame would
-    flicker.
+    frame: Frame
+    tracked: Tracked | None
+    """Its image has the edits so far."""
+    edits: tuple[Edit, ...]
+    """Smoothed; to be applied one after the other."""
+
+
+CodeOf = Callable[[Tracked], Code]
+"""The expression that a tracked face is given."""
+
+
+def edit_film(
+    editor: Editor, frames: Iterable[Frame], tracker: Tracker, code_of: CodeOf | None, smoothing: float
+) -> Iterator[tuple[Frame, bool]]:
+    """The film with other expressions on its face (None: neutral), and whether each frame shows the face.
+
+    Frames without the face come out as they are. The neutral face is made in every frame, even where the face is
+    neutral already: a decision for each frame would flicker. What shakes in a film edited frame by frame is the flow:
+    networks answer to noise that eyes do not see. So the edits are smoothed, and not what they are made from; each
+    waits for the frames that follow it, so that no movement comes late. ``smoothing``: 1 is usual, 0 none.
     """
-    model, image = editor.model, tracked.image
-    alpha = blend.face_mask(tracked.landmarks, model.size)
-    for given in (np.zeros_like(code), code) if code.any() else (np.zeros_like(code),):
-        edit = model.edit(image, torch.from_numpy(given)[None].to(image.device))
-        pixels = blend.apply_edit(pixels, tracked.photo_to_crop, edit, alpha)
-        image = compose(image, edit)
-    return pixels
+    reach = min(_EDIT_REACH * smoothing, _EDIT_REACH_MOST)
+    moments: Iterator[_Moment] = (_Moment(frame, tracker.follow(frame.pixels, frame.seconds), ()) for frame in frames)
+    moments = _edited(editor, moments, lambda tracked: np.zeros_like(tracked.code), reach)
+    if code_of is not None:
+        moments = _edited(editor, moments, code_of, reach)
+    for moment in moments:
+        yield _applied(editor, moment), moment.tracked is not None
+
+
+def _edited(editor: Editor, moments: Iterable[_Moment], code_of: CodeOf, reach: float) -> Iterator[_Moment]:
+    """The moments with one more edit each, smoothed over its shot."""
+    made = ((moment, _edit(editor, moment, code_of)) for moment in moments)
+    for (moment, edit), near in neighbourhoods(made, lambda pair: pair[0].frame.seconds, reach):
+        if moment.tracked is None or edit is None:
+            yield moment
+            continue
+        shot = [(m.frame.seconds, e) for m, e in near if m.tracked and e and m.tracked.shot == moment.tracked.shot]
+        weights = local_weights([seconds - moment.frame.seconds for seconds, _ in shot], reach)
+        steady = _weighted([other for _, other in shot], weights)
+        tracked = moment.tracked._replace(image=compose(moment.tracked.image, steady))
+        yield moment._replace(tracked=tracked, edits=(*moment.edits, steady))
+
+
+@torch.inference_mode()
+def _edit(editor: Editor, moment: _Moment, code_of: CodeOf) -> Edit | None:
+    if moment.tracked is None:
+        return None
+    image = moment.tracked.image
+    return editor.model.edit(image, torch.from_numpy(code_of(moment.tracked))[None].to(image.device))
+
+
+def _weighted(edits: list[Edit], weights: Floats) -> Edit:
+    """The sum of the edits times their weights, which sum to 1 but may be negative."""
+    factors = torch.from_numpy(weights).to(edits[0].flow)
+    flow, mask, colour = (
+        torch.einsum("k,knchw->nchw", factors, torch.stack(fields)) for fields in zip(*edits, strict=True)
+    )
+    return Edit(flow, mask.clamp(0, 1), colour.clamp(-1, 1))
+
+
+def _applied(editor: Editor, moment: _Moment) -> Frame:
+    if moment.tracked is None:
+        return moment.frame
+    alpha = blend.face_mask(moment.tracked.landmarks, editor.model.size)
+    pixels = moment.frame.pixels
+    for edit in moment.edits:
+        pixels = blend.apply_edit(pixels, moment.tracked.photo_to_crop, edit, alpha)
+    return moment.frame._replace(pixels=pixels)

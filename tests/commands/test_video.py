@@ -5,11 +5,11 @@ import math
 
 import numpy as np
 import pytest
-from mouths import DROP, REST, SHA256, StubFinder, mouth_height, picture
+from mouths import DROP, REST, SHA256, StubFinder, StubModel, mouth_height, picture
 
 from twocet import align, presets
 from twocet.editor import Editor
-from twocet.film import OneEuro, Tracker, crop_at, place_of
+from twocet.film import Tracker, crop_at, edit_film, place_of
 from twocet.images import Photo, write_photo
 from twocet.marks import COMPOSITE
 
@@ -62,33 +62,6 @@ def talk(tmp_path):
     return write_film(tmp_path / "talk.mp4", [picture(mouth=REST + DROP * c) for c in course], sound=True)
 
 
-def test_one_euro_against_hand_values():
-    smooth = OneEuro(min_cutoff=1.0, beta=0.5, derivative_cutoff=1.0)
-    assert smooth(0.0, 0.0) == 0
-    # r = 2 pi * 0.1, share r / (r + 1) = 0.385870 for the speed: 0.385870 * 10.
-    # Cut-off 1 + 0.5 * 3.85870 = 2.92935 Hz, r = 1.840564, share 0.647957.
-    assert float(smooth(1.0, 0.1)) == pytest.approx(0.647957, abs=2e-6)
-    # Speed 3.85870 + 0.385870 * ((1 - 0.647957) / 0.1 - 3.85870) = 3.728173; cut-off 2.864087, share 0.642801.
-    assert float(smooth(1.0, 0.2)) == pytest.approx(0.647957 + 0.642801 * 0.352043, abs=2e-6)
-    smooth.reset()
-    assert smooth(5.0, 0.3) == 5
-
-
-def test_one_euro_without_smoothing_is_the_identity():
-    smooth = OneEuro(min_cutoff=math.inf, beta=1.0)
-    values = np.random.default_rng(0).normal(size=(20, 4))
-    assert np.allclose([smooth(value, k / 25) for k, value in enumerate(values)], values, rtol=0, atol=1e-12)
-
-
-def test_one_euro_takes_jitter_out_and_follows_a_jump():
-    random = np.random.default_rng(1)
-    smooth = OneEuro(min_cutoff=1.0, beta=1.0)
-    still = np.array([float(smooth(value, k / 25)) for k, value in enumerate(random.normal(0, 0.01, 200))])
-    assert still[50:].std() < 0.005
-    after = [float(smooth(1.0, 8 + k / 25)) for k in range(5)]
-    assert after[4] > 0.95
-
-
 def test_place_and_back():
     place = np.array([120.0, 80.0, math.log(55), 0.3])
     assert place_of(crop_at(place)) == pytest.approx(place)
@@ -128,6 +101,58 @@ def test_a_new_shot_starts_at_once(editor):
     moved = tracker.follow(canvas, 0.08)
     expected = place_of(align.align(editor.find_faces(canvas)[0].landmarks))
     assert place_of(moved.photo_to_crop) == pytest.approx(expected, abs=1e-6)
+
+
+class ShakyModel(StubModel):
+    """A model whose edits shake by a hundredth of the crop."""
+
+    def __init__(self):
+        super().__init__()
+        self.random = np.random.default_rng(4)
+
+    def edit(self, image, code):
+        edit = super().edit(image, code)
+        return edit._replace(flow=edit.flow + self.random.normal(0, 0.01))
+
+
+def edited(model, pictures, strength, smoothing):
+    """The pixels of a film of 25 frames a second with ``strength`` times its own expressions."""
+    editor = Editor(model, finder=StubFinder())
+    frames = [clips.Frame(pixels, k / 25) for k, pixels in enumerate(pictures)]
+    tracker = Tracker(editor, face=None, smoothing=smoothing)
+    code_of = (lambda tracked: np.float32(strength) * tracked.own_code) if strength else None
+    made = list(edit_film(editor, frames, tracker, code_of, smoothing))
+    assert all(found for _, found in made)
+    assert [frame.seconds for frame, _ in made] == [frame.seconds for frame in frames]
+    return [frame.pixels for frame, _ in made]
+
+
+@pytest.mark.parametrize("strength", [0, 1])
+def test_an_edit_does_not_shake_with_what_the_model_makes_of_each_frame(strength):
+    def shake(smoothing):
+        return drops(edited(ShakyModel(), [picture()] * 24, strength, smoothing)).std()
+
+    assert shake(0) > 0.007
+    # 0.6 of the noise is left by a parabola fitted to seven frames that count less towards the ends.
+    assert shake(1) < 0.75 * shake(0)
+
+
+def test_smoothed_edits_come_in_time():
+    course = np.sin(2 * np.pi * 2 * np.arange(20) / 25).clip(min=0)
+    pictures = [picture(mouth=REST + DROP * c) for c in course]
+    given, same, calm = (drops(film) for film in (pictures, *(edited(StubModel(), pictures, s, 1) for s in (1, 0))))
+    assert same == pytest.approx(given, abs=0.1 * DROP)
+    assert calm == pytest.approx(np.zeros(20), abs=0.25 * DROP)
+    late = [np.corrcoef(given[2:-2], same[2 + k : len(same) - 2 + k])[0, 1] for k in range(-2, 3)]
+    assert int(np.argmax(late)) == 2
+
+
+def test_edits_of_one_shot_do_not_leak_into_the_next():
+    low = np.repeat(np.repeat(picture(mouth=REST + DROP), 3, axis=0), 3, axis=1)
+    shots = [picture()] * 4, [low] * 4
+    together = drops(edited(StubModel(), shots[0] + shots[1], 0, 1))
+    apart = np.concatenate([drops(edited(StubModel(), shot, 0, 1)) for shot in shots])
+    assert together == pytest.approx(apart, abs=1e-4)
 
 
 def test_films_are_cropped_as_the_model_was_trained(editor):

@@ -11,15 +11,15 @@ import tyro
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from twocet.clips import ClipReader, Frame
-    from twocet.editor import Editor
-    from twocet.images import Photo, Pixels
+    from twocet.editor import Code, Editor
+    from twocet.images import Photo
     from twocet.marks import Mark
 
-    FrameEdit = Callable[[Frame], tuple[Pixels, bool]]
-    """The new frame, and whether there was a face."""
+    FilmEdit = Callable[[Iterable[Frame]], Iterator[tuple[Frame, bool]]]
+    """The new frames, and whether each shows the face."""
 
 _LONGEST_SIDE = 1920
 
@@ -105,11 +105,11 @@ def _check(
 
 def _editing(
     editor: Editor, strength: float | None, preset: str | None, face: int | None, smoothing: float
-) -> tuple[FrameEdit, Mark]:
+) -> tuple[FilmEdit, Mark]:
     """Changes the face of each frame."""
     import numpy as np
 
-    from twocet.film import Tracker, edit_frame
+    from twocet.film import Tracked, Tracker, edit_film
     from twocet.images import Photo
     from twocet.marks import edit_mark
     from twocet.presets import preset_code
@@ -118,11 +118,12 @@ def _editing(
     fixed = preset_code(preset, editor) if preset else None
     factor = np.float32(1.0 if strength is None else strength)
 
-    def change(frame: Frame) -> tuple[Pixels, bool]:
-        tracked = tracker.follow(frame.pixels, frame.seconds)
-        if tracked is None:
-            return frame.pixels, False
-        return edit_frame(editor, frame.pixels, tracked, factor * (tracked.code if fixed is None else fixed)), True
+    def code_of(tracked: Tracked) -> Code:
+        code: Code = factor * (tracked.own_code if fixed is None else fixed)
+        return code
+
+    def change(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
+        return edit_film(editor, frames, tracker, code_of if factor else None, smoothing)
 
     unmarked = Photo(pixels=np.zeros((1, 1, 3), np.uint8))
     return change, edit_mark(unmarked, model=editor.name, model_sha256=editor.sha256, strength=float(factor))
@@ -130,7 +131,7 @@ def _editing(
 
 def _driving(
     editor: Editor, target: Path, strength: float, face: int | None, smoothing: float
-) -> tuple[FrameEdit, Mark]:
+) -> tuple[FilmEdit, Mark]:
     """Gives the still face the expression of each frame."""
     from dataclasses import replace
 
@@ -139,14 +140,14 @@ def _driving(
     tracker = Tracker(editor, face=None, smoothing=smoothing)
     still = _film_sized(target)
     neutral = editor.neutralize(still, face=face)
-    last = neutral.pixels
 
-    def change(frame: Frame) -> tuple[Pixels, bool]:
-        nonlocal last
-        tracked = tracker.follow(frame.pixels, frame.seconds)
-        if tracked is not None:
-            last = editor.transfer(still, tracked.code, strength, face=face).pixels
-        return last, tracked is not None
+    def change(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
+        last = neutral.pixels
+        for frame in frames:
+            tracked = tracker.follow(frame.pixels, frame.seconds)
+            if tracked is not None:
+                last = editor.transfer(still, tracked.code, strength, face=face).pixels
+            yield frame._replace(pixels=last), tracked is not None
 
     return change, replace(neutral.mark, strength=strength)
 
@@ -168,7 +169,7 @@ def _film_sized(target: Path) -> Photo:
     return replace(photo, pixels=np.array(small), alpha=None)
 
 
-def _write(reader: ClipReader, output: Path, change: FrameEdit, mark: Mark | None, *, sound: bool) -> tuple[int, int]:
+def _write(reader: ClipReader, output: Path, change: FilmEdit, mark: Mark | None, *, sound: bool) -> tuple[int, int]:
     """Edits every frame; returns how many there were, and how many without a face. Raises UserError."""
     from tqdm import tqdm
 
@@ -176,9 +177,8 @@ def _write(reader: ClipReader, output: Path, change: FrameEdit, mark: Mark | Non
 
     frames = without = 0
     with ClipWriter(output, reader.fps, mark, reader if sound else None) as writer:
-        for frame in tqdm(reader, total=reader.count, unit="frame", disable=None):
-            pixels, found = change(frame)
-            writer.write(pixels, frame.seconds)
+        for frame, found in change(tqdm(reader, total=reader.count, unit="frame", disable=None)):
+            writer.write(frame.pixels, frame.seconds)
             frames, without = frames + 1, without + (not found)
         if without == frames:
             raise UserError(f"No face found in any of the {frames} frames of {reader.path}: use another film.")
