@@ -7,6 +7,7 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +38,22 @@ def _processor() -> str:
 
 def memory_mb(process: int) -> float:
     """Memory of a process and all its children now, shared pages counted once, in 10^6 bytes. Linux."""
-    return sum(map(_proportional, [process, *_children(process)]))
+    return held_mb([process, *descendants(process)])
 
 
-def _children(process: int) -> list[int]:
+def held_mb(processes: Iterable[int]) -> float:
+    """Memory of these processes now, in 10^6 bytes; a page that several share counts in equal parts. Linux."""
+    return sum(map(_proportional, processes))
+
+
+def descendants(process: int) -> list[int]:
+    """The children of a process, their children, and so on. Linux."""
     try:
         tasks = list(Path(f"/proc/{process}/task").iterdir())
         found = [int(word) for task in tasks for word in (task / "children").read_text().split()]
     except OSError:  # It ended meanwhile.
         return []
-    return [*found, *(grandchild for child in found for grandchild in _children(child))]
+    return [*found, *(grandchild for child in found for grandchild in descendants(child))]
 
 
 def _proportional(process: int) -> float:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import tyro
 from line import memory_mb, print_line
-from serving import server
+from serving import jain, server
 
 TIMEOUT = 300
 GREED = 3
@@ -127,11 +127,6 @@ def summary(everyone: list[Client], seconds: float) -> dict[str, Any]:
         "jain_index": round(jain(plain), 4),
         "greedy_over_ordinary": [round(count / float(plain.mean()), 2) for count in greedy] if plain.any() else [],
     }  # fmt: skip
-
-
-def jain(counts: np.ndarray) -> float:
-    """Jain's index of fairness; 0 if nobody got anything."""
-    return float(counts.sum() ** 2 / (len(counts) * np.square(counts).sum())) if counts.any() else 0.0
 
 
 def spread(memory: list[float]) -> dict[str, int]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,9 +17,9 @@ from twocet.errors import UserError
 from twocet.faces import Face, FaceFinder, Floats32, choose_face
 from twocet.images import Photo, PhotoLike, Pixels, read_photo, to_image, to_pixels
 from twocet.marks import Mark, edit_mark, write_marked
-from twocet.networks.edit import compose
+from twocet.networks.edit import Edit, compose
 from twocet.randomness import generator_at
-from twocet.recent import Recent
+from twocet.recent import Recent, photo_key
 
 if TYPE_CHECKING:
     from twocet.model import Model
@@ -123,6 +121,13 @@ class Editor:
         code, notes = self._code(reference, aligned)
         return self._result(neutral, code, strength, notes)
 
+    def transfer_crop(self, target: PhotoLike, code: Code, strength: float = 1.0, *, face: int | None = None) -> Pixels:
+        """The ``crop`` of :meth:`transfer` alone, (S, S, 3) uint8, much sooner: the photo is not edited."""
+        neutral = self._neutral(target, False, face)
+        given, _ = self._code(code, False)
+        _, image = self._edited(neutral, _scaled(given, strength))
+        return to_pixels(image)
+
     def neutralize(self, target: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Result:
         """The target's face without expression."""
         neutral = self._neutral(target, aligned, face)
@@ -187,7 +192,7 @@ class Editor:
             located = self._locate(reference, "reference", aligned, face)
             return _to_array(self.model.encode(located.image)[0]), located.notes
 
-        return self._codes.get((_key(reference), aligned, face), make)
+        return self._codes.get((photo_key(reference), aligned, face), make)
 
     @torch.inference_mode()
     def _neutral(self, target: PhotoLike, aligned: bool, face: int | None) -> _Neutral:
@@ -200,19 +205,23 @@ class Editor:
             pixels = blend.apply_edit(located.photo.pixels, located.photo_to_crop, edit, located.alpha)
             return _Neutral(located, neutral, pixels, False)
 
-        return self._targets.get((_key(target), aligned, face), make)
+        return self._targets.get((photo_key(target), aligned, face), make)
 
     @torch.inference_mode()
+    def _edited(self, neutral: _Neutral, given: Code) -> tuple[Edit | None, torch.Tensor]:
+        """The edit that gives a neutral face an expression (None: none), and the (1, 3, S, S) crop with it."""
+        if not given.any():
+            return None, neutral.image
+        edit = self.model.edit(neutral.image, torch.from_numpy(given)[None].to(neutral.image.device))
+        return edit, compose(neutral.image, edit)
+
     def _result(self, neutral: _Neutral, code: Code, strength: float, notes: Sequence[str]) -> Result:
-        if not np.isfinite(strength):
-            raise UserError(f"The strength {strength} is no number: use one such as 0.8.")
-        located, given = neutral.located, (strength * code).astype(np.float32)
-        if given.any():
-            edit = self.model.edit(neutral.image, torch.from_numpy(given)[None].to(neutral.image.device))
-            pixels = blend.apply_edit(neutral.pixels, located.photo_to_crop, edit, located.alpha)
-            image = compose(neutral.image, edit)
+        located, given = neutral.located, _scaled(code, strength)
+        edit, image = self._edited(neutral, given)
+        if edit is None:
+            pixels = neutral.pixels.copy()
         else:
-            pixels, image = neutral.pixels.copy(), neutral.image
+            pixels = blend.apply_edit(neutral.pixels, located.photo_to_crop, edit, located.alpha)
         return Result(
             photo=replace(located.photo, pixels=pixels),
             crop=to_pixels(image),
@@ -278,20 +287,13 @@ def load(
     return Editor(load_model(path, device), name=path.stem, sha256=file_hash(path), finder=finder)
 
 
+def _scaled(code: Code, strength: float) -> Code:
+    """The code times the strength. Raises UserError for no number."""
+    if not np.isfinite(strength):
+        raise UserError(f"The strength {strength} is no number: use one such as 0.8.")
+    return (strength * code).astype(np.float32)
+
+
 def _to_array(code: torch.Tensor) -> Code:
     array: Code = code.detach().float().cpu().numpy()
     return array
-
-
-def _key(photo: PhotoLike) -> Hashable:
-    """What tells one picture from another; a file is not read for it."""
-    if isinstance(photo, (str, os.PathLike)):
-        with contextlib.suppress(OSError):
-            status = os.stat(photo)
-            return os.path.abspath(photo), status.st_mtime_ns, status.st_size
-        return os.path.abspath(photo)
-    picture = read_photo(photo)
-    digest = hashlib.blake2b(np.ascontiguousarray(picture.pixels).data)
-    for part in (picture.alpha, picture.icc, picture.xmp, picture.exif):
-        digest.update(b"" if part is None else bytes(part))
-    return picture.size, picture.path, digest.digest()

@@ -126,6 +126,14 @@ def test_a_new_strength_is_one_edit(session, monkeypatch):
     assert (session.render(wish(strength=0.4)).pixels != session.render(wish(strength=1.2)).pixels).any()
 
 
+def test_small_pictures_are_made_without_the_photo_and_are_its_crops(session, monkeypatch):
+    expected = session.render(wish(strength=STRIP[-1])).crop
+    monkeypatch.setattr("twocet.blend.apply_edit", None)
+    shown = decoded(base64.b64decode(session.strip(wish())[-1].split(",")[1]))
+    assert shown.shape == expected.shape
+    assert np.abs(shown.astype(int) - expected).mean() < 4
+
+
 def test_the_strip_goes_from_opposite_to_exaggerated(session):
     assert (STRIP[0], STRIP[2], STRIP[-1]) == (-0.5, 0.0, 1.5)
     pictures = session.strip(wish())

@@ -139,16 +139,15 @@ class Session:
     def strip(self, wish: Wish) -> list[str]:
         """The face at the strengths ``STRIP``, as data URLs."""
         target, code = self.picture("target").preview, self._code(wish)
-        results = (self._editor.transfer(target, code, strength, face=wish.face) for strength in STRIP)
-        return [_data_url(result.crop) for result in results]
+        return [_data_url(self._editor.transfer_crop(target, code, strength, face=wish.face)) for strength in STRIP]
 
     def preset_pictures(self, face: int) -> dict[str, str]:
         """The face with every preset at strength 1, as data URLs."""
         target = self.picture("target").preview
-        made = {
-            name: self._editor.transfer(target, code, 1.0, face=face) for name, code in self._studio.presets.items()
+        return {
+            name: _data_url(self._editor.transfer_crop(target, code, face=face))
+            for name, code in self._studio.presets.items()
         }
-        return {name: _data_url(result.crop) for name, result in made.items()}
 
     def download(self, wish: Wish) -> tuple[str, bytes]:
         """Name and bytes of the whole target at its own resolution with the wished expression and AI marks."""

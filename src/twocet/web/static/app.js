@@ -76,6 +76,8 @@ async function render() {
       });
       if (asked !== generation) return;
       await show($("#after"), blob);
+      // The bar waits anew: it is for pictures that are long in coming, and to animate it costs more than to show them.
+      for (const bar of $("#busy").getAnimations()) bar.currentTime = 0;
       if ($("#message").dataset.about === "picture") calm();
       say(notes.join(" "));
       performance.measure("change", { start: since, end: performance.now() });
