@@ -183,6 +183,23 @@ def test_examples_pad_strip_and_neutral_by_keyboard_alone(open_page):
     assert page.evaluate("() => document.documentElement.scrollWidth") == PHONE["width"], "nothing sticks out sideways"
 
 
+def test_the_bar_is_for_pictures_that_are_long_in_coming(open_page):
+    """Each picture sets it back: in a drag it would run all the time, which costs more than the pictures."""
+    page = open_page()
+    page.click("#try-example")
+    wait_for_renders(page, 1)
+    page.wait_for_selector("#frame:not(.working)")
+    code = """() => new Promise(resolve => {
+        const bar = document.querySelector("#busy"), slider = document.querySelector("#strength");
+        new MutationObserver(() => resolve(bar.getAnimations()[0].currentTime))
+            .observe(document.querySelector("#frame"), { attributeFilter: ["data-renders"] });
+        slider.value = 0.5;
+        slider.dispatchEvent(new Event("input"));
+        bar.getAnimations()[0].currentTime = 600000;
+    })"""
+    assert page.evaluate(code) < 60_000
+
+
 def test_leaving_forgets_the_photos(open_page, client):
     page = open_page()
     with page.expect_response("**/api/sessions") as answer:
