@@ -92,13 +92,17 @@ class Visitor:
     seen: dict[str, Any] = field(default_factory=dict)
 
     def enter(self, address: str) -> None:
-        """Opens the page and takes the example."""
+        """Opens the page; there is no session yet that could be forgotten while others enter."""
         with self._failing():
             began = time.perf_counter()
             self.page.goto(address)
             self.page.wait_for_selector("html[data-ready]")
             self.ready_s = time.perf_counter() - began
             self.loaded = self.page.evaluate(LOADED)
+
+    def choose(self) -> None:
+        """Takes the example and waits for all its pictures."""
+        with self._failing():
             began = time.perf_counter()
             self.page.click("#try-example")
             self.page.wait_for_selector("#frame[data-renders]")
@@ -118,7 +122,7 @@ class Visitor:
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
-        """Nothing more happens on a page on which something failed."""
+        """Notes what Playwright raises: time that ran out, a page that crashed."""
         from playwright.sync_api import Error
 
         try:
@@ -151,6 +155,9 @@ def main(model: str = "default", visitors: int = 1, seconds: float = 20.0, patie
             context.set_default_timeout(1000 * patience)
             everyone.append(Visitor(context.new_page()))
             everyone[-1].enter(address)
+        for visitor in everyone:
+            if not visitor.failures:
+                visitor.choose()
         dragging = [visitor for visitor in everyone if not visitor.failures]
         memory["entered"] = memory_mb(process)
         with (
