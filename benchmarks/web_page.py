@@ -179,7 +179,8 @@ def _summary(everyone: list[Visitor], seconds: float) -> dict[str, Any]:
     seen = [visitor.seen for visitor in everyone if visitor.seen]
     changes = [duration for one in seen for duration in one["changes"]]
     counts = np.array([len(visitor.seen.get("changes", ())) for visitor in everyone], float)
-    parts = [times for one in seen for times in one["server"]]
+    # A refused request has no times.
+    parts = [times for one in seen for times in one["server"] if times]
     failures = [failure for visitor in everyone for failure in visitor.failures]
     return {
         "visitors": len(everyone),
