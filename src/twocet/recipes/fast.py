@@ -127,7 +127,7 @@ class FastRecipe:
             views = [augment.encoder_input(x, generator, config.shape) for x in (batch.expressive, batch.neutral)]
             encoded, of_neutral = networks.encoder(torch.cat(views)).chunk(2)
             everyone, share = ranks.of_all(encoded), ranks.share()
-            noisy = encoded + noise(*encoded.shape, config.code_noise, generator)
+            noisy = encoded + noise(num, config.network.code_dim, config.code_noise, generator)
             images, given = [batch.neutral, batch.expressive], [noisy, nothing]
             if not config.journeys:
                 made, painted = generate(networks, torch.cat(images), torch.cat(given))
