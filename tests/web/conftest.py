@@ -24,12 +24,17 @@ from twocet.web.session import Studio, pad_directions
 
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory):
-    """A model of few channels with random weights: what it does to faces is nonsense, but depends on the code."""
+    """A model of few channels with random weights: what it does to faces is nonsense, but nothing for the zero code."""
     torch.manual_seed(0)
     config = NetworkConfig(code_dim=8, generator_widths=(16, 24), trunk_widths=(16, 24))
     networks = build(config)
+    generator = networks.generator
     with torch.no_grad():
-        networks.generator.flow_head.weight.normal_(0, 0.05)
+        generator.flow_head.weight.normal_(0, 0.05)
+        # The last gain, 1 - 1 for the zero code, and no paint.
+        generator.norm.affine.bias[: generator.norm.affine.out_features // 2] = -1
+        generator.norm.affine.bias[generator.norm.affine.out_features // 2 :] = 0
+        generator.paint_head.bias[-(generator.shuffle**2) :] = -20
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     save_model(path, new_model(networks, config, {}))
     return path
