@@ -76,6 +76,7 @@ _CODE_COMES_IN = Schedule(rise=5_000, end=5_000)
 _DIVERSITY_FADES = Schedule(end=10_000, start=1.0, stop=0.0)
 _REALNESS_COMES_IN = Schedule(rise=500, end=1_500, start=0.0, stop=0.1)
 _NEUTRAL_COMES_IN = Schedule(rise=1_000, end=3_000, start=0.0, stop=1.0)
+_NOISE_COMES_IN = Schedule(rise=3_000, end=8_000, start=0.0, stop=0.4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,9 +219,10 @@ class TrainConfig(RunConfig):
     neutral_code: Schedule = _NEUTRAL_COMES_IN
     """Recipe fast: weight of the squared codes of neutral photos, which shall be the zero code; it comes in when codes
     say something, or they would all shrink to 0."""
-    code_noise: float = 0.4
+    code_noise: Schedule = _NOISE_COMES_IN
     """Recipe fast: the generator gets codes with normal noise, whose standard deviation is drawn from 0 to twice this
-    for every row: it learns to do less where a code is uncertain, as one read on another face is."""
+    for every row: it learns to do less where a code is uncertain, as one read on another face is. It comes in late: in
+    the beginning it only hides what the codes say."""
     mismatch: float = 1.0
     """Recipe fast: weight in D of real faces shown to the other domain's head."""
     code_size: float = 0.03

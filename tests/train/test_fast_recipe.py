@@ -26,7 +26,7 @@ TINY = TrainConfig(
     scales=1,
     journeys=True,
     coarse=False,
-    code_noise=0.0,
+    code_noise=constant(0.0),
 )
 
 
@@ -78,7 +78,7 @@ def test_codes_travel_to_the_next_person_and_back_to_their_owner(monkeypatch: py
     recipe = FastRecipe(dataclasses.replace(TINY, strengths=(0.5, 0.9)))
     batch = random_batch()
     networks = Networks(Painter(), Reader(), nn.Identity())
-    pairs, journey = recipe.passes(networks, batch, Generator().manual_seed(0))
+    pairs, journey = recipe.passes(networks, batch, Generator().manual_seed(0), 0)
     assert journey is not None
     ratio = journey.travelling / pairs.encoded.roll(1, dims=0)
     torch.testing.assert_close(ratio, ratio[:, :1].expand(-1, 3))
@@ -97,7 +97,7 @@ def test_terms_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     batch = Batch(torch.full((2, 3, 8, 8), 0.5), torch.full((2, 3, 8, 8), -2.0))
     networks = Networks(Painter(), Reader(), nn.Identity())
-    pairs, journey = recipe.passes(networks, batch, Generator())
+    pairs, journey = recipe.passes(networks, batch, Generator(), 0)
     total, terms = recipe.generator_total(networks, batch, pairs, journey, step=0)
     assert journey is None
     assert float(terms["pair_expressive"]) == pytest.approx(0.0, abs=1e-6)
@@ -140,7 +140,7 @@ def test_codes_of_neutral_photos_are_asked_to_be_zero_when_the_weight_has_come_i
     coming = Schedule(rise=10, end=20, start=0.0, stop=0.5)
     recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, neutral_code=coming))
     batch, state = random_batch(), TrainState(TINY)
-    pairs, _ = recipe.passes(state.networks, batch, Generator().manual_seed(0))
+    pairs, _ = recipe.passes(state.networks, batch, Generator().manual_seed(0), 0)
     pairs = pairs._replace(of_neutral=torch.tensor([[0.0, 0.0, 3.0]]))
     totals, terms = zip(*(recipe.generator_total(state.networks, batch, pairs, None, k) for k in (0, 20)), strict=True)
     assert float(terms[0]["code_of_neutral"]) == pytest.approx(3)
@@ -156,13 +156,14 @@ def test_noise_differs_in_strength_from_row_to_row() -> None:
 
 
 def test_the_generator_gets_noisy_codes_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    coming = Schedule(rise=10, end=20, start=0.0, stop=0.5)
     monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount: image)
     networks = Networks(Painter(), Reader(), nn.Identity())
     made = [
-        FastRecipe(dataclasses.replace(TINY, journeys=False, code_noise=amount)).passes(
-            networks, random_batch(), Generator().manual_seed(0)
+        FastRecipe(dataclasses.replace(TINY, journeys=False, code_noise=coming)).passes(
+            networks, random_batch(), Generator().manual_seed(0), step
         )[0]
-        for amount in (0.0, 0.5)
+        for step in (5, 20)
     ]
     assert not torch.allclose(made[0].restored, made[1].restored, atol=0.05)
     torch.testing.assert_close(made[0].encoded, made[1].encoded)
@@ -172,7 +173,7 @@ def test_the_generator_gets_noisy_codes_and_nothing_else_does(monkeypatch: pytes
 def test_the_encoder_is_asked_for_a_coarse_sketch_of_the_change() -> None:
     recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, sketch=0.5))
     batch, state = random_batch(), TrainState(TINY)
-    pairs, _ = recipe.passes(state.networks, batch, Generator())
+    pairs, _ = recipe.passes(state.networks, batch, Generator(), 0)
     total, terms = recipe.generator_total(state.networks, batch, pairs, None, step=0)
     without, _ = FastRecipe(dataclasses.replace(TINY, journeys=False)).generator_total(
         state.networks, batch, pairs, None, step=0

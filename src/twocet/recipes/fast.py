@@ -105,7 +105,7 @@ class FastRecipe:
     def generator_totals(self, networks: Networks, batch: Batch, step: int, made: list[Made]) -> Iterator[Tensor]:
         """The total of each piece of the mini-batch; what was made for it is appended to ``made``."""
         for piece, generator in pieces(batch, self.config, step, "fast"):
-            pairs, journey = self.passes(networks, piece, generator)
+            pairs, journey = self.passes(networks, piece, generator, step)
             total, terms = self.generator_total(networks, piece, pairs, journey, step)
             fake = journey.fake.detach() if journey else None
             made.append(Made(piece, pairs.neutralised.detach(), fake, terms))
@@ -119,7 +119,7 @@ class FastRecipe:
                 terms["discriminator"] = total.detach()
                 yield total
 
-    def passes(self, networks: Networks, batch: Batch, generator: Generator) -> tuple[Pairs, Journey | None]:
+    def passes(self, networks: Networks, batch: Batch, generator: Generator, step: int) -> tuple[Pairs, Journey | None]:
         """All images and codes of a round; calls of the generator are fused where they can be."""
         num, config = len(batch.neutral), self.config
         nothing = codes.neutral(num, config.network.code_dim)
@@ -127,7 +127,7 @@ class FastRecipe:
             views = [augment.encoder_input(x, generator, config.shape) for x in (batch.expressive, batch.neutral)]
             encoded, of_neutral = networks.encoder(torch.cat(views)).chunk(2)
             everyone, share = ranks.of_all(encoded), ranks.share()
-            noisy = encoded + noise(num, config.network.code_dim, config.code_noise, generator)
+            noisy = encoded + noise(num, config.network.code_dim, config.code_noise.at(step), generator)
             images, given = [batch.neutral, batch.expressive], [noisy, nothing]
             if not config.journeys:
                 made, painted = generate(networks, torch.cat(images), torch.cat(given))
