@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,19 +69,12 @@ def validation_gain(networks: Networks, sets: Sequence[Faces], bf16: bool) -> fl
     return float(1 - error / distance)
 
 
-def encode_some(encoder: nn.Module, sets: Sequence[Faces], domain: str) -> Tensor:
-    """Codes of up to MEASURED_PHOTOS photos of a domain, evenly from all sets: (n, d) float32."""
-    return torch.cat(list(_encode_chunks(encoder, sets, domain)))
-
-
 @torch.no_grad()
-def _encode_chunks(encoder: nn.Module, sets: Sequence[Faces], domain: str) -> Iterator[Tensor]:
+def expressive_codes(encoder: nn.Module, sets: Sequence[Faces]) -> Tensor:
+    """Codes of up to MEASURED_PHOTOS expressive photos, evenly from all sets: (n, d) float32."""
     share = -(-MEASURED_PHOTOS // len(sets))
-    for faces in sets:
-        photos: Tensor = getattr(faces, domain)
-        chosen = photos[:: -(-len(photos) // share)]
-        for chunk in torch.split(chosen, CHUNK):
-            yield encoder(to_image(chunk))
+    chosen = torch.cat([faces.expressive[:: -(-len(faces.expressive) // share)] for faces in sets])
+    return torch.cat([encoder(to_image(chunk)) for chunk in torch.split(chosen, CHUNK)])
 
 
 class History(NamedTuple):
@@ -118,7 +111,7 @@ def export_model(path: Path, state: TrainState, history: History) -> Model:
     """Write the averaged networks as a model file, with what is known about them."""
     networks = Networks(*(copy.deepcopy(network) for network in state.average))
     held_out = history.held_out
-    expressive = encode_some(networks.encoder, history.sets, "expressive")
+    expressive = expressive_codes(networks.encoder, history.sets)
     metadata = {
         **history.metadata(state.config),
         "code_std": expressive.std(dim=0).tolist(),
