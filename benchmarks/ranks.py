@@ -4,9 +4,9 @@ One process has one thread; two have one each (``torchrun --nproc-per-node 2``).
 its mini-batches beside the training, in a second one that is free to use another core. So there are two ways to
 compare, a line for each: ``free``, where all processes may use all cores, and ``pinned``, where every process has one
 core: then one process is one core's work. The recipe authors has the paper's networks at full width (75 million
-parameters, 34 TFLOP a round with batch 8), so its mini-batch is 2 and one round is measured after one that is not; fast
-has its own batch. The photos are rendered first. On a machine that does nothing else, each way: about 20 minutes for
-authors on two cores, 3 for fast.
+parameters, 23 TFLOP a round with batch 8), so its mini-batch is 2 and one round is measured after one that is not; fast
+has its own batch. The photos are rendered first. On a machine that does nothing else, each way: about a
+minute for authors on two cores, two for fast.
 
     python benchmarks/ranks.py
     python benchmarks/ranks.py --recipes fast --rounds 100
