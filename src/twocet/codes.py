@@ -26,8 +26,7 @@ def normal(num: int, dim: int, code_range: float, generator: Generator) -> Tenso
 def correlated(num: int, mean: Tensor, covariance: Tensor, generator: Generator) -> Tensor:
     """Codes (num, d) float32 from the normal distribution with ``mean`` (d,) and ``covariance`` (d, d).
 
-    With the statistics of encoded codes, random expressions are as strong and as plausible as those in photos: single
-    numbers of a code mean little, what goes together does.
+    Single numbers of a code mean little, what goes together does.
     """
     # The eigenvalues of a covariance estimated from few photos may be slightly negative.
     values, vectors = torch.linalg.eigh(covariance.double())
@@ -35,6 +34,18 @@ def correlated(num: int, mean: Tensor, covariance: Tensor, generator: Generator)
     drawn = torch.randn(num, len(mean), generator=generator, dtype=torch.float64)
     code: Tensor = (mean.double() + drawn @ root.T).float()
     return code
+
+
+def resampled(num: int, known: Tensor, width: float, generator: Generator) -> Tensor:
+    """Codes (num, d) float32 around randomly drawn rows of ``known`` (m, d), at least two: a smoothed bootstrap.
+
+    ``width`` is the normal spread around a row as a share of the rows' own. Codes of photos lie on a curved surface: a
+    normal distribution around their mean mostly draws mixtures that mean little, near a photo's code they are a face.
+    No row is drawn twice before all were.
+    """
+    rounds = -(-num // len(known))
+    order = torch.cat([torch.randperm(len(known), generator=generator) for _ in range(rounds)])[:num]
+    return known[order] + correlated(num, torch.zeros(known.shape[1]), known.T.cov() * width**2, generator)
 
 
 SAMPLERS = {"uniform": uniform, "normal": normal}

@@ -26,6 +26,8 @@ from twocet.networks import Edit, Networks, build
 FORMAT = 1
 PACKAGED = ("default",)
 """Names of the models that come with the package."""
+SAMPLE_WIDTH = 0.3
+"""How far random codes are from a training photo's, see :func:`twocet.codes.resampled`."""
 _KEY = "twocet"
 
 
@@ -72,14 +74,14 @@ class Model:
         return int(self.metadata["network"]["code_dim"])
 
     def sample_codes(self, num: int, generator: torch.Generator) -> Tensor:
-        """(num, d) random codes, distributed like those the encoder found in its training photos where that is known.
+        """(num, d) random codes, near those the encoder found in its training photos where these are known.
 
         Otherwise uniform, as the paper samples them.
         """
-        mean, covariance = (self.metadata.get(key) for key in ("code_mean", "code_covariance"))
-        if mean is None or covariance is None:
+        known = self.metadata.get("codes")
+        if known is None:
             return codes.uniform(num, self.code_dim, 1.0, generator)
-        return codes.correlated(num, torch.tensor(mean), torch.tensor(covariance), generator)
+        return codes.resampled(num, torch.tensor(known), SAMPLE_WIDTH, generator)
 
     @torch.inference_mode()
     def encode(self, image: Tensor) -> Tensor:
@@ -113,7 +115,7 @@ def save_model(path: Path | str, model: Model, *, half: bool = True) -> None:
 
     Tensors are named ``generator.*``, ``encoder.*``, ``discriminator.*``. The metadata key ``twocet`` is JSON: format,
     network (the fields of NetworkConfig), template, and as far as known code_std, code_mean (per dimension),
-    code_covariance, training, data (name, licence, citation), metrics, commit.
+    code_covariance, codes (of training photos), training, data (name, licence, citation), metrics, commit.
     """
     save_networks(Path(path), model.networks._asdict(), model.metadata, half=half)
 

@@ -117,6 +117,7 @@ def export_model(path: Path, state: TrainState, history: History) -> Model:
         "code_std": expressive.std(dim=0).tolist(),
         "code_mean": expressive.mean(dim=0).tolist(),
         "code_covariance": expressive.T.cov().tolist(),
+        "codes": [[round(number, 4) for number in code] for code in expressive[::2].tolist()],
         "metrics": {"validation_gain": validation_gain(networks, held_out, False)} if held_out else {},
     }
     model = new_model(networks, state.config.network, metadata)

@@ -130,3 +130,16 @@ def test_correlated_codes_have_the_given_mean_and_covariance() -> None:
     torch.testing.assert_close(drawn.mean(dim=0), mean, atol=0.03, rtol=0)
     torch.testing.assert_close(drawn.T.cov(), covariance, atol=0.03, rtol=0)
     assert drawn.dtype == torch.float32
+
+
+def test_resampled_codes_lie_around_the_known_ones() -> None:
+    known = torch.tensor([[10.0, 0.0], [0.0, 10.0], [-10.0, -10.0]])
+    exact = codes.resampled(5, known, 0.0, torch.Generator().manual_seed(0))
+    assert sorted(exact[:3].tolist()) == sorted(known.tolist())
+    assert all(code in known.tolist() for code in exact.tolist())
+    drawn = codes.resampled(30_000, known, 0.1, torch.Generator().manual_seed(0))
+    near = torch.cdist(drawn, known).argmin(dim=1)
+    assert near.bincount().tolist() == [10_000] * 3
+    around = drawn - known[near]
+    torch.testing.assert_close(around.T.cov(), known.T.cov() * 0.01, atol=0.03, rtol=0)
+    assert drawn.dtype == torch.float32
