@@ -193,6 +193,9 @@ class TrainConfig(RunConfig):
     """Recipe fast: codes that travel to another person are scaled by a factor from this range."""
     coarse: bool = True
     """Recipe fast: train on photos of size / reduce, what the networks see anyway: half the time, no fine detail."""
+    varied: bool = True
+    """Recipe fast: whether the photos are moved, bent and relit at random, not only mirrored; what the encoder sees
+    always is. Resampled photos are less sharp: a run may end without it (--init)."""
     journeys: bool = False
     """Recipe fast: whether codes travel to other people of the batch and back; off, pairs alone are trained."""
     returned: float = 1.0
@@ -216,6 +219,8 @@ class TrainConfig(RunConfig):
     """Recipe fast: how much more those pixels count around which a pair's photos differ."""
     painted: float = 0.05
     """Recipe fast: weight of the generator's mask, so that it moves what it need not make up."""
+    even: float = 0.0
+    """Recipe fast: weight of the movement by a part of a code, which shall be that part of the movement."""
     neutral_code: Schedule = _NEUTRAL_COMES_IN
     """Recipe fast: weight of the squared codes of neutral photos, which shall be the zero code; it comes in when codes
     say something, or they would all shrink to 0."""

@@ -20,13 +20,17 @@ from twocet.config import TrainConfig
 from twocet.data import Batch
 from twocet.devices import autocast
 from twocet.losses import detached
-from twocet.networks import Domain, Networks, compose, judge
+from twocet.networks import Domain, Edit, Networks, compose, judge
 from twocet.networks.fast import FastEncoder, reduced
 from twocet.randomness import rows
 from twocet.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
 
 SMALL_CHANGE = 0.01
 """Changes of brightness below this (images are in [-1, 1]) need not be told by a code."""
+
+
+STILL = 1e-4
+"""Mean movement in sides of the crop, far below which :func:`unevenness` fades out."""
 
 
 class Pairs(NamedTuple):
@@ -42,6 +46,8 @@ class Pairs(NamedTuple):
     """G(x_e, 0)."""
     painted: Tensor
     """Mean of both passes' masks: the share of pixels that are made up, not moved; a scalar."""
+    uneven: Tensor
+    """See :func:`unevenness`; 0 where nothing asks for it."""
 
 
 class Journey(NamedTuple):
@@ -84,14 +90,18 @@ class FastRecipe:
             network = self.config.network
             batch = Batch(*(reduced(x, network.size // network.reduce) for x in batch))
         mirrored = augment.coin(0.5, num, generator)
-        affine = augment.similarity(num, generator)
-        neutral, expressive = (augment.resample(augment.flip(x, mirrored), affine) for x in batch)
-        if self.config.shape:
-            bent = augment.shape(num, neutral.shape[-1], self.config.shape, generator)
-            neutral, expressive = (augment.bend(x, bent) for x in (neutral, expressive))
+        neutral, expressive = (augment.flip(x, mirrored) for x in batch)
+        if self.config.varied:
+            affine = augment.similarity(num, generator)
+            neutral, expressive = (augment.resample(x, affine) for x in (neutral, expressive))
+            if self.config.shape:
+                bent = augment.shape(num, neutral.shape[-1], self.config.shape, generator)
+                neutral, expressive = (augment.bend(x, bent) for x in (neutral, expressive))
         unchanged = augment.coin(self.config.zero_edits, num, generator)[:, None, None, None]
         expressive = torch.where(unchanged, neutral, expressive)
-        return Batch(*augment.photometric(neutral, expressive, generator))
+        if self.config.varied:
+            neutral, expressive = augment.photometric(neutral, expressive, generator)
+        return Batch(neutral, expressive)
 
     def round(self, state: TrainState, draw: Draw[Batch], step: int) -> dict[str, Tensor]:
         """One mini-batch."""
@@ -130,17 +140,28 @@ class FastRecipe:
             noisy = encoded + noise(num, config.network.code_dim, config.code_noise.at(step), generator)
             images, given = [batch.neutral, batch.expressive], [noisy, nothing]
             if not config.journeys:
-                made, painted = generate(networks, torch.cat(images), torch.cat(given))
+                made, edit = generate(networks, torch.cat(images), torch.cat(given))
                 restored, neutralised = made.chunk(2)
-                return Pairs(everyone, of_neutral, restored, neutralised, painted), None
+                uneven = self.uneven(networks, batch.neutral, noisy, edit.flow, generator)
+                return Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), uneven), None
             strength = augment.between(*config.strengths, num, generator)[:, None]
             travelling = share.of(everyone.roll(1, dims=0)) * strength
-            made, painted = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
+            made, edit = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
             restored, neutralised, fake = made.chunk(3)
             recovered = networks.encoder(augment.encoder_input(fake, generator, config.shape))
             returned = networks.generator(batch.neutral, share.of(ranks.of_all(recovered / strength).roll(-1, dims=0)))
-        pairs = Pairs(everyone, of_neutral, restored, neutralised, painted)
+            uneven = self.uneven(networks, batch.neutral, noisy, edit.flow, generator)
+        pairs = Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), uneven)
         return pairs, Journey(travelling, fake, recovered, returned)
+
+    def uneven(self, networks: Networks, neutral: Tensor, code: Tensor, flow: Tensor, generator: Generator) -> Tensor:
+        """:func:`unevenness` of a quarter of the rows, which is enough; ``flow`` begins with that of ``code``."""
+        if not self.config.even:
+            return code.new_zeros(())
+        num = -(-len(code) // 4)
+        part = augment.between(0, 1, num, generator)[:, None]
+        moved = networks.generator.edit(neutral[:num], code[:num] * part).flow
+        return unevenness(moved, flow[:num], part)
 
     def generator_total(
         self, networks: Networks, batch: Batch, pairs: Pairs, journey: Journey | None, step: int
@@ -156,6 +177,9 @@ class FastRecipe:
         }
         total = terms["pair_expressive"] + terms["pair_neutral"] + config.painted * terms["painted"]
         total = total + config.code_size * torch.relu(size - 1)
+        if config.even:
+            terms["uneven"] = pairs.uneven
+            total = total + config.even * terms["uneven"]
         total = total + config.neutral_code.at(step) * terms["code_of_neutral"]
         if config.sketch and isinstance(networks.encoder, FastEncoder):
             terms["unsketched"] = unsketched(networks.encoder, batch, ranks.share().of(pairs.encoded))
@@ -206,10 +230,19 @@ class FastRecipe:
         return total
 
 
-def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
-    """G(image, code), and the mean of the mask."""
+def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, Edit]:
+    """G(image, code), and the edit that makes it."""
     edit = networks.generator.edit(image, code)
-    return compose(image, edit), edit.mask.mean()
+    return compose(image, edit), edit
+
+
+def unevenness(flow: Tensor, whole: Tensor, part: Tensor) -> Tensor:
+    """How far ``flow`` (N, 2, h, w) is from the share ``part`` (N, 1) of the ``whole`` code's, relative to that.
+
+    Muscles move a face in proportion: half of a code shall be half of the movement. No gradient reaches ``whole``.
+    """
+    wanted = whole.detach()
+    return (flow - part[:, :, None, None] * wanted).abs().mean() / (wanted.abs().mean() + STILL)
 
 
 def unsketched(encoder: FastEncoder, batch: Batch, code: Tensor) -> Tensor:
