@@ -193,9 +193,9 @@ class TrainConfig(RunConfig):
     """Recipe fast: codes that travel to another person are scaled by a factor from this range."""
     coarse: bool = True
     """Recipe fast: train on photos of size / reduce, what the networks see anyway: half the time, no fine detail."""
-    varied: bool = True
-    """Recipe fast: whether the photos are moved, bent and relit at random, not only mirrored; what the encoder sees
-    always is. Resampled photos are less sharp: a run may end without it (--init)."""
+    moved: bool = True
+    """Recipe fast: whether the photos are shifted, turned, scaled and bent at random; what the encoder sees always is.
+    Resampled photos are less sharp than those to be edited: let a run without it follow (--init)."""
     journeys: bool = False
     """Recipe fast: whether codes travel to other people of the batch and back; off, pairs alone are trained."""
     returned: float = 1.0

@@ -91,7 +91,7 @@ class FastRecipe:
             batch = Batch(*(reduced(x, network.size // network.reduce) for x in batch))
         mirrored = augment.coin(0.5, num, generator)
         neutral, expressive = (augment.flip(x, mirrored) for x in batch)
-        if self.config.varied:
+        if self.config.moved:
             affine = augment.similarity(num, generator)
             neutral, expressive = (augment.resample(x, affine) for x in (neutral, expressive))
             if self.config.shape:
@@ -99,9 +99,7 @@ class FastRecipe:
                 neutral, expressive = (augment.bend(x, bent) for x in (neutral, expressive))
         unchanged = augment.coin(self.config.zero_edits, num, generator)[:, None, None, None]
         expressive = torch.where(unchanged, neutral, expressive)
-        if self.config.varied:
-            neutral, expressive = augment.photometric(neutral, expressive, generator)
-        return Batch(neutral, expressive)
+        return Batch(*augment.photometric(neutral, expressive, generator))
 
     def round(self, state: TrainState, draw: Draw[Batch], step: int) -> dict[str, Tensor]:
         """One mini-batch."""
