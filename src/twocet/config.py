@@ -219,8 +219,6 @@ class TrainConfig(RunConfig):
     """Recipe fast: how much more those pixels count around which a pair's photos differ."""
     painted: float = 0.05
     """Recipe fast: weight of the generator's mask, so that it moves what it need not make up."""
-    even: float = 0.0
-    """Recipe fast: weight of the movement by a part of a code, which shall be that part of the movement."""
     neutral_code: Schedule = _NEUTRAL_COMES_IN
     """Recipe fast: weight of the squared codes of neutral photos, which shall be the zero code; it comes in when codes
     say something, or they would all shrink to 0."""

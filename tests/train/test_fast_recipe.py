@@ -14,7 +14,7 @@ from twocet.data import Batch
 from twocet.networks import Domain, Networks
 from twocet.networks.edit import Edit
 from twocet.recipes import TrainState, build_recipe
-from twocet.recipes.fast import STILL, FastRecipe, by_half, noise, unevenness
+from twocet.recipes.fast import FastRecipe, by_half, noise
 from twocet.schedules import Schedule, constant
 
 TINY = TrainConfig(
@@ -116,30 +116,6 @@ def test_terms_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     assert float(terms["painted"]) == 1.0
     assert float(terms["code_size"]) == pytest.approx(4.0)
     assert float(total) == pytest.approx(0.5 / 3 + 0.25 * 1.0 + 1.0 * (4.0 - 1.0))
-
-
-def test_unevenness_is_relative_to_the_whole_movement() -> None:
-    whole = torch.full((2, 2, 4, 4), 0.02, requires_grad=True)
-    part = torch.tensor([[0.5], [1.0]])
-    assert unevenness(part[:, :, None, None] * whole, whole, part).item() == pytest.approx(0.0, abs=1e-7)
-    saturated = unevenness(whole, whole, torch.tensor([[0.5], [0.5]]))
-    assert saturated.item() == pytest.approx(0.01 / (0.02 + STILL))
-    (gradient,) = torch.autograd.grad(unevenness(2 * whole, whole, part), whole)
-    assert gradient.sum().item() == pytest.approx(2 / (0.02 + STILL)), "through the part alone, not through the whole"
-
-
-def test_parts_of_codes_are_asked_to_move_in_proportion() -> None:
-    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, even=0.5))
-    batch, networks = random_batch(num=8), TrainState(TINY).networks
-    nn.init.normal_(networks.generator.flow_head.weight, std=0.1)
-    with torch.no_grad():
-        pairs, journey = recipe.passes(networks, batch, Generator().manual_seed(0), 0)
-        total, terms = recipe.generator_total(networks, batch, pairs, journey, step=0)
-        without, _ = FastRecipe(dataclasses.replace(TINY, journeys=False)).generator_total(
-            networks, batch, pairs, journey, step=0
-        )
-    assert float(terms["uneven"]) == float(pairs.uneven) > 0.01
-    assert float(total - without) == pytest.approx(0.5 * float(pairs.uneven), abs=1e-6)
 
 
 def test_logits_of_matching_heads() -> None:

@@ -20,17 +20,13 @@ from twocet.config import TrainConfig
 from twocet.data import Batch
 from twocet.devices import autocast
 from twocet.losses import detached
-from twocet.networks import Domain, Edit, Networks, compose, judge
+from twocet.networks import Domain, Networks, compose, judge
 from twocet.networks.fast import FastEncoder, reduced
 from twocet.randomness import rows
 from twocet.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
 
 SMALL_CHANGE = 0.01
 """Changes of brightness below this (images are in [-1, 1]) need not be told by a code."""
-
-
-STILL = 1e-4
-"""Mean movement in sides of the crop, far below which :func:`unevenness` fades out."""
 
 
 class Pairs(NamedTuple):
@@ -46,8 +42,6 @@ class Pairs(NamedTuple):
     """G(x_e, 0)."""
     painted: Tensor
     """Mean of both passes' masks: the share of pixels that are made up, not moved; a scalar."""
-    uneven: Tensor
-    """See :func:`unevenness`; 0 where nothing asks for it."""
 
 
 class Journey(NamedTuple):
@@ -138,28 +132,17 @@ class FastRecipe:
             noisy = encoded + noise(num, config.network.code_dim, config.code_noise.at(step), generator)
             images, given = [batch.neutral, batch.expressive], [noisy, nothing]
             if not config.journeys:
-                made, edit = generate(networks, torch.cat(images), torch.cat(given))
+                made, painted = generate(networks, torch.cat(images), torch.cat(given))
                 restored, neutralised = made.chunk(2)
-                uneven = self.uneven(networks, batch.neutral, noisy, edit.flow, generator)
-                return Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), uneven), None
+                return Pairs(everyone, of_neutral, restored, neutralised, painted), None
             strength = augment.between(*config.strengths, num, generator)[:, None]
             travelling = share.of(everyone.roll(1, dims=0)) * strength
-            made, edit = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
+            made, painted = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
             restored, neutralised, fake = made.chunk(3)
             recovered = networks.encoder(augment.encoder_input(fake, generator, config.shape))
             returned = networks.generator(batch.neutral, share.of(ranks.of_all(recovered / strength).roll(-1, dims=0)))
-            uneven = self.uneven(networks, batch.neutral, noisy, edit.flow, generator)
-        pairs = Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), uneven)
+        pairs = Pairs(everyone, of_neutral, restored, neutralised, painted)
         return pairs, Journey(travelling, fake, recovered, returned)
-
-    def uneven(self, networks: Networks, neutral: Tensor, code: Tensor, flow: Tensor, generator: Generator) -> Tensor:
-        """:func:`unevenness` of a quarter of the rows, which is enough; ``flow`` begins with that of ``code``."""
-        if not self.config.even:
-            return code.new_zeros(())
-        num = -(-len(code) // 4)
-        part = augment.between(0, 1, num, generator)[:, None]
-        moved = networks.generator.edit(neutral[:num], code[:num] * part).flow
-        return unevenness(moved, flow[:num], part)
 
     def generator_total(
         self, networks: Networks, batch: Batch, pairs: Pairs, journey: Journey | None, step: int
@@ -175,9 +158,6 @@ class FastRecipe:
         }
         total = terms["pair_expressive"] + terms["pair_neutral"] + config.painted * terms["painted"]
         total = total + config.code_size * torch.relu(size - 1)
-        if config.even:
-            terms["uneven"] = pairs.uneven
-            total = total + config.even * terms["uneven"]
         total = total + config.neutral_code.at(step) * terms["code_of_neutral"]
         if config.sketch and isinstance(networks.encoder, FastEncoder):
             terms["unsketched"] = unsketched(networks.encoder, batch, ranks.share().of(pairs.encoded))
@@ -228,19 +208,10 @@ class FastRecipe:
         return total
 
 
-def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, Edit]:
-    """G(image, code), and the edit that makes it."""
+def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+    """G(image, code), and the mean of the mask."""
     edit = networks.generator.edit(image, code)
-    return compose(image, edit), edit
-
-
-def unevenness(flow: Tensor, whole: Tensor, part: Tensor) -> Tensor:
-    """How far ``flow`` (N, 2, h, w) is from the share ``part`` (N, 1) of the ``whole`` code's, relative to that.
-
-    Muscles move a face in proportion: half of a code shall be half of the movement. No gradient reaches ``whole``.
-    """
-    wanted = whole.detach()
-    return (flow - part[:, :, None, None] * wanted).abs().mean() / (wanted.abs().mean() + STILL)
+    return compose(image, edit), edit.mask.mean()
 
 
 def unsketched(encoder: FastEncoder, batch: Batch, code: Tensor) -> Tensor:
