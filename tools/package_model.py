@@ -13,8 +13,9 @@ from typing import Any
 
 import tyro
 
+from twocet.config import check
 from twocet.errors import UserError
-from twocet.model import find_model, load_model, save_model
+from twocet.model import PACKAGED, load_model, packaged_file, save_model
 
 FIGURES = {
     "gain_named": ("gain", "named"),
@@ -40,12 +41,13 @@ def main(
     Args:
         model: Model file of a run.
         report: Folder that `twocet evaluate` wrote for this model.
-        name: Packaged model to be replaced.
+        name: Packaged model to be made or replaced.
         earlier: Model files this one was started from (--init), first to last; the file then tells of their training.
     """
     loaded = load_model(model)
     metrics = {**loaded.metadata.get("metrics", {}), **figures(json.loads((report / "report.json").read_text()))}
-    target = find_model(name)
+    check(name in PACKAGED, f"{name} is no name of a packaged model: choose one of {', '.join(PACKAGED)}")
+    target = packaged_file(name)
     training = {**loaded.metadata["training"], "earlier": [load_model(file).metadata["training"] for file in earlier]}
     metadata = {**loaded.metadata, "training": training, "metrics": metrics}
     save_model(target, dataclasses.replace(loaded, metadata=metadata))

@@ -199,11 +199,16 @@ def find_model(name: Path | str) -> Path:
     """The file of a packaged model, or the path itself. Raises UserError if there is none."""
     path = Path(name)
     if str(name) in PACKAGED and not path.is_file():
-        path = Path(str(resources.files("twocet"))) / "models" / f"{name}.safetensors"
+        path = packaged_file(str(name))
         check(path.is_file(), f"this installation lacks the packaged model {str(name)!r}: install twocet again")
         return path
     check(path.is_file(), f"there is no model file {path}: give a file or one of {', '.join(PACKAGED)}")
     return path
+
+
+def packaged_file(name: str) -> Path:
+    """Where the packaged model of this name is."""
+    return Path(str(resources.files("twocet"))) / "models" / f"{name}.safetensors"
 
 
 def file_hash(path: Path) -> str:
