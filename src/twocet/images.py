@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from twocet.errors import UserError
+from twocet.work import png_info
 
 Pixels = npt.NDArray[np.uint8]
 """uint8, height x width x RGB, 0..255."""
@@ -268,9 +269,7 @@ def _save_options(file_format: str, photo: Photo, xmp: bytes | None) -> dict[str
         tags[_TIFF_XMP_TAG] = xmp
         options["exif"] = tags
     elif xmp and file_format == "PNG":
-        chunks = PngImagePlugin.PngInfo()
-        chunks.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
-        options["pnginfo"] = chunks
+        options["pnginfo"] = png_info(xmp)
     elif xmp and (file_format != "JPEG" or len(xmp) <= JPEG_XMP_LIMIT):
         options["xmp"] = xmp
     specific: dict[str, dict[str, object]] = {

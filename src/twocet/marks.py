@@ -53,6 +53,12 @@ def edit_mark(photo: Photo, *, model: str, model_sha256: str | None, strength: f
     )
 
 
+def sheet_xmp(model: str, model_sha256: str | None = None) -> bytes:
+    """The packet for a picture that shows what a model did to faces, beside those faces."""
+    mark = Mark(digital_source_type=COMPOSITE, software=f"twocet {__version__}", model=model, model_sha256=model_sha256)
+    return mark_xmp(None, mark)
+
+
 def write_marked(path: str | os.PathLike[str], photo: Photo, mark: Mark | None) -> Path:
     """``images.write_photo`` with ``mark``; None adds nothing, and marks that the photo carries are kept anyway."""
     if mark is None:

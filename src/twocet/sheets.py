@@ -18,6 +18,8 @@ class Cell(NamedTuple):
 
     pixels: Pixels
     label: str = ""
+    made: bool = False
+    """Whether a model made it or changed it."""
 
 
 def sheet(rows: Sequence[Sequence[Cell | None]], *, side: int = 320, gap: int = 8) -> Pixels:

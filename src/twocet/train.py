@@ -20,11 +20,13 @@ from twocet.data import Faces, common_template, load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.interrupt import Interrupt, Watch
 from twocet.loader import Loader
+from twocet.marks import sheet_xmp
 from twocet.methods import build_method, config_from_dict
 from twocet.recipes import State
 from twocet.recipes.base import Draw
 from twocet.record import Recorder, sheet
 from twocet.trained import LAST_FILE, MODEL_FILE, History
+from twocet.work import png_info
 
 UNTIMED, TIMED = 5, 20
 """Rounds before the speed is measured (the first ones are slow) and rounds it is measured over."""
@@ -142,7 +144,8 @@ def observers(run: Run, recorder: Recorder) -> list[tuple[int, Observer]]:
 
     def sample() -> None:
         rows = run.method.sample_rows(run.state, run.held_out or run.faces)
-        sheet(rows).save(run.folder / "samples" / f"{run.progress.step:09d}.png")
+        path = run.folder / "samples" / f"{run.progress.step:09d}.png"
+        sheet(rows).save(path, pnginfo=png_info(sheet_xmp(run.folder.name)))
 
     def validate() -> None:
         if not run.judged:

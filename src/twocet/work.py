@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from twocet.errors import UserError
 
@@ -78,11 +78,19 @@ def write_whole(path: Path, content: bytes) -> None:
     os.replace(partial, path)
 
 
-def png_bytes(pixels: np.ndarray[Any, Any]) -> bytes:
-    """(H, W, 3) uint8 as a PNG file."""
+def png_bytes(pixels: np.ndarray[Any, Any], xmp: bytes | None = None) -> bytes:
+    """(H, W, 3) uint8 as a PNG file, with an XMP packet if one is given."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=png_info(xmp))
     return buffer.getvalue()
+
+
+def png_info(xmp: bytes | None) -> PngImagePlugin.PngInfo:
+    """What Pillow writes into a PNG file beside the pixels: an XMP packet, or nothing."""
+    chunks = PngImagePlugin.PngInfo()
+    if xmp:
+        chunks.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+    return chunks
 
 
 def json_bytes(value: Any, indent: int | None = None) -> bytes:

@@ -16,6 +16,7 @@ from PIL import Image
 from twocet.evaluation.charts import Line, bars, curves
 from twocet.evaluation.markdown import to_markdown
 from twocet.evaluation.page import to_html
+from twocet.marks import COMPOSITE, parse_mark
 from twocet.metrics import Estimate
 
 _VOID = {"meta", "img"}
@@ -63,6 +64,16 @@ def test_page_holds_the_figures_and_the_pictures(page):
         np.asarray(Image.open(io.BytesIO(base64.b64decode(found)))) for found in re.findall(r"base64,([^\"]+)", page)
     ]
     assert any(np.array_equal(pixels, face(0, 0)) for pixels in shown)
+
+
+def test_pictures_that_a_model_made_say_so(page):
+    marked = {}
+    for label, found in re.findall(r'alt="([^"]*)" src="data:image/png;base64,([^"]+)', page):
+        packet = Image.open(io.BytesIO(base64.b64decode(found))).info.get("XML:com.adobe.xmp")
+        mark = parse_mark(packet.encode()) if packet else None
+        marked.setdefault(label, set()).add(mark and mark.digital_source_type)
+    assert marked["target"] == marked["reference"] == marked["truth"] == {None}
+    assert marked["output"] == marked["0.25"] == {COMPOSITE}
 
 
 def test_page_and_markdown_of_a_model_that_only_transfers(photos, evaluate):

@@ -16,6 +16,7 @@ from twocet.evaluation.maker import Maker
 from twocet.evaluation.people import NOBODY, Cases, read_people, transfer_cases
 from twocet.evaluation.transfers import measure_transfers
 from twocet.expression_model import expression_model
+from twocet.marks import COMPOSITE, read_mark
 
 
 def people_of(folder):
@@ -276,6 +277,7 @@ def test_report_is_written_and_readable(folder, tmp_path, evaluate):
     result = evaluate(Painter(0.5), folder, command="twocet evaluate it")
     files = write_report(tmp_path / "out" / "report", result)
     assert [file.name for file in files] == ["report.json", "report.md", "report.html", "sheet.png"]
+    assert read_mark(files[3]).digital_source_type == COMPOSITE
     assert sorted(file.name for file in (tmp_path / "out" / "report").iterdir()) == sorted(file.name for file in files)
     written = json.loads(files[0].read_text())
     assert written["gain"]["all"] == {"value": 0.5, "low": 0.5, "high": 0.5}

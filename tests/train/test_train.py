@@ -25,6 +25,7 @@ from twocet.commands.train import configure
 from twocet.commands.train import train as train_command
 from twocet.config import TrainConfig, from_dict
 from twocet.errors import UserError
+from twocet.marks import read_mark
 from twocet.model import SAMPLE_WIDTH, load_model
 from twocet.record import forget_after
 from twocet.train import Run, Sources, plan, planned_steps, resume, train
@@ -170,6 +171,7 @@ def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
     assert list(gains) == [5, 10, 15, 20]
     with Image.open(folder / "samples" / "000000010.png") as sample:
         assert sample.size == (6 * SIZE, 6 * SIZE)
+    assert read_mark(folder / "samples" / "000000010.png").model == folder.name
     assert list((folder / "tensorboard").iterdir())
     described = json.loads((folder / "config.json").read_text())
     assert from_dict(TrainConfig, described["config"]) == dataclasses.replace(CONFIG, steps=20)

@@ -76,7 +76,7 @@ def _rows(maker: Maker, people: People, cases: Cases, name: str, scores: Floats)
         cells = [
             Cell(people.neutral[cases.targets[k]], "target"),
             Cell(people.expressive[cases.references[k]], "reference"),
-            Cell(output, "output"),
+            Cell(output, "output", made=True),
         ]
         if cases.own[k] != NOBODY:
             cells.append(Cell(people.expressive[cases.own[k]], "truth" if people.has_truth else "own photo"))
@@ -91,7 +91,7 @@ def _samples(maker: Maker, people: People, cases: Cases) -> list[Row]:
         chosen = cases.take(_spread(own, SAMPLE_CASES))
         target = Cell(people.neutral[chosen.targets[0]], "target")
         references = [Cell(people.expressive[k], people.labels[k]) for k in chosen.references]
-        outputs = [Cell(pixels) for pixels in make_cases(maker, people, chosen)]
+        outputs = [Cell(pixels, made=True) for pixels in make_cases(maker, people, chosen)]
         rows += [Row("references", [target, *references]), Row("outputs", [target, *outputs])]
         if people.has_truth:
             rows.append(Row("truth", [target, *(Cell(people.expressive[k]) for k in chosen.own)]))
@@ -107,7 +107,10 @@ def _strips(maker: Maker, people: People, cases: Cases) -> list[Row]:
             [
                 Cell(people.neutral[chosen.targets[k]], "target"),
                 Cell(people.expressive[chosen.references[k]], "reference"),
-                *(Cell(made[k], f"{strength:g}") for strength, made in zip(STRIP_STRENGTHS, series, strict=True)),
+                *(
+                    Cell(made[k], f"{strength:g}", made=True)
+                    for strength, made in zip(STRIP_STRENGTHS, series, strict=True)
+                ),
             ],
         )
         for k in range(len(chosen.targets))

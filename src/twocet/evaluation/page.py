@@ -10,8 +10,9 @@ from twocet.evaluation.charts import Line, bars, curves
 from twocet.evaluation.gallery import Gallery, Row
 from twocet.evaluation.summary import Summary
 from twocet.evaluation.tables import Table, introduction, tables
-from twocet.images import Pixels
+from twocet.marks import sheet_xmp
 from twocet.metrics import Estimate
+from twocet.sheets import Cell
 from twocet.work import png_bytes
 
 _STYLE = """
@@ -31,13 +32,14 @@ def to_html(summary: Summary, gallery: Gallery) -> str:
     """The whole report."""
     title = f"Evaluation of {summary['model']['name']}"
     first, *others = tables(summary)
+    xmp = sheet_xmp(summary["model"]["name"])
     parts = [
         f"<h1>{escape(title)}</h1><p>{escape(introduction(summary))}</p>",
         _table(first),
         *_charts(summary),
-        _pictures("Samples", "Each person's target with references of another person.", gallery.samples),
-        _pictures("Growing strength", "Target, reference, and outputs at each strength.", gallery.strips),
-        *(_pictures(f"{kind.capitalize()} cases", "", rows) for kind, rows in gallery.cases.items()),
+        _pictures("Samples", "Each person's target with references of another person.", gallery.samples, xmp),
+        _pictures("Growing strength", "Target, reference, and outputs at each strength.", gallery.strips, xmp),
+        *(_pictures(f"{kind.capitalize()} cases", "", rows, xmp) for kind, rows in gallery.cases.items()),
         *(_table(table) for table in others),
         _origin(summary),
     ]
@@ -83,20 +85,19 @@ def _table(table: Table) -> str:
     return f'<h2>{escape(table.title)}</h2>{note}<div class="wide"><table><tr>{header}</tr>{rows}</table></div>'
 
 
-def _pictures(title: str, note: str, rows: Sequence[Row]) -> str:
+def _pictures(title: str, note: str, rows: Sequence[Row], xmp: bytes) -> str:
     lines = []
     for row in rows:
         cells = "".join(
-            f"<figure>{_image(cell.pixels, cell.label)}<figcaption>{escape(cell.label)}</figcaption></figure>"
-            for cell in row.cells
+            f"<figure>{_image(cell, xmp)}<figcaption>{escape(cell.label)}</figcaption></figure>" for cell in row.cells
         )
         lines.append(f'<div class="row"><b>{escape(row.title)}</b>{cells}</div>')
     return f'<h2>{escape(title)}</h2><p class="note">{escape(note)}</p><div class="wide">{"".join(lines)}</div>'
 
 
-def _image(pixels: Pixels, label: str) -> str:
-    content = base64.b64encode(png_bytes(pixels)).decode()
-    return f'<img alt="{escape(label)}" src="data:image/png;base64,{content}">'
+def _image(cell: Cell, xmp: bytes) -> str:
+    content = base64.b64encode(png_bytes(cell.pixels, xmp if cell.made else None)).decode()
+    return f'<img alt="{escape(cell.label)}" src="data:image/png;base64,{content}">'
 
 
 def _origin(summary: Summary) -> str:

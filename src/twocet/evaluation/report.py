@@ -9,6 +9,7 @@ from twocet.evaluation.markdown import to_markdown
 from twocet.evaluation.page import to_html
 from twocet.evaluation.run import Evaluation
 from twocet.evaluation.summary import to_json
+from twocet.marks import sheet_xmp
 from twocet.work import png_bytes, write_whole
 
 CACHE = "readings.sqlite"
@@ -22,7 +23,7 @@ def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
         "report.json": to_json(evaluation.summary).encode(),
         "report.md": to_markdown(evaluation.summary).encode(),
         "report.html": to_html(evaluation.summary, evaluation.gallery).encode(),
-        "sheet.png": png_bytes(case_sheet(evaluation.gallery)),
+        "sheet.png": png_bytes(case_sheet(evaluation.gallery), sheet_xmp(evaluation.summary["model"]["name"])),
     }
     for name, content in contents.items():
         write_whole(folder / name, content)

@@ -33,6 +33,8 @@ from twocet.trained import commit
 from twocet.work import num_cores
 
 FORMAT = 2
+UNTOLD = ("metrics", "codes")
+"""What a model file says and a report does not: older figures, and many numbers."""
 MOST = 2000
 """Pictures of a set and cases, at most, unless told otherwise."""
 
@@ -90,7 +92,7 @@ def evaluate_model(
         measured = _measure(maker, people, cases, transfers, readers, most=most, seed=seed)
     summary: Summary = {
         "format": FORMAT,
-        "model": {"name": name, **{key: value for key, value in model.metadata.items() if key != "metrics"}},
+        "model": {"name": name, **{key: value for key, value in model.metadata.items() if key not in UNTOLD}},
         "data": dict(people.about),
         "split": split,
         "ground_truth": people.has_truth,
