@@ -210,7 +210,7 @@ class TrainConfig(RunConfig):
     """Recipe fast: pairs are compared at this many sizes, each half of the one before."""
     sketch: float = 0.2
     """Recipe fast: weight of the coarse change of brightness that the encoder reads linearly from its code."""
-    shape: float = 0.012
+    shape: float = 0.0
     """Recipe fast: faces are bent at random, the pair alike and the encoder's view for itself: standard deviation of
     the knots of a coarse net, in sides of the crop."""
     change_floor: float = 0.03

@@ -1,10 +1,11 @@
 """The recipe ``fast``: identity pairs, and if wanted transfers between the people of a batch (``pairs=identity``).
 
 A laboratory set knows who is who, so the same person's two photos can supervise both passes directly; no emotion
-label is used. What pairs alone do not teach is that a code must not carry the identity. Two things serve that: faces
-are bent at random, the encoder's view for itself (``shape``), and with ``journeys`` codes travel to another person and
-back (the neutral cycle of Eq. 1-3 with encoded codes in place of sampled ones), where the code read back must still
-make the expression of its first owner.
+label is used. What pairs alone do not teach is that a code must not carry the identity. Three things serve that: codes
+become noisy on their way to the generator, so that it relies on what they say clearly (``code_noise``), neutral photos
+have the zero code (``neutral_code``), and with ``journeys`` codes travel to another person and back (the neutral cycle
+of Eq. 1-3 with encoded codes in place of sampled ones), where the code read back must still make the expression of its
+first owner.
 """
 
 from __future__ import annotations
