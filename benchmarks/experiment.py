@@ -8,6 +8,7 @@ decides how many rounds there are, and the learning rate falls to nothing in the
     twocet synth bench --first-identity 1000000 --identities 40 --expressions 16 --shared-expressions
     python benchmarks/experiment.py default --data faces --bench bench --minutes 10
     python benchmarks/experiment.py "no code maps" --data faces --bench bench --minutes 10 --set network.placed=False
+    python benchmarks/series.py --data faces --bench bench --jobs 2     # every choice of the recipe
     python scripts/experiments_table.py      # docs/experiments.md from the lines
 """
 
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 import tyro
@@ -47,6 +48,7 @@ def experiment(
     set: tuple[str, ...] = (),
     mix: tuple[float, ...] = (),
     seed: int = 0,
+    recipe: Literal["fast", "authors", "paper"] = "fast",
     cases: int = 640,
     keep: Path | None = None,
     results: Path = Path("docs/results/experiments.jsonl"),
@@ -61,12 +63,13 @@ def experiment(
         set: Settings of the recipe as field=value, as `twocet train --set` takes them.
         mix: Share of each data folder in a mini-batch; equal if not given.
         seed: Seed of the weights and of everything drawn.
+        recipe: What is trained, with the networks of preset fast; authors and paper use nobody's identity.
         cases: Transfers to measure, at most.
         keep: Where the model file goes; it is dropped if not given.
         results: File the line is appended to.
     """
     silent = [f"{field}={NEVER}" for field in ("sample_every", "validate_every", "checkpoint_every")]
-    config = configure("fast", None, (*set, *silent), minutes=minutes, seed=seed)
+    config = configure("fast", recipe, (*set, *silent), minutes=minutes, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         trained = _train(Path(folder), config, Sources(data=tuple(map(str, data)), mix=mix or (1.0,) * len(data)))
         file = Path(folder) / MODEL_FILE
@@ -75,6 +78,7 @@ def experiment(
         summary = evaluate_model(load_model(file), bench, name=name, seed=seed, most=cases).summary
     line = {
         "name": name,
+        "recipe": recipe,
         "set": list(set),
         "minutes": minutes,
         "batch": config.batch,

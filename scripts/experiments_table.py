@@ -30,13 +30,15 @@ COLUMNS = {
 def table(lines: list[dict[str, Any]]) -> str:
     """One row per experiment, in the order of the lines."""
     head = ["experiment", "settings", *COLUMNS.values()]
-    rows = [[line["name"], settings(line), *(number(line[key]) for key in COLUMNS)] for line in lines]
+    common = set.intersection(*(set(line["set"]) for line in lines if line["recipe"] == "fast"))
+    rows = [[line["name"], settings(line, common), *(number(line[key]) for key in COLUMNS)] for line in lines]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 
-def settings(line: dict[str, Any]) -> str:
-    """What differs from the default recipe."""
-    return " ".join(f"`{word}`" for word in line["set"]) or "–"
+def settings(line: dict[str, Any], common: set[str]) -> str:
+    """What differs from the default recipe: its ``common`` settings are left out."""
+    recipe = [] if line["recipe"] == "fast" else [f"recipe={line['recipe']}"]
+    return " ".join(f"`{word}`" for word in [*recipe, *line["set"]] if word not in common) or "–"
 
 
 def number(value: float) -> str:
