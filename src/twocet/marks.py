@@ -53,10 +53,9 @@ def edit_mark(photo: Photo, *, model: str, model_sha256: str | None, strength: f
     )
 
 
-def sheet_xmp(model: str, model_sha256: str | None = None) -> bytes:
-    """The packet for a picture that shows what a model did to faces, beside those faces."""
-    mark = Mark(digital_source_type=COMPOSITE, software=f"twocet {__version__}", model=model, model_sha256=model_sha256)
-    return mark_xmp(None, mark)
+def sheet_mark(model: str, model_sha256: str | None = None) -> Mark:
+    """The mark of a picture that shows what models did to faces, beside those faces."""
+    return Mark(digital_source_type=COMPOSITE, software=f"twocet {__version__}", model=model, model_sha256=model_sha256)
 
 
 def write_marked(path: str | os.PathLike[str], photo: Photo, mark: Mark | None) -> Path:

@@ -20,7 +20,7 @@ from twocet.data import Faces, common_template, load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.interrupt import Interrupt, Watch
 from twocet.loader import Loader
-from twocet.marks import sheet_xmp
+from twocet.marks import mark_xmp, sheet_mark
 from twocet.methods import build_method, config_from_dict
 from twocet.recipes import State
 from twocet.recipes.base import Draw
@@ -145,7 +145,7 @@ def observers(run: Run, recorder: Recorder) -> list[tuple[int, Observer]]:
     def sample() -> None:
         rows = run.method.sample_rows(run.state, run.held_out or run.faces)
         path = run.folder / "samples" / f"{run.progress.step:09d}.png"
-        sheet(rows).save(path, pnginfo=png_info(sheet_xmp(run.folder.name)))
+        sheet(rows).save(path, pnginfo=png_info(mark_xmp(None, sheet_mark(run.folder.name))))
 
     def validate() -> None:
         if not run.judged:

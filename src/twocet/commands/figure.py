@@ -100,7 +100,7 @@ def _grid(
     """The pictures, and the mark that says that a model made them."""
     from twocet import figures
     from twocet.data import open_dataset
-    from twocet.marks import COMPOSITE, Mark
+    from twocet.marks import sheet_mark
     from twocet.model import file_hash, find_model, load_model
 
     files = [find_model(name) for name in names]
@@ -119,4 +119,4 @@ def _grid(
         chosen = expressions or tuple(figures.cast(training, 1, num_targets, seed).expressions)
         grid = figures.continuity(models[0], people, training, strengths, chosen)
     model = ", ".join(file.stem for file in files)
-    return grid, Mark(digital_source_type=COMPOSITE, software="twocet", model=model, model_sha256=file_hash(files[0]))
+    return grid, sheet_mark(model, file_hash(files[0]))

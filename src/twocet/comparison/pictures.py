@@ -10,7 +10,7 @@ from twocet.comparison.plan import Entry
 from twocet.data import open_dataset
 from twocet.figures import cast, load_split, pictures
 from twocet.images import Photo
-from twocet.marks import COMPOSITE, Mark, write_marked
+from twocet.marks import sheet_mark, write_marked
 from twocet.model import file_hash
 from twocet.sheets import Cell, sheet
 from twocet.trained import MODEL_FILE
@@ -34,5 +34,4 @@ def draw_rows(folder: Path, entries: Sequence[Entry], data: Path, split: str, ou
     for entry, model in zip(entries, models, strict=True):
         rows.append([Cell(x, entry.title) for x in pictures(model.transfer(targets, references, 1.0, labels))])
     names = ", ".join(entry.title for entry in entries)
-    mark = Mark(digital_source_type=COMPOSITE, software="twocet", model=names, model_sha256=file_hash(files[0]))
-    write_marked(output, Photo(pixels=sheet(rows, side=_SIDE)), mark)
+    write_marked(output, Photo(pixels=sheet(rows, side=_SIDE)), sheet_mark(names, file_hash(files[0])))

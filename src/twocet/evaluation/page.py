@@ -10,7 +10,7 @@ from twocet.evaluation.charts import Line, bars, curves
 from twocet.evaluation.gallery import Gallery, Row
 from twocet.evaluation.summary import Summary
 from twocet.evaluation.tables import Table, introduction, tables
-from twocet.marks import sheet_xmp
+from twocet.marks import mark_xmp, sheet_mark
 from twocet.metrics import Estimate
 from twocet.sheets import Cell
 from twocet.work import png_bytes
@@ -32,7 +32,7 @@ def to_html(summary: Summary, gallery: Gallery) -> str:
     """The whole report."""
     title = f"Evaluation of {summary['model']['name']}"
     first, *others = tables(summary)
-    xmp = sheet_xmp(summary["model"]["name"])
+    xmp = mark_xmp(None, sheet_mark(summary["model"]["name"]))
     parts = [
         f"<h1>{escape(title)}</h1><p>{escape(introduction(summary))}</p>",
         _table(first),

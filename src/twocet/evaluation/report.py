@@ -9,7 +9,7 @@ from twocet.evaluation.markdown import to_markdown
 from twocet.evaluation.page import to_html
 from twocet.evaluation.run import Evaluation
 from twocet.evaluation.summary import to_json
-from twocet.marks import sheet_xmp
+from twocet.marks import mark_xmp, sheet_mark
 from twocet.work import png_bytes, write_whole
 
 CACHE = "readings.sqlite"
@@ -19,11 +19,12 @@ CACHE = "readings.sqlite"
 def write_report(folder: Path, evaluation: Evaluation) -> list[Path]:
     """Write report.json, report.md, report.html and sheet.png into a folder, made if needed; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
+    xmp = mark_xmp(None, sheet_mark(evaluation.summary["model"]["name"]))
     contents = {
         "report.json": to_json(evaluation.summary).encode(),
         "report.md": to_markdown(evaluation.summary).encode(),
         "report.html": to_html(evaluation.summary, evaluation.gallery).encode(),
-        "sheet.png": png_bytes(case_sheet(evaluation.gallery), sheet_xmp(evaluation.summary["model"]["name"])),
+        "sheet.png": png_bytes(case_sheet(evaluation.gallery), xmp),
     }
     for name, content in contents.items():
         write_whole(folder / name, content)
