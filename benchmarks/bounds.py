@@ -33,12 +33,12 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from twocet import augment, losses
+from twocet import augment, losses, metrics
 from twocet.config import TrainConfig
 from twocet.data import load_faces, open_dataset, to_image
 from twocet.devices import autocast
 from twocet.evaluation.people import REFERENCE_OFFSET, read_people
-from twocet.metrics import FACE_BOX
+from twocet.images import Pixels, to_pixels
 from twocet.model import Model, find_model, load_model
 from twocet.networks import compose
 from twocet.networks.fast import reduced
@@ -95,7 +95,7 @@ def read_rendered(folder: Path, size: int) -> tuple[Rendered, list[str]]:
     known = read_units(folder)
     units = [known[row["file"]] for row in faces.expressive_rows]
     names = sorted({name for one in units for name in one})
-    small = [torch.cat([reduced(x.float(), size).byte() for x in part.split(256)]) for part in faces[:2]]
+    small = [torch.cat([reduced(x.float(), size).round().byte() for x in part.split(256)]) for part in faces[:2]]
     companions = [found[0] for found in faces.companions]
     mirror = torch.tensor([names.index(mirrored(name)) for name in names])
     return Rendered(small[0][companions], small[1], vectors(units, names), mirror), names
@@ -120,18 +120,21 @@ def read_bench(folder: Path, names: list[str]) -> Bench:
 
 @torch.no_grad()
 def gains(generator: nn.Module, bench: Bench, code: Tensor) -> dict[str, float]:
-    """Gain (design: share of the true change that is made) of named and random expressions; ``code`` (N, K, d)."""
-    left, top, right, bottom = (round(side * SIZE) for side in FACE_BOX)
-    error: list[Tensor] = []
-    change: list[Tensor] = []
+    """Gain of the named and of the random expressions; ``code`` (N, K, d)."""
+    error, change = [], []
     for neutral, truth, codes in zip(bench.neutral, bench.truth, code, strict=True):
         given = neutral.expand(len(truth), -1, -1, -1)
-        made = generator(given, codes).clamp(-1, 1)
-        for found, other in ((error, made), (change, given)):
-            found.append((other - truth)[..., top:bottom, left:right].abs().mean(dim=(1, 2, 3)))
-    wrong, whole = torch.stack(error), torch.stack(change)
-    kinds = {"named": bench.named, "random": ~bench.named}
-    return {kind: round(1 - float(wrong[:, k].sum() / whole[:, k].sum()), 3) for kind, k in kinds.items()}
+        wanted = face(truth)
+        error.append(metrics.pixel_error(face(generator(given, codes)), wanted))
+        change.append(metrics.pixel_error(face(given), wanted))
+    wrong, whole = np.stack(error), np.stack(change)
+    kinds = {"named": bench.named.numpy(), "random": ~bench.named.numpy()}
+    return {kind: round(metrics.gain(wrong[:, k], whole[:, k]), 3) for kind, k in kinds.items()}
+
+
+def face(images: Tensor) -> Pixels:
+    """The faces in aligned crops (K, 3, S, S) in [-1, 1]: (K, h, w, 3) uint8."""
+    return metrics.face_box(np.stack([to_pixels(image) for image in images]))
 
 
 @torch.no_grad()

@@ -64,7 +64,7 @@ CHOICES = (
     Choice("float32", "bf16=False"),
     Choice("no average", "ema=0"),
     Choice("codes travel, discriminator", "journeys=True"),
-    Choice("label-free, who is who unused", "lr=5e-4 lr_encoder=5e-4", "authors"),
+    Choice("label-free, who is who unused", "lr=5e-4 lr_encoder=5e-4 lr_discriminator=5e-4", "authors"),
 )
 
 
