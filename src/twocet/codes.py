@@ -7,6 +7,9 @@ from torch import Generator, Tensor
 
 from twocet.randomness import rows
 
+POWER = "code_power"
+"""The key of a model's power (see :func:`powered`) in its metadata; 1 where it is missing."""
+
 
 def neutral(num: int, dim: int) -> Tensor:
     """The neutral code, the zero vector of the paper's Sec. 3.1: (num, dim) float32."""
@@ -46,6 +49,17 @@ def resampled(num: int, known: Tensor, width: float, generator: Generator) -> Te
     rounds = -(-num // len(known))
     order = torch.cat([torch.randperm(len(known), generator=generator) for _ in range(rounds)])[:num]
     return known[order] + correlated(num, torch.zeros(known.shape[1]), known.T.cov() * width**2, generator)
+
+
+def powered(code: Tensor, power: float) -> Tensor:
+    """Codes (N, d) with the same directions, their lengths (root mean squares) raised to a positive ``power``.
+
+    Scaling a code by s scales the result by s ** power; ``powered(., 1 / power)`` is the inverse.
+    """
+    if power == 1:
+        return code
+    length = code.square().mean(dim=-1, keepdim=True).sqrt()
+    return code * length.clamp(min=1e-12) ** (power - 1)
 
 
 SAMPLERS = {"uniform": uniform, "normal": normal}

@@ -55,6 +55,11 @@ class NetworkConfig:
     max_width: int = 512
     """Preset paper: most channels of any layer."""
 
+    @property
+    def coarse_size(self) -> int:
+        """Side of the smallest photos that tell the networks all they look at."""
+        return self.size // self.reduce if self.preset == "fast" else self.size
+
     def __post_init__(self) -> None:
         # JSON knows lists only.
         object.__setattr__(self, "generator_widths", tuple(self.generator_widths))
@@ -192,7 +197,7 @@ class TrainConfig(RunConfig):
     strengths: tuple[float, float] = (0.5, 1.25)
     """Recipe fast: codes that travel to another person are scaled by a factor from this range."""
     coarse: bool = True
-    """Recipe fast: train on photos of size / reduce, what the networks see anyway: half the time, no fine detail."""
+    """Train on photos of size / reduce, what the networks of preset fast see anyway: half the time, no fine detail."""
     moved: bool = True
     """Recipe fast: whether the photos are shifted, turned, scaled and bent at random; what the encoder sees always is.
     Resampled photos are less sharp than those to be edited: let a run without it follow (--init)."""
@@ -227,9 +232,13 @@ class TrainConfig(RunConfig):
     for every row: it learns to do less where a code is uncertain, as one read on another face is. It comes in late: in
     the beginning it only hides what the codes say."""
     mismatch: float = 1.0
-    """Recipe fast: weight in D of real faces shown to the other domain's head."""
+    """Weight in D of real faces shown to the other domain's head, where they count as fake: it teaches D the domains
+    early and needs no further labels."""
     code_size: float = 0.03
     """Recipe fast: weight of the codes' mean square above 1."""
+    even: bool = True
+    """Whether, when training is complete, the length of codes is chosen so that measured movement follows the strength;
+    off in the recipes paper and authors, which scale the encoder's own codes. See ``twocet.evenness``."""
     select: Selection = "gain"
     """What is measured there: gain over pairs of one person, error of the expressive cycle (lower is better; needs no
     pairs), agreement of the blendshapes of transferred expressions with their references, or kernel distance of the
@@ -257,12 +266,13 @@ RECIPES: dict[str, TrainConfig] = {
     # As the text says: both cycles in every iteration, plain L1 diversity, no R1, no average; best at 65,000.
     "paper": TrainConfig(
         recipe="paper", network=_PAPER_NETWORK, batch=8, steps=100_000, **_ADAM_OF_PAPER,
-        ema=0.0, r1=0.0, diversity="plain", cycles=("both",),
+        ema=0.0, r1=0.0, diversity="plain", cycles=("both",), coarse=False, mismatch=0.0, even=False,
     ),
     # As published code and README command do: three mini-batches a round, proportional diversity, R1, average.
     "authors": TrainConfig(
         recipe="authors", network=_PAPER_NETWORK, batch=8, steps=100_000, **_ADAM_OF_PAPER,
         ema=0.999, r1=0.5, r1_every=1, diversity="proportional", cycles=("both", "both", "neutral"),
+        coarse=False, mismatch=0.0, even=False,
         weights=LossWeights(
             cycle_expressive=constant(1.0),
             code=Schedule(rise=5_000, end=30_000),

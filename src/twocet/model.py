@@ -73,6 +73,11 @@ class Model:
         """Numbers in a code."""
         return int(self.metadata["network"]["code_dim"])
 
+    @property
+    def power(self) -> float:
+        """The generator works with codes of this power, see ``twocet.evenness``."""
+        return float(self.metadata.get(codes.POWER, 1.0))
+
     def sample_codes(self, num: int, generator: torch.Generator) -> Tensor:
         """(num, d) random codes, near those the encoder found in its training photos where these are known.
 
@@ -86,19 +91,18 @@ class Model:
     @torch.inference_mode()
     def encode(self, image: Tensor) -> Tensor:
         """Expression codes of faces."""
-        code: Tensor = self.encoder(image)
-        return code
+        return codes.powered(self.encoder(image), 1 / self.power)
 
     @torch.inference_mode()
     def edit(self, image: Tensor, code: Tensor) -> Edit:
         """What the generator would do to these faces, as fields for any resolution."""
-        edit: Edit = self.generator.edit(image, code)
+        edit: Edit = self.generator.edit(image, codes.powered(code, self.power))
         return edit
 
     @torch.inference_mode()
     def generate(self, image: Tensor, code: Tensor) -> Tensor:
         """The faces with these expressions."""
-        output: Tensor = self.generator(image, code)
+        output: Tensor = self.generator(image, codes.powered(code, self.power))
         return output
 
 
@@ -114,8 +118,8 @@ def save_model(path: Path | str, model: Model, *, half: bool = True) -> None:
     """Write one safetensors file, atomically; ``half`` stores the weights in float16.
 
     Tensors are named ``generator.*``, ``encoder.*``, ``discriminator.*``. The metadata key ``twocet`` is JSON: format,
-    network (the fields of NetworkConfig), template, and as far as known code_std, code_mean (per dimension),
-    code_covariance, codes (of training photos), training, data (name, licence, citation), metrics, commit.
+    network (the fields of NetworkConfig), template, and as far as known code_power, code_std, code_mean (per
+    dimension), code_covariance, codes (of training photos), training, data (name, licence, citation), metrics, commit.
     """
     save_networks(Path(path), model.networks._asdict(), model.metadata, half=half)
 

@@ -210,7 +210,7 @@ def export(run: Run) -> None:
 
     def write(name: str, state: State, progress: Progress, selected: dict[str, Any]) -> None:
         descriptions = [dataset.info for dataset in run.datasets]
-        history = History(run.faces, run.held_out, descriptions, progress, selected)
+        history = History(run.faces, run.held_out, descriptions, progress, selected, finished(run.progress))
         run.method.export(run.folder / name, state, history)
 
     (run.folder / LAST_FILE).unlink(missing_ok=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import dataclasses
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from twocet import __version__
+from twocet import __version__, evenness
 from twocet.checkpoint import Progress
 from twocet.config import RunConfig
 from twocet.data import Faces, pairs, to_image
@@ -70,11 +70,11 @@ def validation_gain(networks: Networks, sets: Sequence[Faces], bf16: bool) -> fl
 
 
 @torch.no_grad()
-def expressive_codes(encoder: nn.Module, sets: Sequence[Faces]) -> Tensor:
+def expressive_codes(encode: Callable[[Tensor], Tensor], sets: Sequence[Faces]) -> Tensor:
     """Codes of up to MEASURED_PHOTOS expressive photos, evenly from all sets: (n, d) float32."""
     share = -(-MEASURED_PHOTOS // len(sets))
     chosen = torch.cat([faces.expressive[:: -(-len(faces.expressive) // share)] for faces in sets])
-    return torch.cat([encoder(to_image(chunk)) for chunk in torch.split(chosen, CHUNK)])
+    return torch.cat([encode(to_image(chunk)) for chunk in torch.split(chosen, CHUNK)])
 
 
 class History(NamedTuple):
@@ -89,6 +89,8 @@ class History(NamedTuple):
     progress: Progress
     selected: dict[str, Any]
     """The metric that chose this round and its value; empty if none did."""
+    complete: bool
+    """Whether the run is at its end."""
 
     def metadata(self, config: RunConfig) -> dict[str, Any]:
         """What the files of all methods have in common; JSON-able."""
@@ -111,18 +113,37 @@ def export_model(path: Path, state: TrainState, history: History) -> Model:
     """Write the averaged networks as a model file, with what is known about them."""
     networks = Networks(*(copy.deepcopy(network) for network in state.average))
     held_out = history.held_out
-    expressive = expressive_codes(networks.encoder, history.sets)
-    metadata = {
-        **history.metadata(state.config),
-        "code_std": expressive.std(dim=0).tolist(),
-        "code_mean": expressive.mean(dim=0).tolist(),
-        "code_covariance": expressive.T.cov().tolist(),
-        "codes": [[round(number, 4) for number in code] for code in expressive[::2].tolist()],
-        "metrics": {"validation_gain": validation_gain(networks, held_out, False)} if held_out else {},
-    }
-    model = new_model(networks, state.config.network, metadata)
+    metrics = {"validation_gain": validation_gain(networks, held_out, False)} if held_out else {}
+    model = new_model(networks, state.config.network, {**history.metadata(state.config), "metrics": metrics})
+    if state.config.even and history.complete:
+        model = with_even_strength(model, held_out or history.sets)
+    model = with_known_codes(model, history.sets)
     save_model(path, model)
     return model
+
+
+def with_even_strength(model: Model, sets: Sequence[Faces]) -> Model:
+    """The model with the power that makes strength even for these people, each with the next one's expression.
+
+    The same model if nobody has a neutral and an expressive photo. See ``twocet.evenness``.
+    """
+    people = [faces for faces in sets if any(faces.companions)]
+    if not people:
+        return model
+    neutral, expressive = pair_images(people, evenness.SERIES)
+    return evenness.evened(model, neutral.roll(1, dims=0), expressive)
+
+
+def with_known_codes(model: Model, sets: Sequence[Faces]) -> Model:
+    """The model with what its encoder finds in the training photos: statistics, and some of the codes."""
+    found = expressive_codes(model.encode, sets)
+    facts = {
+        "code_std": found.std(dim=0).tolist(),
+        "code_mean": found.mean(dim=0).tolist(),
+        "code_covariance": found.T.cov().tolist(),
+        "codes": [[round(number, 4) for number in code] for code in found[::2].tolist()],
+    }
+    return dataclasses.replace(model, metadata={**model.metadata, **facts})
 
 
 def commit() -> str:

@@ -235,13 +235,13 @@ class TestModels:
     @pytest.fixture
     def stargan(self, tmp_path, data):
         run = new_run(tmp_path, data, STARGAN)
-        history = History(run.faces, run.held_out, [run.datasets[0].info], run.progress, {})
+        history = History(run.faces, run.held_out, [run.datasets[0].info], run.progress, {}, True)
         return run.method.export(tmp_path / "m", run.state, history)
 
     @pytest.fixture
     def animation(self, tmp_path, data, ganimation):
         run = new_run(tmp_path, data, ganimation)
-        history = History(run.faces, run.held_out, [run.datasets[0].info], run.progress, {})
+        history = History(run.faces, run.held_out, [run.datasets[0].info], run.progress, {}, True)
         return run.method.export(tmp_path / "m", run.state, history)
 
     def test_abilities(self, stargan, animation):

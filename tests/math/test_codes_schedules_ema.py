@@ -31,6 +31,22 @@ def test_normal_codes_have_half_the_range_for_deviation() -> None:
     assert code.std().item() == pytest.approx(0.4, rel=0.02)
 
 
+def test_powered_codes_keep_their_direction() -> None:
+    code = torch.tensor([[3.0, -4.0], [0.3, 0.4], [0.0, 0.0]])
+    # Root mean squares 5 / sqrt(2), 0.5 / sqrt(2) and 0; the square of the length is its product with the code.
+    expected = torch.tensor([[3.0, -4.0], [0.03, 0.04], [0.0, 0.0]]) * 5 / 2**0.5
+    assert torch.allclose(codes.powered(code, 2.0), expected)
+    assert codes.powered(code, 1.0) is code
+
+
+def test_powered_codes_of_a_scaled_code_are_scaled_by_the_power_and_can_be_undone() -> None:
+    code = torch.randn(6, 32, generator=generator_at(0, 0, "test"))
+    assert torch.allclose(codes.powered(0.5 * code, 1.4), 0.5**1.4 * codes.powered(code, 1.4), rtol=1e-5)
+    assert torch.allclose(codes.powered(-code, 1.4), -codes.powered(code, 1.4))
+    assert torch.allclose(codes.powered(codes.powered(code, 1.4), 1 / 1.4), code, rtol=1e-4)
+    assert torch.equal(codes.powered(torch.zeros(2, 3), 1 / 1.4), torch.zeros(2, 3))
+
+
 def test_streams_depend_on_seed_step_and_purpose_alone() -> None:
     def draw(seed: int, step: int, purpose: str) -> list[float]:
         return torch.rand(4, generator=generator_at(seed, step, purpose)).tolist()

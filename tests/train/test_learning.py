@@ -17,7 +17,7 @@ from twocet.networks import Domain, judge
 from twocet.randomness import generator_at
 from twocet.recipes import TrainState, build_recipe
 from twocet.recipes.base import mean_terms, step_optimiser
-from twocet.recipes.paper import PaperRecipe
+from twocet.recipes.paper import PaperRecipe, weights_at
 from twocet.schedules import constant
 
 NETWORK = NetworkConfig(preset="paper", size=SIZE, code_dim=4, first_width=8, max_width=16)
@@ -60,6 +60,33 @@ def test_discriminator_separates_one_batch(batch: Batch) -> None:
         loss = losses.discriminator_objective(real_logit, fake_logit, 1.0)
         step_optimiser(state.discriminator_optimiser, [loss])
     assert loss.item() < 0.1
+
+
+def test_mismatch_counts_real_faces_of_the_other_domain_as_fake(batch: Batch) -> None:
+    config = dataclasses.replace(OVERFIT, mismatch=2.0, r1=0.0)
+    networks = TrainState(config).networks
+
+    def parts(mismatch: float) -> list[Tensor]:
+        recipe = PaperRecipe(dataclasses.replace(config, mismatch=mismatch))
+        drawn, at = generator_at(0, 0, "codes"), weights_at(config.weights, 0)
+        return [part.total for part in recipe.discriminator_parts(networks, batch, at, "both", 0, drawn)]
+
+    for domain, other, more, less in zip(
+        (Domain.EXPRESSIVE, Domain.NEUTRAL), (batch.neutral, batch.expressive), parts(2.0), parts(0.0), strict=True
+    ):
+        fake = nn.functional.softplus(judge(networks.discriminator, other, domain)).mean()
+        torch.testing.assert_close(more - less, 2.0 * fake)
+
+
+def test_coarse_photos_have_the_size_that_the_networks_look_at(batch: Batch) -> None:
+    fine, coarse = (
+        PaperRecipe(dataclasses.replace(OVERFIT, network=FAST, coarse=coarse)).augment(batch, generator_at(0, 0, "a"))
+        for coarse in (False, True)
+    )
+    assert fine.neutral.shape[-1] == SIZE
+    for photos, whole in zip(coarse, batch, strict=True):
+        torch.testing.assert_close(photos, nn.functional.avg_pool2d(whole, 2))
+    assert NETWORK.coarse_size == SIZE
 
 
 def test_generator_and_encoder_close_both_cycles(batch: Batch) -> None:

@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from twocet import codes
 from twocet.config import NetworkConfig
 from twocet.errors import UserError
 from twocet.model import Model, file_hash, load_model, new_model, save_model
@@ -49,6 +50,16 @@ def test_round_trip(tmp_path: Path, model: Model) -> None:
         assert again.edit(image, code).flow.shape[:2] == (2, 2)
     assert list(tmp_path.iterdir()) == [path]
     assert len(file_hash(path)) == 64
+
+
+def test_power_is_between_the_codes_and_the_networks(model: Model) -> None:
+    image, code = torch.rand(2, 3, 32, 32) * 2 - 1, torch.randn(2, 4)
+    even = new_model(model.networks, CONFIG, {"code_power": 1.4})
+    assert (model.power, even.power) == (1.0, 1.4)
+    torch.testing.assert_close(codes.powered(even.encode(image), 1.4), model.encode(image))
+    weaker = even.generate(image, 0.5 * even.encode(image))
+    torch.testing.assert_close(weaker, model.generate(image, 0.5**1.4 * model.encode(image)))
+    torch.testing.assert_close(even.edit(image, code).flow, model.edit(image, codes.powered(code, 1.4)).flow)
 
 
 def test_loaded_model_is_for_evaluation(tmp_path: Path, model: Model) -> None:

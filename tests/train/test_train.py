@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from tiny import CONFIG, SETTINGS, SIZE, write_dataset
 
-from twocet import checkpoint, codes
+from twocet import checkpoint, codes, evenness
 from twocet.commands.info import describe
 from twocet.commands.train import configure
 from twocet.commands.train import train as train_command
@@ -27,10 +27,10 @@ from twocet.config import TrainConfig, from_dict
 from twocet.data import load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.marks import read_mark
-from twocet.model import SAMPLE_WIDTH, load_model
+from twocet.model import SAMPLE_WIDTH, Model, load_model
 from twocet.record import forget_after
 from twocet.train import Run, Sources, plan, planned_steps, resume, train
-from twocet.trained import expressive_codes
+from twocet.trained import expressive_codes, pair_images
 
 
 @pytest.fixture(scope="session")
@@ -193,6 +193,31 @@ def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
     torch.testing.assert_close(known, read, rtol=0.02, atol=2e-3)
     facts = {"file": "f", "bytes": 1, "sha256": "s", "parameters": {"generator": 1}, **model.metadata}
     assert f"recipe authors, {best} rounds" in describe(facts)
+
+
+def test_complete_runs_even_the_strength(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the validation people, each with the next one's expression; a run that was stopped leaves codes alone."""
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def evened(model: Model, target: torch.Tensor, reference: torch.Tensor) -> Model:
+        seen.append((target, reference))
+        return dataclasses.replace(model, metadata={**model.metadata, "code_power": 2.0})
+
+    monkeypatch.setattr(evenness, "evened", evened)
+    config = dataclasses.replace(CONFIG, even=True, validate_every=CONFIG.steps)
+    run = new_run(tmp_path / "run", data, config)
+    train(run, lambda done, steps: done == 4)
+    assert not seen
+    assert load_model(tmp_path / "run" / "model.safetensors").power == 1.0
+    train(run)
+    neutral, expressive = pair_images(run.held_out, evenness.SERIES)
+    ((target, reference),) = seen
+    assert torch.equal(target, neutral.roll(1, dims=0))
+    assert torch.equal(reference, expressive)
+    model = load_model(tmp_path / "run" / "model.safetensors")
+    read = expressive_codes(model.encode, run.faces)
+    assert model.power == 2.0
+    torch.testing.assert_close(torch.tensor(model.metadata["code_std"]), read.std(dim=0), rtol=0.02, atol=2e-3)
 
 
 def test_model_file_holds_the_averages(tmp_path: Path, data: Path) -> None:

@@ -82,8 +82,7 @@ class FastRecipe:
         """The same flip, crop and light for both photos of a person; sometimes the neutral photo takes both places."""
         num = len(batch.neutral)
         if self.config.coarse:
-            network = self.config.network
-            batch = Batch(*(reduced(x, network.size // network.reduce) for x in batch))
+            batch = Batch(*(reduced(x, self.config.network.coarse_size) for x in batch))
         mirrored = augment.coin(0.5, num, generator)
         neutral, expressive = (augment.flip(x, mirrored) for x in batch)
         if self.config.moved:
@@ -189,11 +188,7 @@ class FastRecipe:
     def discriminator_total(
         self, networks: Networks, batch: Batch, neutralised: Tensor, fake: Tensor, step: int
     ) -> Tensor:
-        """Realness in both domains, the mismatch term, and R1 where it is due.
-
-        Mismatch: a real neutral face counts as fake for the expressive domain and the reverse, which teaches D the
-        domains early and needs no further labels.
-        """
+        """Realness in both domains, the mismatch term, and R1 where it is due."""
         config = self.config
         penalise = config.r1 > 0 and step % config.r1_every == 0
         real = torch.cat([batch.expressive, batch.neutral]).detach().requires_grad_(penalise)

@@ -19,6 +19,7 @@ from twocet.data import Batch
 from twocet.devices import autocast
 from twocet.losses import Objective, Weights
 from twocet.networks import Domain, Networks, judge
+from twocet.networks.fast import reduced
 from twocet.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
 
 Cycles = Literal["both", "neutral"]
@@ -47,6 +48,8 @@ class PaperRecipe:
 
     def augment(self, batch: Batch, generator: Generator) -> Batch:
         """The paper's augmentation, drawn for every photo, or none."""
+        if self.config.coarse:
+            batch = Batch(*(reduced(x, self.config.network.coarse_size) for x in batch))
         if self.config.augmentation == "none":
             return batch
         return Batch(augment.paper(batch.neutral, generator), augment.paper(batch.expressive, generator))
@@ -83,7 +86,7 @@ class PaperRecipe:
     def discriminator_parts(
         self, networks: Networks, batch: Batch, weights: Weights, cycles: Cycles, number: int, generator: Generator
     ) -> Iterator[Objective]:
-        """Eq. 5 and, with both cycles, Eq. 8: the side of D, with R1 where it is due."""
+        """Eq. 5 and, with both cycles, Eq. 8: the side of D, with the mismatch term, and with R1 where it is due."""
         domains = [(Domain.EXPRESSIVE, batch.neutral, batch.expressive, weights.adversarial_expressive)]
         codes_given = [self.sample(len(batch.neutral), generator)]
         if cycles == "both":
@@ -97,6 +100,9 @@ class PaperRecipe:
                 real = real.detach().requires_grad_(penalise)
                 real_logit = judge(networks.discriminator, real, domain)
                 total = losses.discriminator_objective(real_logit, judge(networks.discriminator, fake, domain), weight)
+                if self.config.mismatch:
+                    mismatched = judge(networks.discriminator, given, domain)
+                    total = total + self.config.mismatch * losses.adversarial(mismatched, real=False)
             name = domain.name.lower()
             terms = {f"discriminator_{name}": total}
             if penalise:
