@@ -16,6 +16,10 @@ from twocet.metrics import Floats
 
 INSTALL = "pip install 'twocet[eval]' && pip install --no-deps face-recognition-models==0.3.0"
 
+MATCH = 0.35
+"""Descriptors nearer than this count as one person's where people are told apart by their faces alone. Of 82 people, a
+neutral and a smiling photo each, 81 were found so and no two joined; of 20 rendered people with 17 photos each all. At
+0.4 two of these were joined, at 0.5 many of both."""
 _CHIP_SIDE = 150
 _CHIP_PADDING = 0.25
 _MEAN_FACE = np.array(

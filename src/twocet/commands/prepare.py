@@ -13,6 +13,7 @@ def prepare(
     source: tyro.conf.Positional[tuple[Path, ...]],
     *,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    people: Literal["names", "faces"] = "names",
     alignment: Literal["template", "paper"] = "template",
     size: int = 128,
     master: int = 256,
@@ -43,6 +44,7 @@ def prepare(
       twocet prepare london neutral_front.zip smiling_front.zip -o faces-london
       twocet prepare cfd CFD.zip -o faces-cfd --leave-out-unpaired
       twocet prepare folder my-photos/ -o faces --name "My lab" --licence "with consent"
+      twocet prepare folder two-piles/ -o faces --people faces --leave-out-unpaired
 
     Args:
         dataset: Whose file names they are: Compound Facial Expressions of Emotion, Radboud Faces Database, Chicago
@@ -50,6 +52,8 @@ def prepare(
             expressive/[EXPRESSION/]PERSON*.jpg, where PERSON ends at the first underscore.
         source: Folders or zip files with the photos.
         output: Dataset folder: a new or empty one, or one that this command has begun.
+        people: What tells who is who in a folder: names (PERSON), or faces: photos with matching faces are of one
+            person, whatever they are called. Faces needs twocet[eval]; look at contact-sheet.jpg.
         alignment: template aligns by eyes and nose, as the packaged model needs it; paper crops squares as the
             paper's authors did.
         size: Side of the crops in pixels.
@@ -84,6 +88,7 @@ def prepare(
         alignment=alignment,
         size=size,
         master=master,
+        people=people,
         neutrals_expressive=neutrals_expressive,
         unpaired="keep" if allow_unpaired else "leave out" if leave_out_unpaired else "refuse",
         name=name,

@@ -15,11 +15,15 @@ from PIL import Image
 from twocet import align
 from twocet.errors import UserError
 from twocet.faces import FaceFinder
+from twocet.identity import IdentityReader
 from twocet.images import Pixels
 from twocet.prepare.originals import SETS, Original, SetName, decode
 from twocet.work import json_bytes, png_bytes, write_whole
 
 Alignment = Literal["template", "paper"]
+
+DESCRIPTOR = "descriptor"
+"""The key of a face's descriptor in its record."""
 
 
 class CropJob(NamedTuple):
@@ -32,6 +36,8 @@ class CropJob(NamedTuple):
     master: int
     """Side of the larger crops; 0 for none."""
     original: Original
+    describe: bool = False
+    """Whether the face's descriptor is wanted, by which people are told apart."""
 
 
 def sides(size: int, master: int) -> dict[str, int]:
@@ -51,6 +57,7 @@ def read_record(job: CropJob) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     same = isinstance(record, dict) and record.get("photo") == job.original.photo.label
+    same = same and (not job.describe or record.get("problem") or DESCRIPTOR in record)
     crops = [job.folder / place / f"{job.original.name}.png" for place in sides(job.size, job.master)]
     whole = same and (record.get("problem") or all(path.is_file() for path in crops))
     return record if whole else None
@@ -64,10 +71,13 @@ def make_crops(job: CropJob) -> None:
         record["file_sha256"] = hashlib.sha256(content).hexdigest()
         pixels = decode(content, job.original.photo.label)
         record["pixels_sha256"] = hashlib.sha256(pixels.tobytes()).hexdigest()
-        photo_to_crop, record["faces"] = locate(job.kind, job.alignment, pixels)
+        photo_to_crop, record["faces"], landmarks = locate(job.kind, job.alignment, pixels)
         if photo_to_crop is None:
             record["problem"] = "no face found"
         else:
+            if job.describe and landmarks is not None:
+                points = landmarks[list(align.TEMPLATE_LANDMARKS), :2]
+                record[DESCRIPTOR] = _reader().describe(pixels, points).round(4).tolist()
             crops = {
                 place: align.crop(pixels, photo_to_crop, side) for place, side in sides(job.size, job.master).items()
             }
@@ -85,19 +95,36 @@ def thumbnail(crop: Pixels) -> npt.NDArray[np.uint8]:
     return np.asarray(grey, np.uint8).ravel()
 
 
-def locate(kind: SetName, alignment: Alignment, pixels: Pixels) -> tuple[align.Floats | None, int | None]:
-    """photo_to_crop, and the number of faces seen (None where none is looked for)."""
+class Located(NamedTuple):
+    """Where the face to be cropped is."""
+
+    photo_to_crop: align.Floats | None
+    """None: no face was found."""
+    faces: int | None
+    """Faces seen; None where none is looked for."""
+    landmarks: npt.NDArray[np.floating[Any]] | None = None
+    """(478, 3), photo pixels; None where none is looked for."""
+
+
+def locate(kind: SetName, alignment: Alignment, pixels: Pixels) -> Located:
+    """The crop of the largest face, or the set's fixed frame."""
     height, width = pixels.shape[:2]
     frame = SETS[kind].frame
     if alignment == "paper" and frame is not None:
-        return frame(width, height), None
+        return Located(frame(width, height), None)
     faces = _finder().find(pixels)
     if not faces:
-        return None, 0
+        return Located(None, 0)
     template = align.PAPER_TEMPLATE_NAME if alignment == "paper" else align.TEMPLATE_NAME
-    return align.align_to(template, faces[0].landmarks, (width, height)), len(faces)
+    landmarks = faces[0].landmarks
+    return Located(align.align_to(template, landmarks, (width, height)), len(faces), landmarks)
 
 
 @lru_cache(maxsize=1)
 def _finder() -> FaceFinder:
     return FaceFinder(threads=1)
+
+
+@lru_cache(maxsize=1)
+def _reader() -> IdentityReader:
+    return IdentityReader()

@@ -13,18 +13,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tqdm import tqdm
 
 from twocet import __version__
 from twocet.align import PAPER_TEMPLATE_NAME, TEMPLATE_NAME
 from twocet.errors import UserError
-from twocet.prepare import report
+from twocet.prepare import report, who
 from twocet.prepare.crops import Alignment, CropJob, make_crops, read_record, record_path, sides
 from twocet.prepare.originals import SETS, Original, SetName, read_originals
 from twocet.prepare.splits import Splitting, split_people, unpaired
 from twocet.work import PARTIAL, for_each, json_bytes, num_cores, write_whole
+
+People = Literal["names", "faces"]
 
 COLUMNS = ("file", "identity", "expression", "domain", "split", "pose_yaw", "gaze")
 
@@ -42,6 +44,8 @@ class Settings:
     """Side of the larger crops to keep besides; 0 for none."""
     neutrals_expressive: bool = False
     """Whether neutral faces count as expressive ones too, as in the authors' later code."""
+    people: People = "names"
+    """What tells who is who: the files' names, or the faces (``prepare.who``; kind folder alone, with dlib)."""
     unpaired: str = "refuse"
     """People with photos in one domain only: refuse, keep, or leave out."""
     name: str = ""
@@ -54,6 +58,8 @@ class Settings:
             raise UserError(f"size is {self.size}: give 16 or more")
         if self.master and self.master < self.size:
             raise UserError(f"master is {self.master}: give {self.size} (the size) or more, or 0 for no masters")
+        if self.people == "faces" and self.kind != "folder":
+            raise UserError(f"the names of {self.kind} say who is who: leave out --people faces")
 
 
 class Prepared(NamedTuple):
@@ -85,13 +91,18 @@ def prepare_dataset(
     """
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}: give 1 or more")
+    by_face = settings.people == "faces"
+    if by_face:
+        who.check_ready()
     originals, strangers = read_originals(settings.kind, containers)
-    originals, alone = _without_unpaired(originals, settings)
-    people = sorted({original.identity for original in originals})
-    split_of = split_people(people, splitting, SETS[settings.kind])
+    alone: list[str] = []
+    if not by_face:
+        # Before the work: impossible splits and people without a counterpart are found in the names.
+        originals, alone = _without_unpaired(originals, settings)
+        split_people(_people(originals), splitting, SETS[settings.kind])
     _begin(out, settings)
     jobs = [
-        CropJob(out, settings.kind, settings.alignment, settings.size, settings.master, original)
+        CropJob(out, settings.kind, settings.alignment, settings.size, settings.master, original, by_face)
         for original in originals
     ]
     _crop_all(jobs, workers or num_cores(), progress)
@@ -99,6 +110,9 @@ def prepare_dataset(
     kept = [original for original in originals if not records[original.name]["problem"]]
     if not kept:
         raise UserError(f"no photo could be used; the first one: {records[originals[0].name]['problem']}")
+    if by_face:
+        kept, alone = _without_unpaired(who.with_found_people(kept, records), settings)
+    split_of = split_people(_people(kept if by_face else originals), splitting, SETS[settings.kind])
     lost = [] if settings.unpaired == "keep" else [person for person in unpaired(kept) if person not in alone]
     kept = [original for original in kept if original.identity not in lost]
     rows = _rows(kept, split_of, settings)
@@ -109,12 +123,16 @@ def prepare_dataset(
     return Prepared(out, len(rows), summary["people"], summary)
 
 
+def _people(originals: Sequence[Original]) -> list[str]:
+    return sorted({original.identity for original in originals})
+
+
 def _without_unpaired(originals: list[Original], settings: Settings) -> tuple[list[Original], list[str]]:
     """The photos to be used, and the people with photos in one domain only."""
     alone = unpaired(originals)
     if alone and settings.unpaired == "refuse":
         raise UserError(
-            f"{len(alone)} of {len({original.identity for original in originals})} people (such as "
+            f"{len(alone)} of {len(_people(originals))} people (such as "
             f"{', '.join(alone[:3])}) have neutral or expressive photos only, which makes training fail: "
             "--leave-out-unpaired prepares the others, --allow-unpaired prepares them all"
         )
