@@ -29,6 +29,8 @@ SHEET_COLUMNS = 10
 VALIDATION_PAIRS = 64
 MEASURED_PHOTOS = 512
 CHUNK = 16
+FEWEST_CODES = 2
+"""Codes that random ones can be drawn near; see :func:`twocet.codes.resampled`."""
 
 
 def pair_images(sets: Sequence[Faces], most: int) -> tuple[Tensor, Tensor]:
@@ -135,14 +137,20 @@ def with_even_strength(model: Model, sets: Sequence[Faces]) -> Model:
 
 
 def with_known_codes(model: Model, sets: Sequence[Faces]) -> Model:
-    """The model with what its encoder finds in the training photos: statistics, and some of the codes."""
+    """The model with what its encoder finds in the training photos: statistics, and the longer half of the codes.
+
+    Random expressions are drawn near the latter, and short codes are hardly seen.
+    """
     found = expressive_codes(model.encode, sets)
+    length = found.square().mean(dim=1).sqrt()
+    longer = found[length >= length.median()]
     facts = {
         "code_std": found.std(dim=0).tolist(),
         "code_mean": found.mean(dim=0).tolist(),
         "code_covariance": found.T.cov().tolist(),
-        "codes": [[round(number, 4) for number in code] for code in found[::2].tolist()],
     }
+    if len(longer) >= FEWEST_CODES:
+        facts["codes"] = [[round(number, 4) for number in code] for code in longer.tolist()]
     return dataclasses.replace(model, metadata={**model.metadata, **facts})
 
 
