@@ -145,9 +145,9 @@ def with_known_codes(model: Model, sets: Sequence[Faces]) -> Model:
     length = found.square().mean(dim=1).sqrt()
     longer = found[length >= length.median()]
     facts = {
-        "code_std": found.std(dim=0).tolist(),
+        "code_std": found.std(dim=0, correction=0).tolist(),
         "code_mean": found.mean(dim=0).tolist(),
-        "code_covariance": found.T.cov().tolist(),
+        "code_covariance": found.T.cov(correction=0).tolist(),
     }
     if len(longer) >= FEWEST_CODES:
         facts["codes"] = [[round(number, 4) for number in code] for code in longer.tolist()]
