@@ -229,7 +229,8 @@ def test_complete_runs_even_the_strength(tmp_path: Path, data: Path, monkeypatch
     model = load_model(tmp_path / "run" / "model.safetensors")
     read = expressive_codes(model.encode, run.faces)
     assert model.power == 2.0
-    torch.testing.assert_close(torch.tensor(model.metadata["code_std"]), read.std(dim=0, correction=0), rtol=0.02, atol=2e-3)
+    told = torch.tensor(model.metadata["code_std"])
+    torch.testing.assert_close(told, read.std(dim=0, correction=0), rtol=0.02, atol=2e-3)
 
 
 def test_model_file_holds_the_averages(tmp_path: Path, data: Path) -> None:
