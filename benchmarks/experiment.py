@@ -1,8 +1,9 @@
 """Trains a recipe for a fixed budget and measures it: one JSON line per experiment, so that choices can be compared.
 
 Every experiment starts from nothing, on the same faces, with the same seed and for as many minutes, and is measured on
-the same people, who were not trained on. A budget is minutes of training on ``threads`` cores that do nothing else; it
-decides how many rounds there are, and the learning rate falls to nothing in the last one.
+the same people, who were not trained on. A budget is minutes of one core, as the processor counts them, so that other
+work on the machine does not change the result; it decides how many rounds there are, and the learning rate falls to
+nothing in the last one.
 
     twocet synth faces --identities 2200 --expressions 10
     twocet synth bench --first-identity 1000000 --identities 40 --expressions 16 --shared-expressions
@@ -59,7 +60,7 @@ def experiment(
         name: What the experiment is called in the table.
         data: Dataset folders to train on.
         bench: Folder with ground truth to measure on.
-        minutes: Budget of training.
+        minutes: Budget of training, in minutes of a core.
         set: Settings of the recipe as field=value, as `twocet train --set` takes them.
         mix: Share of each data folder in a mini-batch; equal if not given.
         seed: Seed of the weights and of everything drawn.
@@ -96,7 +97,7 @@ def experiment(
 
 def _train(folder: Path, config: TrainConfig, sources: Sources) -> dict[str, Any]:
     """Train in ``folder``; what it cost."""
-    run = Run(folder, config, sources)
+    run = Run(folder, config, sources, clock=time.process_time)
     began = time.process_time()
     train(run)
     rounds, seconds = run.progress.step, run.progress.seconds

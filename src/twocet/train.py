@@ -47,7 +47,16 @@ class Sources:
 class Run:
     """One training run in its folder: what is trained, on what, and how far it has come."""
 
-    def __init__(self, folder: Path, config: RunConfig, sources: Sources, *, progress: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: RunConfig,
+        sources: Sources,
+        *,
+        progress: bool = True,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """``clock`` measures budget and speed; with ``time.process_time`` other work on the machine does not count."""
         share = ranks.share()
         check(
             config.batch % (share.parts * config.accumulate) == 0,
@@ -57,7 +66,7 @@ class Run:
         self.lead, self.threads = ranks.is_lead(), ranks.threads_here(config.threads)
         torch.set_num_threads(self.threads)
         progress = progress and self.lead
-        self.folder, self.sources = folder, sources
+        self.folder, self.sources, self.clock = folder, sources, clock
         self.datasets = [open_dataset(path, allow_one_sided=sources.allow_one_sided) for path in sources.data]
         common_template(self.datasets)
         self.method = build_method(config, self.datasets, folder)
@@ -173,7 +182,7 @@ def planned_steps(budget_seconds: float, spent: float, done: int, timed_seconds:
 def plan(run: Run, timed: Sequence[float], budget_began: float) -> int | None:
     """The number of rounds that fits ``config.minutes``, once enough of them are timed."""
     budget = (run.config.minutes or 0) * 60
-    spent = time.perf_counter() - budget_began
+    spent = run.clock() - budget_began
     measured = list(timed)[UNTIMED:]
     if not measured or (len(measured) < TIMED and spent < budget / 20):
         return None
@@ -242,18 +251,18 @@ def agree(terms: dict[str, Tensor], stop: bool) -> tuple[dict[str, Tensor], bool
 
 def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], watch: Watch) -> None:
     """Rounds and what is done between them; ``recorder`` is the lead's alone."""
-    saved = time.perf_counter()
+    saved = run.clock()
     began = saved - run.progress.seconds
     timed: list[float] = []
     between = observers(run, recorder) if recorder else []
     stop = False
     while not finished(run.progress) and not stop:
-        start, step = time.perf_counter(), run.progress.step
+        start, step = run.clock(), run.progress.step
         run.state.begin_round(step, run.progress.steps)
         terms, stop = agree(run.recipe.round(run.state, draw, step), watch(step + 1, run.progress.steps))
         run.check_terms(terms)
         run.state.end_round(step)
-        timed.append(time.perf_counter() - start)
+        timed.append(run.clock() - start)
         run.progress = run.progress._replace(step=step + 1, seconds=run.progress.seconds + timed[-1])
         if recorder:
             recorder.add(terms, run.method.photos_per_row * run.config.batch * run.recipe.num_batches)
@@ -266,9 +275,9 @@ def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], watch: Watch) -> 
         for every, observe in between:
             if run.progress.step % every == 0 or finished(run.progress):
                 observe()
-        if run.lead and time.perf_counter() - saved > run.config.checkpoint_minutes * 60:
+        if run.lead and run.clock() - saved > run.config.checkpoint_minutes * 60:
             run.save()
-            saved = time.perf_counter()
+            saved = run.clock()
 
 
 def finished(progress: Progress) -> bool:
