@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Generator, Tensor
 
@@ -49,6 +52,11 @@ def resampled(num: int, known: Tensor, width: float, generator: Generator) -> Te
     rounds = -(-num // len(known))
     order = torch.cat([torch.randperm(len(known), generator=generator) for _ in range(rounds)])[:num]
     return known[order] + correlated(num, torch.zeros(known.shape[1]), known.T.cov() * width**2, generator)
+
+
+def power_of(metadata: Mapping[str, Any]) -> float:
+    """The power in a model's metadata."""
+    return float(metadata.get(POWER, 1.0))
 
 
 def powered(code: Tensor, power: float) -> Tensor:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from twocet import align, blend
+from twocet import align, blend, codes
 from twocet.align import Floats
 from twocet.clips import Frame
 from twocet.editor import Code, Editor
@@ -54,7 +54,8 @@ class Tracker:
         self._place = OneEuro(_CROP_CUTOFF * rest, _CROP_BETA)
         self._outline = OneEuro(_OUTLINE_CUTOFF * rest, _OUTLINE_BETA)
         self._code = OneEuro(_CODE_CUTOFF * rest, _CODE_BETA)
-        self._spread = code_spread(editor)
+        self._power = codes.power_of(editor.model.metadata)
+        self._spread = code_spread(editor) ** self._power
         self._template = str(editor.model.metadata.get("template", align.TEMPLATE_NAME))
         self._last: Floats | None = None
         self._unit = 1.0
@@ -80,9 +81,12 @@ class Tracker:
         photo_to_crop = crop_at(self._place(place * scale, seconds) / scale)
         outline = self._outline(align.apply(photo_to_crop, landmarks), seconds)
         image = to_image(align.crop(pixels, photo_to_crop, self._editor.model.size)).to(self._device)
-        code = self._editor.model.encode(image)[0].float().cpu().numpy()
-        smooth = self._code(code / self._spread, seconds) * self._spread
-        return Tracked(photo_to_crop, outline, smooth.astype(np.float32), code, image, self._shot)
+        code = self._editor.model.encode(image).float().cpu()
+        # As long as the generator takes it: a short code is hardly seen, but the power would enlarge its noise.
+        seen = codes.powered(code, self._power)[0].numpy()
+        smooth = torch.from_numpy(self._code(seen / self._spread, seconds) * self._spread).float()
+        smooth = codes.powered(smooth[None], 1 / self._power)[0]
+        return Tracked(photo_to_crop, outline, smooth.numpy(), code[0].numpy(), image, self._shot)
 
     def _aligned(self, landmarks: Floats, pixels: Pixels) -> Floats:
         """photo_to_crop by the template that the model was trained on."""

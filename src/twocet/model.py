@@ -76,7 +76,7 @@ class Model:
     @property
     def power(self) -> float:
         """The generator works with codes of this power, see ``twocet.evenness``."""
-        return float(self.metadata.get(codes.POWER, 1.0))
+        return codes.power_of(self.metadata)
 
     def sample_codes(self, num: int, generator: torch.Generator) -> Tensor:
         """(num, d) random codes, near those the encoder found in its training photos where these are known.
