@@ -49,7 +49,7 @@ def experiment(
     set: tuple[str, ...] = (),
     mix: tuple[float, ...] = (),
     seed: int = 0,
-    recipe: Literal["fast", "authors", "paper"] = "fast",
+    recipe: Literal["fast", "unpaired", "authors", "paper"] = "fast",
     cases: int = 640,
     keep: Path | None = None,
     results: Path = Path("docs/results/experiments.jsonl"),

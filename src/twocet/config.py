@@ -13,7 +13,7 @@ from twocet.errors import UserError
 from twocet.schedules import Decay, Schedule, constant
 
 Preset = Literal["paper", "fast"]
-Recipe = Literal["paper", "authors", "fast"]
+Recipe = Literal["paper", "authors", "fast", "unpaired"]
 Selection = Literal["gain", "cycle", "agreement", "kid_mobilenetv2"]
 
 
@@ -149,13 +149,18 @@ class RunConfig:
         check(self.seed >= 0, f"seed must not be negative: {self.seed}")
         check(self.minutes is None or self.minutes > 0, f"minutes must be positive, not {self.minutes}")
 
+    @property
+    def needs_both_of_everybody(self) -> bool:
+        """Whether training fails on people with photos in one domain only (paper, Sec. 5)."""
+        return True
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(RunConfig):
     """One training run. A *round* is what one step of the schedules, the averages and the checkpoints counts."""
 
     recipe: Recipe = "fast"
-    """What happens in a round; see ``twocet.recipes``."""
+    """What happens in a round; see ``twocet.recipes``. Settings told to be of pairs are for fast and unpaired alone."""
     weights: LossWeights = LossWeights()
     """Weights of the paper's losses."""
     lr: float = 1e-3
@@ -193,49 +198,49 @@ class TrainConfig(RunConfig):
     augmentation: Literal["paper", "none"] = "paper"
     """Recipes paper and authors: random crop and flip, drawn for every photo, or nothing."""
     zero_edits: float = 0.1
-    """Recipe fast: share of pairs whose expressive photo is replaced by the neutral one (nothing to change)."""
+    """Pairs: share of pairs with nothing to change, a neutral photo being both."""
     strengths: tuple[float, float] = (0.5, 1.25)
-    """Recipe fast: codes that travel to another person are scaled by a factor from this range."""
+    """Pairs: codes that travel to another person are scaled by a factor from this range."""
     coarse: bool = True
     """Train on photos of size / reduce, what the networks of preset fast see anyway: half the time, no fine detail."""
     moved: bool = True
-    """Recipe fast: whether the photos are shifted, turned, scaled and bent at random; what the encoder sees always is.
+    """Pairs: whether the photos are shifted, turned, scaled and bent at random; what the encoder sees always is.
     Resampled photos are less sharp than those to be edited: let a run without it follow (--init)."""
     journeys: bool = False
-    """Recipe fast: whether codes travel to other people of the batch and back; off, pairs alone are trained."""
+    """Pairs: whether codes travel to other people of the batch and back; off, pairs alone are trained."""
     returned: float = 1.0
-    """Recipe fast: weight of the owner's expression made from the code read on another person's face."""
+    """Pairs: weight of the owner's expression made from the code read on another person's face."""
     code: float = 0.5
-    """Recipe fast: weight of a code read back from another person's face, relative to the codes' size."""
+    """Pairs: weight of a code read back from another person's face, relative to the codes' size."""
     judged: bool = True
-    """Recipe fast: whether a discriminator judges the fakes of the journeys."""
+    """Pairs: whether a discriminator judges the fakes of the journeys."""
     adversarial: Schedule = _REALNESS_COMES_IN
-    """Recipe fast: weight of realness for G, which comes in when D has learnt the domains."""
+    """Pairs: weight of realness for G, which comes in when D has learnt the domains."""
     scales: int = 3
-    """Recipe fast: pairs are compared at this many sizes, each half of the one before."""
+    """Pairs: pairs are compared at this many sizes, each half of the one before."""
     sketch: float = 0.2
-    """Recipe fast: weight of the coarse change of brightness that the encoder reads linearly from its code."""
+    """Pairs: weight of the coarse change of brightness that the encoder reads linearly from its code."""
     shape: float = 0.0
-    """Recipe fast: faces are bent at random, the pair alike and the encoder's view for itself: standard deviation of
+    """Pairs: faces are bent at random, the pair alike and the encoder's view for itself: standard deviation of
     the knots of a coarse net, in sides of the crop."""
     change_floor: float = 0.03
-    """Recipe fast: added to the mean absolute difference of a pair, by which its errors are divided."""
+    """Pairs: added to the mean absolute difference of a pair, by which its errors are divided."""
     focus: float = 0.0
-    """Recipe fast: how much more those pixels count around which a pair's photos differ."""
+    """Pairs: how much more those pixels count around which a pair's photos differ."""
     painted: float = 0.05
-    """Recipe fast: weight of the generator's mask, so that it moves what it need not make up."""
+    """Pairs: weight of the generator's mask, so that it moves what it need not make up."""
     neutral_code: Schedule = _NEUTRAL_COMES_IN
-    """Recipe fast: weight of the squared codes of neutral photos, which shall be the zero code; it comes in when codes
+    """Pairs: weight of the squared codes of neutral photos, which shall be the zero code; it comes in when codes
     say something, or they would all shrink to 0."""
     code_noise: Schedule = _NOISE_COMES_IN
-    """Recipe fast: the generator gets codes with normal noise, whose standard deviation is drawn from 0 to twice this
+    """Pairs: the generator gets codes with normal noise, whose standard deviation is drawn from 0 to twice this
     for every row: it learns to do less where a code is uncertain, as one read on another face is. It comes in late: in
     the beginning it only hides what the codes say."""
     mismatch: float = 1.0
     """Weight in D of real faces shown to the other domain's head, where they count as fake: it teaches D the domains
     early and needs no further labels."""
     code_size: float = 0.03
-    """Recipe fast: weight of the codes' mean square above 1."""
+    """Pairs: weight of the codes' mean square above 1."""
     even: bool = True
     """Whether, when training is complete, the length of codes is chosen so that measured movement follows the strength;
     off in the recipes paper and authors, which scale the encoder's own codes. See ``twocet.evenness``."""
@@ -254,6 +259,11 @@ class TrainConfig(RunConfig):
         check(0 <= self.ema < 1, f"ema must be in [0, 1), not {self.ema}")
         check(self.code_range > 0, f"code_range must be positive, not {self.code_range}")
         check(bool(self.cycles), "cycles must name at least one mini-batch: both or neutral")
+
+    @property
+    def needs_both_of_everybody(self) -> bool:
+        """Whether training fails on people with photos in one domain only; ``unpaired`` knows nobody."""
+        return self.recipe != "unpaired"
 
 
 _PAPER_NETWORK = NetworkConfig(preset="paper")
@@ -280,8 +290,10 @@ RECIPES: dict[str, TrainConfig] = {
         ),
     ),
     "fast": TrainConfig(),
+    # The same without knowing who is who: every neutral face is estimated.
+    "unpaired": TrainConfig(recipe="unpaired"),
 }  # fmt: skip
-"""The three recipes with all their settings."""
+"""The recipes with all their settings."""
 
 
 def preset_config(preset: Preset, recipe: Recipe | None = None) -> TrainConfig:

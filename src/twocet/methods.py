@@ -53,6 +53,12 @@ class Method(Protocol):
         """Photos in one row of a mini-batch."""
         ...
 
+    def prepare(
+        self, train: Sequence[Faces], validation: Sequence[Faces], *, progress: bool
+    ) -> tuple[Sequence[Faces], Sequence[Faces]]:
+        """The photos of all datasets as they are trained on and judged by."""
+        ...
+
     def new_state(self, device: torch.device) -> Any:
         """A ``recipes.State``: what a round changes, as it is at the start."""
         ...
@@ -79,10 +85,22 @@ class TwoCet:
 
     photos_per_row = 2
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, datasets: Sequence[DatasetFolder], folder: Path) -> None:
         self.config, self.size = config, config.network.size
+        self._datasets, self._folder = datasets, folder
         self.recipe = build_recipe(config)
         self.select, self.metric = config.select, METRICS[config.select]
+
+    def prepare(
+        self, train: Sequence[Faces], validation: Sequence[Faces], *, progress: bool
+    ) -> tuple[Sequence[Faces], Sequence[Faces]]:
+        """See :class:`Method`."""
+        if self.config.recipe != "unpaired":
+            return train, validation
+        from twocet import unpaired
+
+        meshes = [unpaired.shared_meshes(data, self._folder, self.config.threads) for data in self._datasets]
+        return unpaired.prepare(train, validation, meshes, self.config.zero_edits, progress=progress)
 
     def new_state(self, device: torch.device) -> TrainState:
         """See :class:`Method`."""
@@ -116,7 +134,7 @@ def build_method(config: RunConfig, datasets: Sequence[DatasetFolder], folder: P
 
         return GANimation(config, datasets, folder)
     assert isinstance(config, TrainConfig)
-    return TwoCet(config)
+    return TwoCet(config, datasets, folder)
 
 
 def config_from_dict(values: dict[str, Any]) -> RunConfig:

@@ -67,12 +67,14 @@ class Run:
         torch.set_num_threads(self.threads)
         progress = progress and self.lead
         self.folder, self.sources, self.clock = folder, sources, clock
-        self.datasets = [open_dataset(path, allow_one_sided=sources.allow_one_sided) for path in sources.data]
+        one_sided = sources.allow_one_sided or not config.needs_both_of_everybody
+        self.datasets = [open_dataset(path, allow_one_sided=one_sided) for path in sources.data]
         common_template(self.datasets)
         self.method = build_method(config, self.datasets, folder)
         self.config, self.recipe, self.metric = self.method.config, self.method.recipe, self.method.metric
-        self.faces = self._load("train", progress)
-        validation = self._load("val", progress)
+        self.faces, validation = self.method.prepare(
+            self._load("train", progress), self._load("val", progress), progress=progress
+        )
         self.held_out = [faces for faces in validation if any(faces.companions)]
         self.judged = self.held_out if self.metric.needs_pairs else [s for s in validation if len(s.expressive)]
         self.sampler = self.method.sampler(self.faces, sources.mix)

@@ -41,6 +41,12 @@ class StarGAN:
         self.size = config.network.size
         self.recipe = StarGANRecipe(config)
 
+    def prepare(
+        self, train: Sequence[Faces], validation: Sequence[Faces], *, progress: bool
+    ) -> tuple[Sequence[Faces], Sequence[Faces]]:
+        """See ``Method``."""
+        return train, validation
+
     def new_state(self, device: torch.device) -> StarGANState:
         """See ``Method``."""
         config = self.config
@@ -97,6 +103,12 @@ class GANimation:
             if not ranks.is_lead():
                 self._annotate(dataset, folder)
         self.recipe = GANimationRecipe(config)
+
+    def prepare(
+        self, train: Sequence[Faces], validation: Sequence[Faces], *, progress: bool
+    ) -> tuple[Sequence[Faces], Sequence[Faces]]:
+        """See ``Method``."""
+        return train, validation
 
     def new_state(self, device: torch.device) -> GANimationState:
         """See ``Method``."""

@@ -13,7 +13,7 @@ def prepare(
     source: tyro.conf.Positional[tuple[Path, ...]],
     *,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
-    people: Literal["names", "faces"] = "names",
+    people: Literal["names", "faces", "none"] = "names",
     alignment: Literal["template", "paper"] = "template",
     size: int = 128,
     master: int = 256,
@@ -45,6 +45,7 @@ def prepare(
       twocet prepare cfd CFD.zip -o faces-cfd --leave-out-unpaired
       twocet prepare folder my-photos/ -o faces --name "My lab" --licence "with consent"
       twocet prepare folder two-piles/ -o faces --people faces --leave-out-unpaired
+      twocet prepare folder two-piles/ -o strangers --people none    # for twocet train --recipe unpaired
 
     Args:
         dataset: Whose file names they are: Compound Facial Expressions of Emotion, Radboud Faces Database, Chicago
@@ -52,8 +53,9 @@ def prepare(
             expressive/[EXPRESSION/]PERSON*.jpg, where PERSON ends at the first underscore.
         source: Folders or zip files with the photos.
         output: Dataset folder: a new or empty one, or one that this command has begun.
-        people: What tells who is who in a folder: names (PERSON), or faces: photos with matching faces are of one
-            person, whatever they are called. Faces needs twocet[eval]; look at contact-sheet.jpg.
+        people: What tells who is who in a folder: names (PERSON); faces: photos with matching faces are of one
+            person, whatever they are called (needs twocet[eval]; look at contact-sheet.jpg); or none: nobody has two
+            photos.
         alignment: template aligns by eyes and nose, as the packaged model needs it; paper crops squares as the
             paper's authors did.
         size: Side of the crops in pixels.

@@ -19,7 +19,7 @@ def train(
     data: tuple[Path, ...] = (),
     mix: tuple[float, ...] = (),
     preset: Literal["paper", "fast"] | None = None,
-    recipe: Literal["paper", "authors", "fast"] | None = None,
+    recipe: Literal["paper", "authors", "fast", "unpaired"] | None = None,
     set: tuple[str, ...] = (),
     steps: int | None = None,
     minutes: float | None = None,
@@ -42,6 +42,7 @@ def train(
       twocet train --data faces -o runs/one --minutes 90
       twocet train --data synth london --mix 0.75 0.25 -o runs/two --set batch=16 lr=5e-4
       twocet train --data faces -o runs/three --device cuda --set batch=64
+      twocet train --data strangers --recipe unpaired -o runs/four --minutes 90
       twocet train -o runs/one --resume
       torchrun --nproc-per-node 2 -m twocet train --data faces -o runs/two --minutes 90
       twocet train --data faces -o runs/paper --preset paper --recipe authors --dry-run
@@ -51,7 +52,8 @@ def train(
         data: Dataset folders, made by `twocet synth` or `twocet prepare`.
         mix: Share of each folder in a mini-batch; equal if not given.
         preset: Networks and default recipe: fast (the default) or paper.
-        recipe: What happens in a round: fast, paper, or authors; by default the one named like the preset.
+        recipe: What happens in a round: fast knows who is who; unpaired, paper and authors do not. By default the one
+            named like the preset.
         set: Any other settings as field=value; --dry-run shows them all.
         steps: Rounds to train.
         minutes: Time budget in place of --steps.
@@ -134,7 +136,7 @@ def _finish(complete: bool, output: Path) -> None:
 
 def configure(
     preset: Literal["paper", "fast"],
-    recipe: Literal["paper", "authors", "fast"] | None,
+    recipe: Literal["paper", "authors", "fast", "unpaired"] | None,
     settings: tuple[str, ...],
     **given: float | str | None,
 ) -> TrainConfig:

@@ -26,7 +26,7 @@ from twocet.prepare.originals import SETS, Original, SetName, read_originals
 from twocet.prepare.splits import Splitting, split_people, unpaired
 from twocet.work import PARTIAL, for_each, json_bytes, num_cores, write_whole
 
-People = Literal["names", "faces"]
+People = Literal["names", "faces", "none"]
 
 COLUMNS = ("file", "identity", "expression", "domain", "split", "pose_yaw", "gaze")
 
@@ -45,7 +45,8 @@ class Settings:
     neutrals_expressive: bool = False
     """Whether neutral faces count as expressive ones too, as in the authors' later code."""
     people: People = "names"
-    """What tells who is who: the files' names, or the faces (``prepare.who``; kind folder alone, with dlib)."""
+    """What tells who is who: the files' names, the faces (``prepare.who``, with dlib), or nothing: every photo is of a
+    person of its own, as the recipe unpaired takes it anyway. The latter two for the kind folder alone."""
     unpaired: str = "refuse"
     """People with photos in one domain only: refuse, keep, or leave out."""
     name: str = ""
@@ -58,8 +59,13 @@ class Settings:
             raise UserError(f"size is {self.size}: give 16 or more")
         if self.master and self.master < self.size:
             raise UserError(f"master is {self.master}: give {self.size} (the size) or more, or 0 for no masters")
-        if self.people == "faces" and self.kind != "folder":
-            raise UserError(f"the names of {self.kind} say who is who: leave out --people faces")
+        if self.people != "names" and self.kind != "folder":
+            raise UserError(f"the names of {self.kind} say who is who: leave out --people {self.people}")
+
+    @property
+    def keeps_unpaired(self) -> bool:
+        """Whether people with photos in one domain only are welcome."""
+        return self.unpaired == "keep" or self.people == "none"
 
 
 class Prepared(NamedTuple):
@@ -95,6 +101,8 @@ def prepare_dataset(
     if by_face:
         who.check_ready()
     originals, strangers = read_originals(settings.kind, containers)
+    if settings.people == "none":
+        originals = who.each_by_itself(originals)
     alone: list[str] = []
     if not by_face:
         # Before the work: impossible splits and people without a counterpart are found in the names.
@@ -113,7 +121,7 @@ def prepare_dataset(
     if by_face:
         kept, alone = _without_unpaired(who.with_found_people(kept, records), settings)
     split_of = split_people(_people(kept if by_face else originals), splitting, SETS[settings.kind])
-    lost = [] if settings.unpaired == "keep" else [person for person in unpaired(kept) if person not in alone]
+    lost = [] if settings.keeps_unpaired else [person for person in unpaired(kept) if person not in alone]
     kept = [original for original in kept if original.identity not in lost]
     rows = _rows(kept, split_of, settings)
     summary = report.summarise(originals, kept, records, rows, strangers=strangers, alone=alone, lost=lost)
@@ -129,7 +137,7 @@ def _people(originals: Sequence[Original]) -> list[str]:
 
 def _without_unpaired(originals: list[Original], settings: Settings) -> tuple[list[Original], list[str]]:
     """The photos to be used, and the people with photos in one domain only."""
-    alone = unpaired(originals)
+    alone = [] if settings.people == "none" else unpaired(originals)
     if alone and settings.unpaired == "refuse":
         raise UserError(
             f"{len(alone)} of {len(_people(originals))} people (such as "

@@ -10,6 +10,11 @@ from twocet.prepare.crops import DESCRIPTOR
 from twocet.prepare.originals import Original
 
 
+def each_by_itself(originals: Sequence[Original]) -> list[Original]:
+    """The photos, each of a person of its own, called photo-00001 and so on."""
+    return [original._replace(identity=f"photo-{k:05d}") for k, original in enumerate(originals, start=1)]
+
+
 def check_ready() -> None:
     """Say before the work what it needs: dlib and its weights. Raises UserError."""
     IdentityReader()

@@ -20,7 +20,7 @@ class TwoCetRecipe(Recipe[TrainState, Batch], Protocol):
 
 def build_recipe(config: TrainConfig) -> TwoCetRecipe:
     """The recipe ``config.recipe``."""
-    if config.recipe == "fast":
+    if config.recipe in ("fast", "unpaired"):
         from twocet.recipes.fast import FastRecipe
 
         return FastRecipe(config)

@@ -1,6 +1,7 @@
-"""The recipe ``fast``: identity pairs, and if wanted transfers between the people of a batch (``pairs=identity``).
+"""The recipes ``fast`` and ``unpaired``: pairs, and if wanted transfers between the people of a batch.
 
-A laboratory set knows who is who, so the same person's two photos can supervise both passes directly; no emotion
+A laboratory set knows who is who, so the same person's two photos can supervise both passes directly (``fast``);
+where nobody is known, the neutral photo of each pair is estimated (``unpaired``, see ``twocet.unpaired``). No emotion
 label is used. What pairs alone do not teach is that a code must not carry the identity. Three things serve that: codes
 become noisy on their way to the generator, so that it relies on what they say clearly (``code_noise``), neutral photos
 have the zero code (``neutral_code``), and with ``journeys`` codes travel to another person and back (the neutral cycle
@@ -76,6 +77,8 @@ class FastRecipe:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
+        # The pairs of ``unpaired`` have theirs already: real neutral photos, not estimated ones.
+        self.empty_edits = config.zero_edits if config.recipe == "fast" else 0.0
         self.judges = config.journeys and config.judged
 
     def augment(self, batch: Batch, generator: Generator) -> Batch:
@@ -91,7 +94,7 @@ class FastRecipe:
             if self.config.shape:
                 bent = augment.shape(num, neutral.shape[-1], self.config.shape, generator)
                 neutral, expressive = (augment.bend(x, bent) for x in (neutral, expressive))
-        unchanged = augment.coin(self.config.zero_edits, num, generator)[:, None, None, None]
+        unchanged = augment.coin(self.empty_edits, num, generator)[:, None, None, None]
         expressive = torch.where(unchanged, neutral, expressive)
         return Batch(*augment.photometric(neutral, expressive, generator))
 

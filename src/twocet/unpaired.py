@@ -1,0 +1,178 @@
+"""The photos of the recipe ``unpaired``: strangers' photos become pairs, their neutral faces being estimated.
+
+The landmarks of all photos are read once. Their statistics tell where those of each expressive face would lie at rest
+(``rest``), and the photo's own pixels are moved there: a neutral face that comes close, of the very person, in the
+very light. What moving cannot do, opened mouths above all, is learnt from the other side: the expressive photo is real.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import local
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from twocet import ranks, rest
+from twocet.config import check
+from twocet.data import DatasetFolder, Faces, to_image
+from twocet.errors import UserError
+from twocet.expression import ExpressionReader
+from twocet.images import read_photo
+from twocet.metrics import Floats
+from twocet.networks import warp
+from twocet.work import write_whole
+
+TABLE = "meshes.npz"
+BLOCK = 1024
+"""Photos between two savings of the table."""
+CHUNK = 64
+_EDGE = 9
+"""Points on each edge of the crop that stay where they are."""
+
+Meshes = dict[str, Floats]
+"""By file: (478, 2) landmarks in sides of the crop; NaN where no face was found."""
+
+
+def read_meshes(dataset: DatasetFolder, folder: Path, threads: int) -> Meshes:
+    """The landmarks of a dataset's photos; goes on where an interrupted reading stopped.
+
+    They are kept in ``TABLE`` beside faces.csv, or in ``folder`` if that cannot be written. Raises UserError.
+    """
+    beside = dataset.path / TABLE
+    path = beside if beside.exists() or os.access(dataset.path, os.W_OK) else folder / f"{dataset.path.name}-{TABLE}"
+    meshes = load_meshes(path) if path.exists() else {}
+    missing = [row["file"] for row in dataset.rows if row["file"] not in meshes]
+    own = local()
+
+    def read(file: str) -> Floats:
+        if not hasattr(own, "reader"):
+            own.reader = ExpressionReader()
+        photo = read_photo(dataset.path / file).pixels
+        return np.asarray(own.reader.read(photo).landmarks / photo.shape[1])
+
+    bar = tqdm(total=len(missing), desc="landmarks", unit="photo", disable=None if missing else True)
+    with ThreadPoolExecutor(threads) as pool, bar:
+        for start in range(0, len(missing), BLOCK):
+            block = missing[start : start + BLOCK]
+            for file, mesh in zip(block, pool.map(read, block), strict=True):
+                meshes[file] = mesh
+                bar.update()
+            save_meshes(path, meshes)
+    return meshes
+
+
+def shared_meshes(dataset: DatasetFolder, folder: Path, threads: int) -> Meshes:
+    """:func:`read_meshes` where several processes need them: the lead reads the photos, the others find the table."""
+    if ranks.share().parts > 1:
+        ranks.from_lead(lambda: len(read_meshes(dataset, folder, threads)))
+    return read_meshes(dataset, folder, threads)
+
+
+def save_meshes(path: Path, meshes: Mapping[str, Floats]) -> None:
+    """Write them, whole or not at all."""
+    archive = io.BytesIO()
+    points = np.stack(list(meshes.values())).astype(np.float32)
+    np.savez_compressed(archive, files=np.array(list(meshes)), landmarks=points)
+    write_whole(path, archive.getvalue())
+
+
+def load_meshes(path: Path) -> Meshes:
+    """What :func:`save_meshes` wrote. Raises UserError."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return dict(zip(archive["files"].tolist(), archive["landmarks"].astype(np.float64), strict=True))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} cannot be read ({error}): delete it, and it is made again") from None
+
+
+def found(rows: Sequence[dict[str, str]], meshes: Meshes) -> tuple[NDArray[np.int64], Floats]:
+    """Which of the rows show a face (n,), and the landmarks of these (n, 478, 2)."""
+    points = np.stack([meshes[row["file"]] for row in rows]) if rows else np.empty((0, 478, 2))
+    places = np.flatnonzero(np.isfinite(points).all(axis=(1, 2)))
+    return places, points[places]
+
+
+def fit_rest(sets: Sequence[Faces], meshes: Sequence[Meshes]) -> rest.Rest:
+    """Where faces lie at rest, from the training photos of all datasets. Raises UserError if they are too few."""
+    piles = [
+        np.concatenate([found(rows, table)[1] for rows, table in zip(both, meshes, strict=True)])
+        for both in ([faces.neutral_rows for faces in sets], [faces.expressive_rows for faces in sets])
+    ]
+    return rest.fit(*piles)
+
+
+def estimated_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, unchanged: float, *, progress: bool) -> Faces:
+    """Every expressive photo with the neutral face estimated for it, and neutral photos that are pairs of themselves.
+
+    Args:
+        faces: The photos of one split; those without a face are left out.
+        meshes: Their landmarks.
+        at_rest: The estimate.
+        unchanged: Share of the pairs that shall be neutral photos with themselves, if there are enough.
+        progress: Whether to show it.
+    """
+    places, points = found(faces.expressive_rows, meshes)
+    expressive = faces.expressive[places]
+    estimated = torch.empty_like(expressive)
+    moved = at_rest.movement(points)
+    size = expressive.shape[-1]
+    for start in tqdm(range(0, len(places), CHUNK), desc="estimating neutral faces", disable=not progress):
+        part = slice(start, start + CHUNK)
+        flow = np.stack([resting_flow(*face, size) for face in zip(points[part], moved[part], strict=True)])
+        images = warp(to_image(expressive[part]), torch.from_numpy(flow).float())
+        estimated[part] = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    most = min(len(faces.neutral), round(len(places) * unchanged / (1 - unchanged)))
+    real = np.linspace(0, len(faces.neutral) - 1, most).round().astype(np.int64)
+    rows = [*(faces.expressive_rows[k] for k in places), *(faces.neutral_rows[k] for k in real)]
+    at_ease: Tensor = faces.neutral[real]
+    return Faces(
+        torch.cat([estimated, at_ease]), torch.cat([expressive, at_ease]), rows, rows, [[k] for k in range(len(rows))]
+    )
+
+
+def resting_flow(landmarks: Floats, movement: Floats, size: int) -> Floats:
+    """(2, size, size): which pixel of a face each pixel of the face at rest shows, see ``networks.warp``.
+
+    Linear in the triangles between the landmarks at rest and the edge of the crop.
+
+    Args:
+        landmarks: (L, 2) of the face, in sides of the crop.
+        movement: (L, 2) how far each is from its place at rest.
+        size: Side in pixels.
+    """
+    try:
+        from scipy.interpolate import LinearNDInterpolator
+    except ImportError:
+        raise UserError("the recipe unpaired needs scipy: pip install 'twocet[train]'") from None
+    line = np.linspace(0, 1, _EDGE)
+    edge = np.unique([point for t in line for point in ((0, t), (1, t), (t, 0), (t, 1))], axis=0)
+    known: Any = LinearNDInterpolator(
+        np.concatenate([landmarks - movement, edge]), np.concatenate([movement, np.zeros_like(edge)]), fill_value=0.0
+    )
+    centres = (np.arange(size) + 0.5) / size
+    return np.moveaxis(np.asarray(known(*np.meshgrid(centres, centres))), -1, 0)
+
+
+def prepare(
+    train: Sequence[Faces], validation: Sequence[Faces], meshes: Sequence[Meshes], unchanged: float, *, progress: bool
+) -> tuple[list[Faces], list[Faces]]:
+    """Pairs of the training and of the validation photos of all datasets; the former tell where faces lie at rest."""
+    check(0 <= unchanged < 1, f"zero_edits must be from 0 to less than 1, not {unchanged}")
+    at_rest = fit_rest(train, meshes)
+
+    def pairs(sets: Sequence[Faces], share: float) -> list[Faces]:
+        return [
+            estimated_pairs(faces, table, at_rest, share, progress=progress)
+            for faces, table in zip(sets, meshes, strict=True)
+        ]
+
+    return pairs(train, unchanged), pairs(validation, 0.0)

@@ -1,0 +1,86 @@
+"""Where faces lie at rest, told from two piles of strangers: faces that are made up of known parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from twocet import rest
+from twocet.errors import UserError
+
+MEAN = np.array([[0.3, 0.3], [0.7, 0.3], [0.5, 0.5], [0.4, 0.7], [0.6, 0.7], [0.5, 0.8]])
+"""Eyes, nose, corners of the mouth, chin: symmetrical about x = 0.5."""
+WIDER = np.array([[-1, 0], [1, 0], [0, 0], [-1, 0], [1, 0], [0, 0]]) * 0.02
+LONGER = np.array([[0, 0], [0, 0], [0, 1], [0, 1], [0, 1], [0, 2]]) * 0.02
+SMILE = np.array([[0, 0], [0, 0], [0, 0], [-1, -1], [1, -1], [0, 0]]) * 0.03
+DROP = np.array([[0, 0], [0, 0], [0, 0], [0, 0], [0, 0], [0, 1]]) * 0.04
+
+
+def combined(parts, amounts):
+    """(N, 6, 2): sums of ``parts`` (k, 6, 2), ``amounts`` (N, k) of each."""
+    return np.einsum("nk,klx->nlx", amounts, np.stack(parts))
+
+
+@pytest.fixture(scope="module")
+def piles():
+    """Neutral faces of strangers, expressive faces of others, and how the latter moved."""
+    random = np.random.default_rng(0)
+    neutral = MEAN + combined((WIDER, LONGER), random.normal(size=(3000, 2)))
+    moved = combined((SMILE, DROP), random.uniform(0, 2, size=(3000, 2)))
+    expressive = MEAN + combined((WIDER, LONGER), random.normal(size=(3000, 2))) + moved
+    return neutral, expressive, moved
+
+
+def test_movements_are_estimated_as_well_as_they_can_be(piles):
+    """The best linear estimate knows the covariances that the faces were made with."""
+    neutral, expressive, moved = piles
+    error = np.square(rest.fit(neutral, expressive).movement(expressive) - moved).mean()
+    at_rest, by_movement = (
+        sum(np.outer(part.ravel(), part.ravel()) * variance for part in parts)
+        for parts, variance in (((WIDER, LONGER), 1.0), ((SMILE, DROP), 4 / 12))
+    )
+    gain = by_movement @ np.linalg.pinv(at_rest + by_movement)
+    mean = MEAN + SMILE + DROP
+    best = SMILE + DROP + ((expressive - mean).reshape(len(moved), -1) @ gain.T).reshape(moved.shape)
+    bound = np.square(best - moved).mean()
+    nothing = np.square(moved).mean()
+    assert bound < 0.05 * nothing
+    assert error < 1.5 * bound + 0.01 * nothing
+
+
+def test_what_everybody_does_is_movement_too(piles):
+    neutral, _, _ = piles
+    movement = rest.fit(neutral, neutral + DROP).movement(neutral[:5] + DROP)
+    assert movement == pytest.approx(np.broadcast_to(DROP, movement.shape), abs=2e-3)
+
+
+def test_equal_piles_do_not_move(piles):
+    neutral, _, _ = piles
+    fitted = rest.fit(neutral[:1500], neutral[1500:])
+    assert np.abs(fitted.filter).max() == 0
+    # What is left is the chance difference of the means of 1,500 faces: a standard deviation of 0.04 at the chin.
+    assert np.abs(fitted.movement(neutral[:5])).max() < 4 * 0.04 * np.sqrt(2 / 1500)
+
+
+def test_mirrored_photos_move_as_in_the_mirror(piles):
+    """Only the right corner of the mouth moves in the photos; the left one's movement is known from their mirror."""
+    neutral, _, _ = piles
+    random = np.random.default_rng(1)
+    right = np.where([[True], [False], [False], [True], [False], [False]], SMILE, 0.0)
+    expressive = neutral + combined((right,), random.uniform(0, 2, size=(len(neutral), 1)))
+    fitted = rest.fit(neutral, expressive)
+    left = rest.mirrored(right[[1, 0, 2, 4, 3, 5]]) * [1, 1] - [1, 0]
+    moved = fitted.movement(neutral[:1] + 2 * left) - fitted.movement(neutral[:1])
+    assert moved[0, 4] == pytest.approx(2 * left[4], abs=0.02)
+    assert np.abs(moved[0, 4]).max() > 0.03
+
+
+def test_counterparts_are_the_mirror_images():
+    assert rest.counterparts(MEAN).tolist() == [1, 0, 2, 4, 3, 5]
+    mirrored = rest.with_mirrored(MEAN[None] + WIDER, rest.counterparts(MEAN))
+    assert mirrored[1] == pytest.approx(mirrored[0])
+
+
+def test_small_piles_are_refused(piles):
+    with pytest.raises(UserError, match="a pile of 15 faces is too small"):
+        rest.fit(piles[0][:15], piles[1])

@@ -1,0 +1,189 @@
+"""Strangers' photos made to pairs."""
+
+from __future__ import annotations
+
+import csv
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from tiny import SETTINGS, SIZE, write_dataset
+
+from twocet import rest, unpaired
+from twocet.commands.train import configure
+from twocet.data import Faces, load_faces, open_dataset
+from twocet.errors import UserError
+from twocet.expression import NO_FACE, Expression
+from twocet.model import load_model
+from twocet.train import Run, Sources, resume, train
+
+SIDE = 64
+EYES_MOUTH = np.array([[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75], [0.5, 0.5]])
+LIFTED = np.array([[0, 0], [0, 0], [0, 0], [0, 0], [0, -0.125]])
+"""The last landmark is an eighth of the crop above its place at rest."""
+
+
+def test_a_face_at_rest_stays():
+    assert np.abs(unpaired.resting_flow(EYES_MOUTH, np.zeros_like(EYES_MOUTH), SIDE)).max() < 1e-12
+
+
+def test_the_flow_leads_from_the_place_at_rest_to_the_landmark():
+    flow = unpaired.resting_flow(EYES_MOUTH + LIFTED, LIFTED, SIDE)
+    # Pixels meet at the middle of the crop: half a pixel away in each direction, of a triangle of 16 pixels.
+    assert flow[1, 31:33, 31:33] == pytest.approx(-0.125 * (1 - 0.5 / 16), abs=0.004)
+    assert np.abs(flow[0]).max() < 1e-12
+    assert np.abs(flow[:, 0]).max() < 1e-12
+    assert np.abs(flow[:, :, -1]).max() < 1e-12
+    # Between a landmark that moves and one that does not: half of it.
+    assert flow[1, 24, 24] == pytest.approx(-0.125 / 2, abs=0.006)
+
+
+class Lifted(rest.Rest):
+    """Knows that the last landmark is lifted in every photo."""
+
+    def movement(self, landmarks):
+        return np.broadcast_to(LIFTED, landmarks.shape)
+
+
+AT_REST = Lifted(EYES_MOUTH + LIFTED, LIFTED, np.zeros((10, 10)))
+
+
+@pytest.fixture
+def strangers():
+    """Six neutral faces and four expressive ones, white dots in the middle and above it; no face is found in one."""
+    neutral, expressive = (torch.full((n, 3, SIDE, SIDE), 50, dtype=torch.uint8) for n in (6, 4))
+    neutral[:, :, 30:34, 30:34] = 250
+    expressive[:, :, 22:26, 30:34] = 250
+    rows = [[{"file": f"{kind}{k}"} for k in range(n)] for kind, n in (("n", 6), ("e", 4))]
+    meshes = {row["file"]: EYES_MOUTH for row in rows[0]} | {row["file"]: EYES_MOUTH + LIFTED for row in rows[1]}
+    meshes["e2"] = np.full_like(EYES_MOUTH, np.nan)
+    return Faces(neutral, expressive, *rows, [[]] * 4), meshes
+
+
+def test_neutral_faces_are_estimated_by_moving_pixels(strangers):
+    faces, meshes = strangers
+    made = unpaired.estimated_pairs(faces, meshes, AT_REST, 0.0, progress=False)
+    assert len(made.neutral) == len(made.expressive) == 3
+    assert [row["file"] for row in made.expressive_rows] == ["e0", "e1", "e3"]
+    assert (made.expressive == faces.expressive[[0, 1, 3]]).all()
+    assert made.companions == [[0], [1], [2]]
+    # The dot has come down to the middle; at the corners nothing has changed.
+    assert made.neutral[:, :, 31:33, 31:33].min() > 200
+    assert made.neutral[:, :, 20:23, 30:34].max() < 80
+    assert (made.neutral[:, :, :4, :4] == 50).all()
+
+
+def test_some_pairs_are_neutral_photos_with_themselves(strangers):
+    """Two fifths of all pairs are wanted: two of the six neutral photos beside three others."""
+    faces, meshes = strangers
+    made = unpaired.estimated_pairs(faces, meshes, AT_REST, 0.4, progress=False)
+    assert [row["file"] for row in made.neutral_rows[3:]] == ["n0", "n5"]
+    assert (made.neutral[3:] == made.expressive[3:]).all()
+    assert (made.neutral[3:] == faces.neutral[[0, 5]]).all()
+    most = unpaired.estimated_pairs(faces, meshes, AT_REST, 0.9, progress=False)
+    assert len(most.neutral) == 3 + 6
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_dataset(tmp_path / "faces", identities=24, expressions=1)
+
+
+@pytest.fixture
+def readings(monkeypatch):
+    """In place of the landmark runtime: landmarks drawn for each photo; counts the photos. Every tenth has no face."""
+    count = SimpleNamespace(photos=0)
+
+    class Reader:
+        def read(self, pixels):
+            count.photos += 1
+            if count.photos % 10 == 0:
+                return NO_FACE
+            random = np.random.default_rng(int(pixels.sum()))
+            mesh = np.repeat(EYES_MOUTH, 100, axis=0)[:478] * SIZE + random.normal(size=(478, 2))
+            return Expression(np.zeros(51), mesh)
+
+    monkeypatch.setattr(unpaired, "ExpressionReader", Reader)
+    return count
+
+
+def test_photos_are_read_once(folder, tmp_path, readings, monkeypatch):
+    dataset = open_dataset(folder)
+    meshes = unpaired.read_meshes(dataset, tmp_path, 1)
+    assert readings.photos == len(meshes) == 48
+    again = unpaired.read_meshes(dataset, tmp_path, 1)
+    assert readings.photos == 48
+    for file, mesh in meshes.items():
+        assert again[file] == pytest.approx(mesh, abs=1e-6, nan_ok=True)
+    assert np.isnan([mesh.sum() for mesh in meshes.values()]).sum() == 4
+
+
+def test_reading_goes_on_where_it_stopped(folder, tmp_path, readings, monkeypatch):
+    monkeypatch.setattr(unpaired, "BLOCK", 20)
+    save, saved = unpaired.save_meshes, []
+
+    def interrupted(path, meshes):
+        save(path, meshes)
+        saved.append(len(meshes))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(unpaired, "save_meshes", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        unpaired.read_meshes(open_dataset(folder), tmp_path, 1)
+    monkeypatch.setattr(unpaired, "save_meshes", save)
+    assert len(unpaired.read_meshes(open_dataset(folder), tmp_path, 1)) == 48
+    assert (saved, readings.photos) == ([20], 48)
+
+
+def test_a_broken_table_is_said_to_be_one(folder, tmp_path, readings):
+    (folder / unpaired.TABLE).write_bytes(b"nothing")
+    with pytest.raises(UserError, match="delete it, and it is made again"):
+        unpaired.read_meshes(open_dataset(folder), tmp_path, 1)
+
+
+WORDS = [word for word in SETTINGS if not word.startswith(("cycles", "weights"))] + ["even=False"]
+
+
+def test_strangers_are_trained_on_and_the_run_goes_on(folder, tmp_path, readings):
+    """Nobody has photos in both domains, which other recipes refuse; half a run and the rest make the whole one."""
+    table = folder / "faces.csv"
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for k, row in enumerate(rows):
+        row["identity"] = f"photo-{k}"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    with pytest.raises(UserError, match="photos in one domain only"):
+        Run(tmp_path / "fast", configure("fast", "fast", tuple(WORDS), steps=6), Sources(data=(str(folder),), mix=(1,)))
+    models = []
+    for name, stop in (("whole", 6), ("parts", 3)):
+        config = configure("fast", "unpaired", tuple(WORDS), steps=6)
+        run = Run(tmp_path / name, config, Sources(data=(str(folder),), mix=(1.0,)), progress=False)
+        complete = train(run, lambda step, steps, stop=stop: step >= stop)
+        if not complete:
+            assert train(resume(tmp_path / name, progress=False))
+        models.append(load_model(tmp_path / name / "model.safetensors"))
+    assert readings.photos == 48
+    one, other = ([*model.networks.generator.parameters()] for model in models)
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    photos = models[0].metadata["training"]["photos"][0]
+    # Of 22 expressive photos for training 18 show a face, and a tenth of the pairs are neutral photos.
+    assert photos["neutral"] == photos["expressive"] == 20
+    assert models[0].metadata["training"]["config"]["recipe"] == "unpaired"
+
+
+def test_the_training_photos_alone_tell_where_faces_lie(folder, tmp_path, readings):
+    dataset = open_dataset(folder)
+    meshes = unpaired.read_meshes(dataset, tmp_path, 1)
+    sets = {split: [load_faces(dataset, split, SIZE, progress=False)] for split in ("train", "val")}
+    whole = unpaired.fit_rest(sets["train"], [meshes])
+    changed = {file: mesh + 0.1 for file, mesh in meshes.items()} | {
+        row["file"]: meshes[row["file"]] for row in sets["train"][0].rows
+    }
+    train_pairs, validation = unpaired.prepare(sets["train"], sets["val"], [meshes], 0.1, progress=False)
+    assert np.array_equal(whole.filter, unpaired.fit_rest(sets["train"], [changed]).filter)
+    assert all(row["domain"] == "expressive" for row in validation[0].neutral_rows)
+    assert any(row["domain"] == "neutral" for row in train_pairs[0].neutral_rows)
