@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from twocet.config import check
 from twocet.metrics import Floats
 
-DIRECTIONS = 30
+DIRECTIONS = 20
 """Principal components of the expressive pile that are looked at; later ones are mostly the reader's noise."""
 MOST_AT_REST = 0.5
 """A direction in which more than this share of the variance is there at rest says nothing about expressions."""
 FEWEST = 16
 """Faces that a pile must have."""
+STILL = 0.004
+"""Movements up to this many sides of the crop, half a pixel of 128, are taken for errors of the estimate."""
 _NOISE = 1e-6
 """Variance that is added to every direction: about a tenth of a pixel of a 128-px crop, squared, in sides."""
 
@@ -63,6 +65,15 @@ def fit(neutral: Floats, expressive: Floats) -> Rest:
     shape = neutral.shape[1:]
     matrix = colour @ directions @ np.diag(movement) @ directions.T @ whiten.T
     return Rest(mean.reshape(shape), (mean - rest).reshape(shape), matrix)
+
+
+def quietened(movement: Floats) -> Floats:
+    """Movements (..., 2) without their first ``STILL`` sides: shorter ones are none, longer ones end so much earlier.
+
+    Half a pixel hardly shows in a landmark, but moves every edge of the photo around it.
+    """
+    length = np.linalg.norm(movement, axis=-1, keepdims=True)
+    return np.asarray(movement * np.maximum(0, 1 - STILL / np.maximum(length, STILL)))
 
 
 def counterparts(face: Floats) -> NDArray[np.int64]:

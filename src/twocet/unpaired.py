@@ -123,7 +123,7 @@ def estimated_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, unchanged:
     places, points = found(faces.expressive_rows, meshes)
     expressive = faces.expressive[places]
     estimated = torch.empty_like(expressive)
-    moved = at_rest.movement(points)
+    moved = rest.quietened(at_rest.movement(points))
     size = expressive.shape[-1]
     for start in tqdm(range(0, len(places), CHUNK), desc="estimating neutral faces", disable=not progress):
         part = slice(start, start + CHUNK)

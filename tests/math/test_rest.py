@@ -75,6 +75,12 @@ def test_mirrored_photos_move_as_in_the_mirror(piles):
     assert np.abs(moved[0, 4]).max() > 0.03
 
 
+def test_small_movements_are_none():
+    moved = np.array([[rest.STILL / 2, 0], [0, -2 * rest.STILL], [3 * rest.STILL, 4 * rest.STILL], [0, 0]])
+    wanted = np.array([[0, 0], [0, -rest.STILL], [0.6 * 4 * rest.STILL, 0.8 * 4 * rest.STILL], [0, 0]])
+    assert rest.quietened(moved) == pytest.approx(wanted)
+
+
 def test_counterparts_are_the_mirror_images():
     assert rest.counterparts(MEAN).tolist() == [1, 0, 2, 4, 3, 5]
     mirrored = rest.with_mirrored(MEAN[None] + WIDER, rest.counterparts(MEAN))
