@@ -58,6 +58,7 @@ CHOICES = (
     Choice("full size", "coarse=False"),
     Choice("painting costs nothing", "painted=0"),
     Choice("codes travel, discriminator", "journeys=True"),
+    Choice("unpaired, neutral faces estimated", "", "unpaired"),
     Choice("label-free, who is who unused", LABEL_FREE, "authors"),
     Choice("label-free, coarse photos, mismatch", f"{LABEL_FREE} coarse=True mismatch=1", "authors"),
     Choice("encoder in colour", "network.grey=False"),
@@ -122,7 +123,7 @@ def arguments(choice: Choice, minutes: float) -> list[str]:
 def schedules(recipe: str, share: float) -> list[str]:
     """The rounds between which the recipe's schedules change, shortened to ``share`` of a whole run."""
     config = RECIPES[recipe]
-    if recipe == "fast":
+    if recipe in ("fast", "unpaired"):
         found = {name: getattr(config, name) for name in ("code_noise", "neutral_code", "adversarial")}
     else:
         # Made for 100,000 rounds; an hour makes about 4,000 rounds of three mini-batches.

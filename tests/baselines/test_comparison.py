@@ -233,6 +233,15 @@ class TestCommands:
         ]  # fmt: skip
         assert f"written: {tmp_path / 'out' / 'sheet.png'}" in capsys.readouterr().out
 
+    def test_2cet_can_be_compared_without_knowing_who_is_who(self, tmp_path, capsys):
+        common = Common(data=Path("none"), output=tmp_path, minutes=3, dry_run=True, set=("2cet-unpaired.batch=8",))
+        compare.compare(common, methods=("2cet", "2cet-unpaired"))
+        shown = json.loads(capsys.readouterr().out)
+        assert [model["title"] for model in shown] == ["2CET", "2CET, unpaired"]
+        assert [(model["config"]["recipe"], model["config"]["batch"]) for model in shown] == [
+            ("fast", 16), ("unpaired", 8),
+        ]  # fmt: skip
+
     def test_dry_run_writes_nothing(self, tmp_path, capsys):
         out = tmp_path / "out"
         compare.compare(Common(data=Path("none"), output=out, minutes=3, dry_run=True))

@@ -71,9 +71,22 @@ def test_people_in_one_domain_are_refused_when_they_are_known(tmp_path, piles, c
     assert json.loads(capsys.readouterr().out)["photos"]["used"] == 9
 
 
-def test_sets_whose_names_tell_are_not_guessed():
-    with pytest.raises(UserError, match="say who is who: leave out --people faces"):
-        Settings(kind="london", people="faces")
+def test_nobody_need_be_known(tmp_path, piles, capsys):
+    """Every photo is of a person of its own, whatever its name, and nobody is missed in the other domain."""
+    words = ["prepare", "folder", str(piles), "-o", str(tmp_path / "faces"), "--people", "none", "--size", "64"]
+    assert cli.main([*words, "--master", "0", "--workers", "1", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    found = rows(tmp_path / "faces")
+    assert len({row["identity"] for row in found}) == len(found) == 10
+    assert {row["domain"] for row in found} == {"neutral", "expressive"}
+    assert report["people_in_one_domain"] == report["people_left_out_for_a_lost_photo"] == []
+    assert sum(report["people"].values()) == 10
+
+
+@pytest.mark.parametrize("people", ["faces", "none"])
+def test_sets_whose_names_tell_are_not_guessed(people):
+    with pytest.raises(UserError, match=f"say who is who: leave out --people {people}"):
+        Settings(kind="london", people=people)
 
 
 def test_distance_decides():

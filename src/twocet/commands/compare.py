@@ -65,7 +65,11 @@ class Common:
 def compare(
     common: tyro.conf.OmitArgPrefixes[Common],
     *,
-    methods: tuple[Literal["2cet", "starganv2", "ganimation"], ...] = ("2cet", "starganv2", "ganimation"),
+    methods: tuple[Literal["2cet", "2cet-unpaired", "starganv2", "ganimation"], ...] = (
+        "2cet",
+        "starganv2",
+        "ganimation",
+    ),
     action_units: Path | None = None,
 ) -> None:
     """Train 2CET, StarGAN v2 and a GANimation-style model alike, and compare them as the paper's Table 1 does.
@@ -83,7 +87,7 @@ def compare(
         twocet compare --data faces --minutes 60 -o comparison --dry-run
 
     Args:
-        methods: What is compared.
+        methods: What is compared; 2cet-unpaired is 2CET by a recipe that does not know who is who.
         action_units: OpenFace's CSV file, or folder of CSV files, for GANimation; if not given, they are read from the
             photos and kept in action-units.csv beside faces.csv.
     """

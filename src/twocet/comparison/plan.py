@@ -12,9 +12,13 @@ from twocet.config import LossWeights, Preset, RunConfig, TrainConfig, check, pr
 from twocet.schedules import constant
 from twocet.settings import override
 
-MethodName = Literal["2cet", "starganv2", "ganimation"]
-METHODS: tuple[MethodName, ...] = ("2cet", "starganv2", "ganimation")
-TITLES: dict[MethodName, str] = {"2cet": "2CET", "starganv2": "StarGAN v2", "ganimation": "GANimation-style"}
+MethodName = Literal["2cet", "2cet-unpaired", "starganv2", "ganimation"]
+TITLES: dict[MethodName, str] = {
+    "2cet": "2CET",
+    "2cet-unpaired": "2CET, unpaired",
+    "starganv2": "StarGAN v2",
+    "ganimation": "GANimation-style",
+}
 
 
 class Entry(NamedTuple):
@@ -61,6 +65,8 @@ def comparison(
 def _base(name: MethodName, preset: Preset) -> RunConfig:
     if name == "2cet":
         return preset_config(preset, "authors" if preset == "paper" else "fast")
+    if name == "2cet-unpaired":
+        return preset_config(preset, "unpaired")
     config: BaselineConfig = baseline_config(name, preset)
     return dataclasses.replace(config, augmentation="paper" if preset == "paper" else "pairs")
 
@@ -70,7 +76,7 @@ def words_for(name: str, settings: Sequence[str]) -> list[str]:
     words = []
     for word in settings:
         method, dot, rest = word.partition(".")
-        if dot and method in METHODS:
+        if dot and method in TITLES:
             words += [rest] if method == name else []
         else:
             words.append(word)
