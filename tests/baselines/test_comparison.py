@@ -50,12 +50,12 @@ class TestPlan:
     def test_methods_share_budget_size_and_augmentation(self):
         words = ("network.size=64", "batch=4", "starganv2.diversity.end=70", "ganimation.critic_steps=3")
         made = plan.comparison(plan.METHODS, "fast", words, minutes=5.0, steps=None, seed=2)
-        assert [entry.title for entry in made] == ["2CET", "StarGAN v2", "GANimation-style"]
+        assert [entry.title for entry in made] == ["2CET", "2CET, unpaired", "StarGAN v2", "GANimation-style"]
         for _, _, config in made:
             assert (config.minutes, config.network.size, config.batch, config.seed) == (5.0, 64, 4, 2)
-        assert made[1].config.diversity.end == 70
-        assert made[2].config.critic_steps == 3
-        assert {entry.config.augmentation for entry in made[1:]} == {"pairs"}
+        assert made[2].config.diversity.end == 70
+        assert made[3].config.critic_steps == 3
+        assert {entry.config.augmentation for entry in made[2:]} == {"pairs"}
 
     def test_published_size(self):
         made = plan.comparison(plan.METHODS, "paper", (), steps=7)

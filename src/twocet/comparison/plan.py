@@ -19,6 +19,7 @@ TITLES: dict[MethodName, str] = {
     "starganv2": "StarGAN v2",
     "ganimation": "GANimation-style",
 }
+METHODS = tuple(TITLES)
 
 
 class Entry(NamedTuple):
@@ -76,7 +77,7 @@ def words_for(name: str, settings: Sequence[str]) -> list[str]:
     words = []
     for word in settings:
         method, dot, rest = word.partition(".")
-        if dot and method in TITLES:
+        if dot and method in METHODS:
             words += [rest] if method == name else []
         else:
             words.append(word)
