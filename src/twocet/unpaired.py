@@ -101,13 +101,9 @@ def found(rows: Sequence[dict[str, str]], meshes: Meshes) -> tuple[NDArray[np.in
     return places, points[places]
 
 
-def fit_rest(sets: Sequence[Faces], meshes: Sequence[Meshes]) -> rest.Rest:
-    """Where faces lie at rest, from the training photos of all datasets. Raises UserError if they are too few."""
-    piles = [
-        np.concatenate([found(rows, table)[1] for rows, table in zip(both, meshes, strict=True)])
-        for both in ([faces.neutral_rows for faces in sets], [faces.expressive_rows for faces in sets])
-    ]
-    return rest.fit(*piles)
+def fit_rest(faces: Faces, meshes: Meshes) -> rest.Rest:
+    """Where the faces of a dataset lie at rest, from its training photos. Raises UserError if they are too few."""
+    return rest.fit(*(found(rows, meshes)[1] for rows in (faces.neutral_rows, faces.expressive_rows)))
 
 
 def estimated_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, unchanged: float, *, progress: bool) -> Faces:
@@ -165,14 +161,18 @@ def resting_flow(landmarks: Floats, movement: Floats, size: int) -> Floats:
 def prepare(
     train: Sequence[Faces], validation: Sequence[Faces], meshes: Sequence[Meshes], unchanged: float, *, progress: bool
 ) -> tuple[list[Faces], list[Faces]]:
-    """Pairs of the training and of the validation photos of all datasets; the former tell where faces lie at rest."""
+    """Pairs of the training and of the validation photos of all datasets.
+
+    The training photos of each dataset tell where its faces lie at rest: between two datasets more differs than
+    expressions.
+    """
     check(0 <= unchanged < 1, f"zero_edits must be from 0 to less than 1, not {unchanged}")
-    at_rest = fit_rest(train, meshes)
+    fitted = [fit_rest(faces, table) for faces, table in zip(train, meshes, strict=True)]
 
     def pairs(sets: Sequence[Faces], share: float) -> list[Faces]:
         return [
             estimated_pairs(faces, table, at_rest, share, progress=progress)
-            for faces, table in zip(sets, meshes, strict=True)
+            for faces, table, at_rest in zip(sets, meshes, fitted, strict=True)
         ]
 
     return pairs(train, unchanged), pairs(validation, 0.0)

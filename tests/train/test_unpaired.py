@@ -179,11 +179,24 @@ def test_the_training_photos_alone_tell_where_faces_lie(folder, tmp_path, readin
     dataset = open_dataset(folder)
     meshes = unpaired.read_meshes(dataset, tmp_path, 1)
     sets = {split: [load_faces(dataset, split, SIZE, progress=False)] for split in ("train", "val")}
-    whole = unpaired.fit_rest(sets["train"], [meshes])
+    whole = unpaired.fit_rest(sets["train"][0], meshes)
     changed = {file: mesh + 0.1 for file, mesh in meshes.items()} | {
         row["file"]: meshes[row["file"]] for row in sets["train"][0].rows
     }
     train_pairs, validation = unpaired.prepare(sets["train"], sets["val"], [meshes], 0.1, progress=False)
-    assert np.array_equal(whole.filter, unpaired.fit_rest(sets["train"], [changed]).filter)
+    assert np.array_equal(whole.filter, unpaired.fit_rest(sets["train"][0], changed).filter)
     assert all(row["domain"] == "expressive" for row in validation[0].neutral_rows)
     assert any(row["domain"] == "neutral" for row in train_pairs[0].neutral_rows)
+
+
+def test_every_dataset_has_its_own_rest(tmp_path, readings):
+    """Two datasets at once give what each gives alone."""
+    datasets = [open_dataset(write_dataset(tmp_path / name, identities=24, expressions=1)) for name in "ab"]
+    meshes = [unpaired.read_meshes(dataset, tmp_path, 1) for dataset in datasets]
+    meshes[1] = {file: 0.9 * mesh for file, mesh in meshes[1].items()}
+    sets = [load_faces(dataset, "train", SIZE, progress=False) for dataset in datasets]
+    together, _ = unpaired.prepare(sets, sets, meshes, 0.1, progress=False)
+    for faces, table, pairs in zip(sets, meshes, together, strict=True):
+        ((alone,), _) = unpaired.prepare([faces], [faces], [table], 0.1, progress=False)
+        assert torch.equal(pairs.neutral, alone.neutral)
+    assert not torch.equal(together[0].neutral, together[1].neutral)
