@@ -24,7 +24,7 @@ from twocet.errors import UserError
 from twocet.networks import Edit, Networks, build
 
 FORMAT = 1
-PACKAGED = ("default",)
+PACKAGED = ("default", "unpaired")
 """Names of the models that come with the package."""
 SAMPLE_WIDTH = 0.3
 """How far random codes are from a training photo's, see :func:`twocet.codes.resampled`."""
