@@ -117,22 +117,26 @@ def estimated_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, unchanged:
         progress: Whether to show it.
     """
     places, points = found(faces.expressive_rows, meshes)
-    expressive = faces.expressive[places]
-    estimated = torch.empty_like(expressive)
     moved = rest.quietened(at_rest.movement(points))
-    size = expressive.shape[-1]
-    for start in tqdm(range(0, len(places), CHUNK), desc="estimating neutral faces", disable=not progress):
-        part = slice(start, start + CHUNK)
-        flow = np.stack([resting_flow(*face, size) for face in zip(points[part], moved[part], strict=True)])
-        images = warp(to_image(expressive[part]), torch.from_numpy(flow).float())
-        estimated[part] = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     most = min(len(faces.neutral), round(len(places) * unchanged / (1 - unchanged)))
     real = np.linspace(0, len(faces.neutral) - 1, most).round().astype(np.int64)
     rows = [*(faces.expressive_rows[k] for k in places), *(faces.neutral_rows[k] for k in real)]
-    at_ease: Tensor = faces.neutral[real]
-    return Faces(
-        torch.cat([estimated, at_ease]), torch.cat([expressive, at_ease]), rows, rows, [[k] for k in range(len(rows))]
-    )
+    # Filled piece by piece: a gigabyte for 20,000 photos is not copied more often than need be.
+    neutral, expressive = (faces.neutral.new_empty(len(rows), *faces.neutral.shape[1:]) for _ in range(2))
+    for start in tqdm(range(0, len(places), CHUNK), desc="estimating neutral faces", disable=not progress):
+        part = slice(start, min(start + CHUNK, len(places)))
+        expressive[part] = faces.expressive[places[part]]
+        neutral[part] = estimated_neutrals(expressive[part], points[part], moved[part])
+    neutral[len(places) :] = expressive[len(places) :] = faces.neutral[real]
+    return Faces(neutral, expressive, rows, rows, [[k] for k in range(len(rows))])
+
+
+def estimated_neutrals(photos: Tensor, landmarks: Floats, movement: Floats) -> Tensor:
+    """Photos (N, 3, S, S) uint8 whose landmarks (N, L, 2) are moved back by ``movement``, in sides of the crop."""
+    size = photos.shape[-1]
+    flow = np.stack([resting_flow(*face, size) for face in zip(landmarks, movement, strict=True)])
+    images = warp(to_image(photos), torch.from_numpy(flow).float())
+    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def resting_flow(landmarks: Floats, movement: Floats, size: int) -> Floats:
