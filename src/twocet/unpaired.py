@@ -149,10 +149,8 @@ def resting_flow(landmarks: Floats, movement: Floats, size: int) -> Floats:
         movement: (L, 2) how far each is from its place at rest.
         size: Side in pixels.
     """
-    try:
-        from scipy.interpolate import LinearNDInterpolator
-    except ImportError:
-        raise UserError("the recipe unpaired needs scipy: pip install 'twocet[train]'") from None
+    from scipy.interpolate import LinearNDInterpolator
+
     line = np.linspace(0, 1, _EDGE)
     edge = np.unique([point for t in line for point in ((0, t), (1, t), (t, 0), (t, 1))], axis=0)
     known: Any = LinearNDInterpolator(
@@ -168,10 +166,14 @@ def prepare(
     """Pairs of the training and of the validation photos of all datasets.
 
     The training photos of each dataset tell where its faces lie at rest: between two datasets more differs than
-    expressions.
+    expressions. Raises UserError for impossible settings, piles that are too small, and missing packages.
     """
+    try:
+        import scipy.interpolate  # noqa: F401 - loads its BLAS, which is to have one thread
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        raise UserError("the recipe unpaired needs scipy and threadpoolctl: pip install 'twocet[train]'") from None
     check(0 <= unchanged < 1, f"zero_edits must be from 0 to less than 1, not {unchanged}")
-    fitted = [fit_rest(faces, table) for faces, table in zip(train, meshes, strict=True)]
 
     def pairs(sets: Sequence[Faces], share: float) -> list[Faces]:
         return [
@@ -179,4 +181,7 @@ def prepare(
             for faces, table, at_rest in zip(sets, meshes, fitted, strict=True)
         ]
 
-    return pairs(train, unchanged), pairs(validation, 0.0)
+    # A tiny system is solved for each triangle: more threads would wait for each other, on a busy machine for minutes.
+    with threadpool_limits(1, "blas"):
+        fitted = [fit_rest(faces, table) for faces, table in zip(train, meshes, strict=True)]
+        return pairs(train, unchanged), pairs(validation, 0.0)
