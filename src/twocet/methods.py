@@ -99,6 +99,7 @@ class TwoCet:
             return train, validation
         from twocet import unpaired
 
+        unpaired.check_ready()
         meshes = [unpaired.shared_meshes(data, self._folder, self.config.threads) for data in self._datasets]
         return unpaired.prepare(train, validation, meshes, self.config.zero_edits, progress=progress)
 

@@ -160,19 +160,26 @@ def resting_flow(landmarks: Floats, movement: Floats, size: int) -> Floats:
     return np.moveaxis(np.asarray(known(*np.meshgrid(centres, centres))), -1, 0)
 
 
+def check_ready() -> None:
+    """Say before the photos are read which packages are missing. Raises UserError."""
+    try:
+        import scipy.interpolate
+        import threadpoolctl  # noqa: F401
+    except ImportError:
+        raise UserError("the recipe unpaired needs scipy and threadpoolctl: pip install 'twocet[train]'") from None
+
+
 def prepare(
     train: Sequence[Faces], validation: Sequence[Faces], meshes: Sequence[Meshes], unchanged: float, *, progress: bool
 ) -> tuple[list[Faces], list[Faces]]:
     """Pairs of the training and of the validation photos of all datasets.
 
     The training photos of each dataset tell where its faces lie at rest: between two datasets more differs than
-    expressions. Raises UserError for impossible settings, piles that are too small, and missing packages.
+    expressions. Raises UserError for impossible settings and piles that are too small.
     """
-    try:
-        import scipy.interpolate  # noqa: F401 - loads its BLAS, which is to have one thread
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        raise UserError("the recipe unpaired needs scipy and threadpoolctl: pip install 'twocet[train]'") from None
+    import scipy.interpolate  # noqa: F401 - loads its BLAS, which is to have one thread
+    from threadpoolctl import threadpool_limits
+
     check(0 <= unchanged < 1, f"zero_edits must be from 0 to less than 1, not {unchanged}")
 
     def pairs(sets: Sequence[Faces], share: float) -> list[Faces]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -200,3 +201,11 @@ def test_every_dataset_has_its_own_rest(tmp_path, readings):
         ((alone,), _) = unpaired.prepare([faces], [faces], [table], 0.1, progress=False)
         assert torch.equal(pairs.neutral, alone.neutral)
     assert not torch.equal(together[0].neutral, together[1].neutral)
+
+
+def test_missing_packages_are_said_before_photos_are_read(folder, tmp_path, readings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    config = configure("fast", "unpaired", tuple(WORDS), steps=6)
+    with pytest.raises(UserError, match=r"pip install 'twocet\[train\]'"):
+        Run(tmp_path / "run", config, Sources(data=(str(folder),), mix=(1.0,)), progress=False)
+    assert readings.photos == 0
