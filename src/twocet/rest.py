@@ -1,7 +1,7 @@
 """Where an expressive face's landmarks would lie at rest, told from two piles of faces of strangers.
 
 An expressive face is the face at rest, moved: x_e = x_n + m. Nobody's x_n and x_e are both known. But if the people of
-both piles are alike, and how somebody moves does not depend on where his landmarks lie, then variances add up,
+both piles are alike, and how people move does not depend on where their landmarks lie, then variances add up,
 C_e = C_n + C_m, and the best linear estimate of a movement (the Wiener filter) needs the piles' statistics alone:
 
     E[m | x_e] = (mean_e - mean_n) + (C_e - C_n) C_e^-1 (x_e - mean_e)

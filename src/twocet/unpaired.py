@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -88,9 +89,9 @@ def save_meshes(path: Path, meshes: Mapping[str, Floats]) -> None:
 def load_meshes(path: Path) -> Meshes:
     """What :func:`save_meshes` wrote. Raises UserError."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return dict(zip(archive["files"].tolist(), archive["landmarks"].astype(np.float64), strict=True))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} cannot be read ({error}): delete it, and it is made again") from None
 
 
@@ -163,7 +164,7 @@ def resting_flow(landmarks: Floats, movement: Floats, size: int) -> Floats:
 def check_ready() -> None:
     """Say before the photos are read which packages are missing. Raises UserError."""
     try:
-        import scipy.interpolate
+        import scipy.interpolate  # noqa: F401
         import threadpoolctl  # noqa: F401
     except ImportError:
         raise UserError("the recipe unpaired needs scipy and threadpoolctl: pip install 'twocet[train]'") from None

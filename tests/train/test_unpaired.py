@@ -137,8 +137,11 @@ def test_reading_goes_on_where_it_stopped(folder, tmp_path, readings, monkeypatc
     assert (saved, readings.photos) == ([20], 48)
 
 
-def test_a_broken_table_is_said_to_be_one(folder, tmp_path, readings):
-    (folder / unpaired.TABLE).write_bytes(b"nothing")
+@pytest.mark.parametrize("kept", [0, 7, 300])
+def test_a_broken_table_is_said_to_be_one(folder, tmp_path, readings, kept):
+    unpaired.read_meshes(open_dataset(folder), tmp_path, 1)
+    table = folder / unpaired.TABLE
+    table.write_bytes(table.read_bytes()[:kept])
     with pytest.raises(UserError, match="delete it, and it is made again"):
         unpaired.read_meshes(open_dataset(folder), tmp_path, 1)
 
