@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -74,6 +75,12 @@ def open_dataset(path: Path | str, *, allow_one_sided: bool = False) -> DatasetF
     if not allow_one_sided:
         _check_two_sided(path, [row for row in rows if row["split"] == "train"])
     return DatasetFolder(path, info, rows)
+
+
+def table_path(dataset: DatasetFolder, folder: Path, name: str) -> Path:
+    """Where readings of a dataset's photos are kept: beside faces.csv, or in ``folder`` if that cannot be written."""
+    beside = dataset.path / name
+    return beside if beside.exists() or os.access(dataset.path, os.W_OK) else folder / f"{dataset.path.name}-{name}"
 
 
 def common_template(datasets: Sequence[DatasetFolder]) -> str:

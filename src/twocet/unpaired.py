@@ -8,7 +8,6 @@ very light. What moving cannot do, opened mouths above all, is learnt from the o
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from tqdm import tqdm
 
 from twocet import ranks, rest
 from twocet.config import check
-from twocet.data import DatasetFolder, Faces, to_image
+from twocet.data import DatasetFolder, Faces, table_path, to_image
 from twocet.errors import UserError
 from twocet.expression import ExpressionReader
 from twocet.images import read_photo
@@ -48,8 +47,7 @@ def read_meshes(dataset: DatasetFolder, folder: Path, threads: int) -> Meshes:
 
     They are kept in ``TABLE`` beside faces.csv, or in ``folder`` if that cannot be written. Raises UserError.
     """
-    beside = dataset.path / TABLE
-    path = beside if beside.exists() or os.access(dataset.path, os.W_OK) else folder / f"{dataset.path.name}-{TABLE}"
+    path = table_path(dataset, folder, TABLE)
     meshes = load_meshes(path) if path.exists() else {}
     missing = [row["file"] for row in dataset.rows if row["file"] not in meshes]
     own = local()

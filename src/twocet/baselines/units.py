@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from twocet.config import check
-from twocet.data import DatasetFolder
+from twocet.data import DatasetFolder, table_path
 from twocet.errors import UserError
 from twocet.expression import EXPRESSION_NAMES, ExpressionReader
 from twocet.images import Pixels, read_photo
@@ -100,8 +99,7 @@ def _kept_table(
     dataset: DatasetFolder, folder: Path, threads: int, read: Callable[[Pixels], Floats]
 ) -> dict[str, Floats]:
     """The table of a dataset, completed by reading photos that it lacks; goes on where an interrupted one stopped."""
-    beside = dataset.path / TABLE
-    path = beside if beside.exists() or os.access(dataset.path, os.W_OK) else folder / f"{dataset.path.name}-{TABLE}"
+    path = table_path(dataset, folder, TABLE)
     table = read_table(path) if path.exists() else {}
     files = [row["file"] for row in dataset.rows]
     missing = [file for file in files if file not in table]
