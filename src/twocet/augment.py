@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -32,6 +33,19 @@ def flip(image: Tensor, which: Tensor) -> Tensor:
     return torch.where(which[:, None, None, None], image.flip(-1), image)
 
 
+def flip_flow(flow: Tensor, which: Tensor) -> Tensor:
+    """The flows (N, 2k, S, S), x and y in turn, of pictures mirrored by :func:`flip`."""
+    turned = torch.tensor([-1.0, 1.0]).repeat(flow.shape[1] // 2)[:, None, None]
+    return torch.where(which[:, None, None, None], flow.flip(-1) * turned, flow)
+
+
+def resample_flow(flow: Tensor, affine: Tensor) -> Tensor:
+    """The flows (N, 2k, S, S), x and y in turn, of pictures sampled by :func:`resample`."""
+    num, channels, height, width = flow.shape
+    there = resample(flow, affine).reshape(num, channels // 2, 2, height, width)
+    return torch.einsum("nij,nkjhw->nkihw", torch.linalg.inv(affine[:, :, :2]), there).flatten(1, 2)
+
+
 def paper(image: Tensor, generator: Generator) -> Tensor:
     """The paper's augmentation: with p = .5 a crop of area .8-1 and aspect .9-1.1, resized back; with p = .5 a flip.
 
@@ -50,24 +64,23 @@ def paper(image: Tensor, generator: Generator) -> Tensor:
     return flip(resample(image, affine), coin(0.5, num, generator))
 
 
-def photometric(image: Tensor, other: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Change light and camera of two pictures of one person equally.
+def photometric(images: Sequence[Tensor], generator: Generator) -> tuple[Tensor, ...]:
+    """Change light and camera of several pictures of one person equally.
 
-    Gain per channel, gamma, contrast, brightness and blur. Both (N, 3, S, S) in [-1, 1], and so are the results. Row i
-    of both gets the same change: what differs is the expression alone. No noise: it would give the L1 losses a random
+    Gain per channel, gamma, contrast, brightness and blur. All (N, 3, S, S) in [-1, 1], and so are the results. Row i
+    of all gets the same change: what differs is the expression alone. No noise: it would give the L1 losses a random
     gradient at every pixel that the expression leaves as it is.
     """
-    num, both = len(image), torch.stack([image, other], dim=1)
+    num, stacked = len(images[0]), torch.stack(list(images), dim=1)
     shape = (num, 1, 1, 1, 1)
     gain = between(0.9, 1.1, 3 * num, generator).view(num, 1, 3, 1, 1)
     gamma = between(math.log(0.75), math.log(1.33), num, generator).exp().view(shape)
     contrast = between(0.75, 1.25, num, generator).view(shape)
     brightness = between(-0.2, 0.2, num, generator).view(shape)
-    light = ((both + 1) / 2 * gain).clamp(1e-4, 1) ** gamma
-    both = (light * 2 - 1) * contrast + brightness
-    both = blur(both.flatten(0, 1), between(0.0, 0.7, num, generator).repeat_interleave(2)).view_as(both)
-    both = both.clamp(-1, 1)
-    return both[:, 0], both[:, 1]
+    light = ((stacked + 1) / 2 * gain).clamp(1e-4, 1) ** gamma
+    changed = ((light * 2 - 1) * contrast + brightness).flatten(0, 1)
+    blurred = blur(changed, between(0.0, 0.7, num, generator).repeat_interleave(len(images)))
+    return blurred.view_as(stacked).clamp(-1, 1).unbind(dim=1)
 
 
 def similarity(num: int, generator: Generator) -> Tensor:

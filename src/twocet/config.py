@@ -227,6 +227,8 @@ class TrainConfig(RunConfig):
     """Pairs: added to the mean absolute difference of a pair, by which its errors are divided."""
     focus: float = 0.0
     """Pairs: how much more those pixels count around which a pair's photos differ."""
+    moving: float = 1.0
+    """Recipe unpaired: weight of the generator's movements, which are known there."""
     painted: float = 0.05
     """Pairs: weight of the generator's mask, so that it moves what it need not make up."""
     neutral_code: Schedule = _NEUTRAL_COMES_IN

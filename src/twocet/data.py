@@ -39,6 +39,26 @@ class Batch(NamedTuple):
     neutral: Tensor
     expressive: Tensor
 
+    @property
+    def reference(self) -> Tensor:
+        """The photos whose expressions those in ``expressive`` are: themselves."""
+        return self.expressive
+
+
+class Lent(NamedTuple):
+    """As :class:`Batch`, paired, but the expression of row i may have been lent by another person's photo."""
+
+    neutral: Tensor
+    expressive: Tensor
+    reference: Tensor
+    """The photos whose expressions those in ``expressive`` are."""
+    flow: Tensor
+    """(N, 4, k, k) float32, see ``Faces.flows``."""
+
+
+Pair = Batch | Lent
+"""Row i of neutral and expressive is the same person."""
+
 
 @dataclass(frozen=True)
 class DatasetFolder:
@@ -165,11 +185,22 @@ class Faces(NamedTuple):
     expressive_rows: list[dict[str, str]]
     companions: list[list[int]]
     """For every expressive photo the indices of the neutral photos of the same identity."""
+    references: list[int] | None = None
+    """For every expressive photo the index of the one that lent its expression; None if none is lent."""
+    flows: Tensor | None = None
+    """(m, 4, k, k) float16, known where expressions are lent: how the face moves from the neutral photo to the
+    expressive one, and back; each as in ``networks.Edit``."""
 
     @property
     def rows(self) -> list[dict[str, str]]:
         """The rows of all photos: the neutral ones, then the expressive ones."""
         return [*self.neutral_rows, *self.expressive_rows]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many different photos they were made of, by domain."""
+        domain_of = {row["file"]: row["domain"] for row in self.rows}
+        return {domain: sum(value == domain for value in domain_of.values()) for domain in DOMAINS}
 
     def take(self, places: Sequence[int]) -> Tensor:
         """The photos at these places among ``rows``: (N, 3, S, S) uint8."""
@@ -263,18 +294,22 @@ class Sampler:
         self.usable = [torch.tensor([i for i, other in enumerate(s.companions) if other]) for s in sets]
         check(not paired or all(len(usable) > 0 for usable in self.usable), "no identity has photos in both domains")
 
-    def batch(self, number: int, share: Share = WHOLE) -> Batch:
-        """Batch ``number`` >= 0, or a share of its rows."""
+    def batch(self, number: int, share: Share = WHOLE) -> Pair:
+        """Batch ``number`` >= 0, or a share of its rows; ``Lent`` where the sets have references."""
         mine = share.of(torch.arange(sum(self.counts)))
         starts = itertools.accumulate(self.counts, initial=0)
         parts = [
             self._part(k, number, mine[(mine >= start) & (mine < start + count)] - start)
             for k, (start, count) in enumerate(zip(starts, self.counts, strict=False))
         ]
-        neutral, expressive = (to_image(torch.cat(column)) for column in zip(*parts, strict=True))
-        return Batch(neutral, expressive)
+        columns = [torch.cat(column) for column in zip(*parts, strict=True)]
+        images = [to_image(column) for column in columns if column.dtype == torch.uint8]
+        if len(columns) == len(images):
+            return Batch(*images)
+        neutral, expressive, reference = images
+        return Lent(neutral, expressive, reference, columns[-1].to(here()).float())
 
-    def _part(self, k: int, number: int, mine: Tensor) -> tuple[Tensor, Tensor]:
+    def _part(self, k: int, number: int, mine: Tensor) -> tuple[Tensor, ...]:
         """Rows of set ``k`` in batch ``number``: those of its ``counts[k]`` that ``mine`` (n,) indexes."""
         faces, count = self.sets[k], self.counts[k]
         if not self.paired:
@@ -284,7 +319,11 @@ class Sampler:
         expressive = self.usable[k][epoch_indices(len(self.usable[k]), count, self.seed, number, f"pairs {k}")]
         generator = generator_at(self.seed, number, f"companions {k}")
         neutral = torch.tensor([pick(faces.companions[i], generator) for i in expressive.tolist()])
-        return faces.neutral[neutral[mine]], faces.expressive[expressive[mine]]
+        pair = faces.neutral[neutral[mine]], faces.expressive[expressive[mine]]
+        if faces.references is None or faces.flows is None:
+            return pair
+        lenders = torch.tensor(faces.references)[expressive[mine]]
+        return *pair, faces.expressive[lenders], faces.flows[expressive[mine]]
 
 
 def pick(choices: Sequence[int], generator: Generator) -> int:

@@ -87,6 +87,18 @@ def unsketched_change(change: Tensor, sketch: Tensor, size: Tensor) -> Tensor:
     return (sketch - change).square().mean() / size
 
 
+def astray(truth: Tensor, flow: Tensor, *, floor: float) -> Tensor:
+    """How far pixels are moved to wrong places, as a share of how far they should move, mean over N.
+
+    Both (N, 2k, h, w): x and y in turn, in sides, as is ``floor``, which is added to the mean of the true movements.
+    """
+    num, _, height, width = truth.shape
+    vectors = (x.reshape(num, -1, 2, height * width) for x in (flow - truth, truth))
+    error, movement = (torch.linalg.vector_norm(x, dim=2).mean(dim=(1, 2)) for x in vectors)
+    share: Tensor = error / (movement + floor)
+    return share.mean()
+
+
 def r1(logit: Tensor, image: Tensor) -> Tensor:
     """R1 (Mescheder et al. 2018, not in the paper): half the squared gradient norm of D at real images.
 

@@ -4,8 +4,9 @@ An expressive face is the face at rest, moved: x_e = x_n + m. Nobody's x_n and x
 both piles are alike, and how people move does not depend on where their landmarks lie, then variances add up,
 C_e = C_n + C_m, and the best linear estimate of a movement (the Wiener filter) needs the piles' statistics alone:
 
-    E[m | x_e] = (mean_e - mean_n) + (C_e - C_n) C_e^-1 (x_e - mean_e)
+    E[m | x_e] = (mean_e - mean_n) + C_m (C_m + C_n)^-1 (x_e - mean_e)
 
+C_m is the part of C_e - C_n that a covariance can be: directions in which faces at rest differ more are no movement.
 This is not in the paper, whose discriminator learns the difference of the two piles instead.
 """
 
@@ -19,16 +20,12 @@ from numpy.typing import NDArray
 from twocet.config import check
 from twocet.metrics import Floats
 
-DIRECTIONS = 20
-"""Principal components of the expressive pile that are looked at; later ones are mostly the reader's noise."""
-MOST_AT_REST = 0.5
-"""A direction in which more than this share of the variance is there at rest says nothing about expressions."""
 FEWEST = 16
 """Faces that a pile must have."""
 STILL = 0.004
 """Movements up to this many sides of the crop, half a pixel of 128, are taken for errors of the estimate."""
-_NOISE = 1e-6
-"""Variance that is added to every direction: about a tenth of a pixel of a 128-px crop, squared, in sides."""
+NOISE = 3e-6
+"""Variance of the reader's errors along each coordinate: a fifth of a pixel of a 128-px crop, squared, in sides."""
 
 
 class Rest(NamedTuple):
@@ -57,13 +54,12 @@ def fit(neutral: Floats, expressive: Floats) -> Rest:
     partner = counterparts(neutral.mean(axis=0))
     piles = [with_mirrored(pile, partner).reshape(2 * len(pile), -1) for pile in (neutral, expressive)]
     (at_rest, moved), (rest, mean) = (np.cov(pile.T) for pile in piles), (pile.mean(axis=0) for pile in piles)
-    variances, axes = np.linalg.eigh(moved)
-    scale = np.sqrt(variances[-DIRECTIONS:] + _NOISE)
-    whiten, colour = axes[:, -DIRECTIONS:] / scale, axes[:, -DIRECTIONS:] * scale
-    shares, directions = np.linalg.eigh(whiten.T @ at_rest @ whiten + np.diag(_NOISE / scale**2))
-    movement = np.where(shares < MOST_AT_REST, 1 - shares, 0.0)
+    variances, axes = np.linalg.eigh(moved - at_rest)
+    movement = (axes * np.maximum(variances, 0)) @ axes.T
+    seen = movement + at_rest + NOISE * np.eye(len(movement))
     shape = neutral.shape[1:]
-    matrix = colour @ directions @ np.diag(movement) @ directions.T @ whiten.T
+    # Both are symmetric: the transpose of seen^-1 movement is movement seen^-1.
+    matrix = np.linalg.solve(seen, movement).T
     return Rest(mean.reshape(shape), (mean - rest).reshape(shape), matrix)
 
 

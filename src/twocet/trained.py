@@ -103,7 +103,7 @@ class History(NamedTuple):
                 "rounds": self.progress.step,
                 "selected": self.selected,
                 "minutes": round(self.progress.seconds / 60, 2),
-                "photos": [{"neutral": len(faces.neutral), "expressive": len(faces.expressive)} for faces in self.sets],
+                "photos": [faces.counts for faces in self.sets],
             },
             "data": [{key: info.get(key, "") for key in ("name", "licence", "citation")} for info in self.data],
             "commit": commit(),

@@ -1,42 +1,43 @@
-"""The photos of the recipe ``unpaired``: strangers' photos become pairs, their neutral faces being estimated.
+"""The photos of the recipe ``unpaired``: strangers' photos become pairs, in two ways.
 
 The landmarks of all photos are read once. Their statistics tell where those of each expressive face would lie at rest
-(``rest``), and the photo's own pixels are moved there: a neutral face that comes close, of the very person, in the
-very light. What moving cannot do, opened mouths above all, is learnt from the other side: the expressive photo is real.
+(``rest``), and so how it moved. Backwards, the photo's own pixels are moved there: an estimated neutral face beside a
+real expressive one. Forwards, a stranger's neutral photo moves as the expressive face did and is lent what it has
+between its lips: a real neutral face beside an estimated expressive one, whose code is read from the lender's photo.
+The first kind shows what real expressions look like; the second has no traces of the expression in the neutral face,
+and no trace of the person in the code.
 """
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import local
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
-from twocet import ranks, rest
+from twocet import morph, ranks, rest
 from twocet.config import check
-from twocet.data import DatasetFolder, Faces, table_path, to_image
+from twocet.data import DatasetFolder, Faces, table_path
 from twocet.errors import UserError
 from twocet.expression import ExpressionReader
 from twocet.images import read_photo
 from twocet.metrics import Floats
-from twocet.networks import warp
+from twocet.randomness import generator_at
 from twocet.work import write_whole
 
 TABLE = "meshes.npz"
 BLOCK = 1024
 """Photos between two savings of the table."""
 CHUNK = 64
-_EDGE = 9
-"""Points on each edge of the crop that stay where they are."""
+FIELD = 32
+"""Side of the flows that are kept: faces move smoothly."""
 
 Meshes = dict[str, Floats]
 """By file: (478, 2) landmarks in sides of the crop; NaN where no face was found."""
@@ -56,7 +57,9 @@ def read_meshes(dataset: DatasetFolder, folder: Path, threads: int) -> Meshes:
         if not hasattr(own, "reader"):
             own.reader = ExpressionReader()
         photo = read_photo(dataset.path / file).pixels
-        return np.asarray(own.reader.read(photo).landmarks / photo.shape[1])
+        landmarks = own.reader.read(photo).landmarks / photo.shape[1]
+        # As exact as they are kept, so that a run that goes on sees the same.
+        return np.asarray(landmarks, np.float32).astype(np.float64)
 
     bar = tqdm(total=len(missing), desc="landmarks", unit="photo", disable=None if missing else True)
     with ThreadPoolExecutor(threads) as pool, bar:
@@ -105,58 +108,74 @@ def fit_rest(faces: Faces, meshes: Meshes) -> rest.Rest:
     return rest.fit(*(found(rows, meshes)[1] for rows in (faces.neutral_rows, faces.expressive_rows)))
 
 
-def estimated_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, unchanged: float, *, progress: bool) -> Faces:
-    """Every expressive photo with the neutral face estimated for it, and neutral photos that are pairs of themselves.
-
-    Args:
-        faces: The photos of one split; those without a face are left out.
-        meshes: Their landmarks.
-        at_rest: The estimate.
-        unchanged: Share of the pairs that shall be neutral photos with themselves, if there are enough.
-        progress: Whether to show it.
-    """
+def estimated_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, *, progress: bool) -> Faces:
+    """Every expressive photo in which a face was found, with the neutral face estimated for it."""
     places, points = found(faces.expressive_rows, meshes)
-    moved = rest.quietened(at_rest.movement(points))
-    most = min(len(faces.neutral), round(len(places) * unchanged / (1 - unchanged)))
-    real = np.linspace(0, len(faces.neutral) - 1, most).round().astype(np.int64)
-    rows = [*(faces.expressive_rows[k] for k in places), *(faces.neutral_rows[k] for k in real)]
-    # Filled piece by piece: a gigabyte for 20,000 photos is not copied more often than need be.
-    neutral, expressive = (faces.neutral.new_empty(len(rows), *faces.neutral.shape[1:]) for _ in range(2))
-    for start in tqdm(range(0, len(places), CHUNK), desc="estimating neutral faces", disable=not progress):
-        part = slice(start, min(start + CHUNK, len(places)))
-        expressive[part] = faces.expressive[places[part]]
-        neutral[part] = estimated_neutrals(expressive[part], points[part], moved[part])
-    neutral[len(places) :] = expressive[len(places) :] = faces.neutral[real]
-    return Faces(neutral, expressive, rows, rows, [[k] for k in range(len(rows))])
+    rested = points - rest.quietened(at_rest.movement(points))
+    rows, expressive = [faces.expressive_rows[k] for k in places], faces.expressive[places]
+    neutral, flows = torch.empty_like(expressive), torch.empty(len(rows), 4, FIELD, FIELD, dtype=torch.float16)
+    for part in _parts(len(rows), "estimating neutral faces", progress):
+        back = morph.flows(points[part], rested[part], expressive.shape[-1])
+        neutral[part] = morph.moved(expressive[part], back)
+        flows[part] = morph.there_and_back(back, FIELD)[:, [2, 3, 0, 1]]
+    itself = [*range(len(rows))]
+    return Faces(neutral, expressive, rows, rows, [[k] for k in itself], itself, flows)
 
 
-def estimated_neutrals(photos: Tensor, landmarks: Floats, movement: Floats) -> Tensor:
-    """Photos (N, 3, S, S) uint8 whose landmarks (N, L, 2) are moved back by ``movement``, in sides of the crop."""
-    size = photos.shape[-1]
-    flow = np.stack([resting_flow(*face, size) for face in zip(landmarks, movement, strict=True)])
-    images = warp(to_image(photos), torch.from_numpy(flow).float())
-    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+def with_lent_expressions(pairs: Faces, faces: Faces, meshes: Meshes, at_rest: rest.Rest, *, progress: bool) -> Faces:
+    """The ``pairs`` made of ``faces``, and as many more: a neutral photo moves as the expressive one of a pair did.
 
-
-def resting_flow(landmarks: Floats, movement: Floats, size: int) -> Floats:
-    """(2, size, size): which pixel of a face each pixel of the face at rest shows, see ``networks.warp``.
-
-    Linear in the triangles between the landmarks at rest and the edge of the crop.
-
-    Args:
-        landmarks: (L, 2) of the face, in sides of the crop.
-        movement: (L, 2) how far each is from its place at rest.
-        size: Side in pixels.
+    The neutral photos take turns in an order that does not depend on the lenders'.
     """
-    from scipy.interpolate import LinearNDInterpolator
-
-    line = np.linspace(0, 1, _EDGE)
-    edge = np.unique([point for t in line for point in ((0, t), (1, t), (t, 0), (t, 1))], axis=0)
-    known: Any = LinearNDInterpolator(
-        np.concatenate([landmarks - movement, edge]), np.concatenate([movement, np.zeros_like(edge)]), fill_value=0.0
+    assert pairs.flows is not None
+    own, neutral_points = found(faces.neutral_rows, meshes)
+    _, points = found(pairs.expressive_rows, meshes)
+    count, moved = len(points), rest.quietened(at_rest.movement(points))
+    turns = torch.randperm(count, generator=generator_at(0, 0, "lent expressions")).numpy() % len(own)
+    # Filled piece by piece: gigabytes for 20,000 photos are not copied more often than need be.
+    expressive = pairs.expressive.new_empty(2 * count, *pairs.expressive.shape[1:])
+    flows = torch.empty(2 * count, 4, FIELD, FIELD, dtype=torch.float16)
+    expressive[:count], flows[:count] = pairs.expressive, pairs.flows
+    for part in _parts(count, "lending expressions", progress):
+        turn, lender, lent = turns[part], pairs.expressive[part], slice(count + part.start, count + part.stop)
+        wanted = neutral_points[turn] + moved[part]
+        both = morph.flows(np.stack([neutral_points[turn], points[part]], axis=1), wanted, expressive.shape[-1])
+        own_flow, their_flow = both.unbind(dim=1)
+        expressive[lent] = morph.moved_with_mouths(faces.neutral[own[turn]], own_flow, lender, their_flow, wanted)
+        flows[lent] = morph.there_and_back(own_flow, FIELD)
+    return Faces(
+        torch.cat([pairs.neutral, faces.neutral[torch.from_numpy(own)]]),
+        expressive,
+        [*pairs.neutral_rows, *(faces.neutral_rows[k] for k in own)],
+        [*pairs.expressive_rows, *pairs.expressive_rows],
+        [*pairs.companions, *([count + int(turn)] for turn in turns)],
+        [*range(count), *range(count)],
+        flows,
     )
-    centres = (np.arange(size) + 0.5) / size
-    return np.moveaxis(np.asarray(known(*np.meshgrid(centres, centres))), -1, 0)
+
+
+def with_nothing_to_change(pairs: Faces, faces: Faces, share: float) -> Faces:
+    """The ``pairs`` made of ``faces``, and neutral photos with themselves: this share of all, if there are enough."""
+    most = min(len(faces.neutral), round(len(pairs.expressive) * share / (1 - share)))
+    chosen = torch.linspace(0, len(faces.neutral) - 1, most).round().long()
+    rows, photos = [faces.neutral_rows[k] for k in chosen], faces.neutral[chosen]
+    neutral, expressive = len(pairs.neutral), len(pairs.expressive)
+    assert pairs.references is not None
+    assert pairs.flows is not None
+    return Faces(
+        torch.cat([pairs.neutral, photos]),
+        torch.cat([pairs.expressive, photos]),
+        [*pairs.neutral_rows, *rows],
+        [*pairs.expressive_rows, *rows],
+        [*pairs.companions, *([neutral + k] for k in range(most))],
+        [*pairs.references, *range(expressive, expressive + most)],
+        torch.cat([pairs.flows, pairs.flows.new_zeros(most, *pairs.flows.shape[1:])]),
+    )
+
+
+def _parts(count: int, text: str, progress: bool) -> Iterator[slice]:
+    for start in tqdm(range(0, count, CHUNK), desc=text, disable=not progress):
+        yield slice(start, min(start + CHUNK, count))
 
 
 def check_ready() -> None:
@@ -181,13 +200,18 @@ def prepare(
 
     check(0 <= unchanged < 1, f"zero_edits must be from 0 to less than 1, not {unchanged}")
 
-    def pairs(sets: Sequence[Faces], share: float) -> list[Faces]:
-        return [
-            estimated_pairs(faces, table, at_rest, share, progress=progress)
-            for faces, table, at_rest in zip(sets, meshes, fitted, strict=True)
-        ]
-
     # A tiny system is solved for each triangle: more threads would wait for each other, on a busy machine for minutes.
     with threadpool_limits(1, "blas"):
         fitted = [fit_rest(faces, table) for faces, table in zip(train, meshes, strict=True)]
-        return pairs(train, unchanged), pairs(validation, 0.0)
+        known = list(zip(train, validation, meshes, fitted, strict=True))
+        return (
+            [training_pairs(faces, table, at_rest, unchanged, progress=progress) for faces, _, table, at_rest in known],
+            [estimated_pairs(faces, table, at_rest, progress=progress) for _, faces, table, at_rest in known],
+        )
+
+
+def training_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, unchanged: float, *, progress: bool) -> Faces:
+    """Pairs of all kinds, ``unchanged`` being the share of those with nothing to change."""
+    pairs = estimated_pairs(faces, meshes, at_rest, progress=progress)
+    pairs = with_lent_expressions(pairs, faces, meshes, at_rest, progress=progress)
+    return with_nothing_to_change(pairs, faces, unchanged)

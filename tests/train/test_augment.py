@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from twocet import augment
+from twocet.networks import warp
 from twocet.randomness import generator_at
 
 
@@ -41,13 +42,43 @@ def test_the_generator_decides() -> None:
 
 
 def test_photometric_changes_both_pictures_alike() -> None:
-    image, other = augment.photometric(ramp(4), ramp(4), generator_at(0, 0, "x"))
+    image, other = augment.photometric([ramp(4), ramp(4)], generator_at(0, 0, "x"))
     assert torch.equal(image, other)
     assert (image - ramp(4)).abs().mean() > 0.05
     assert not torch.equal(image[0], image[1])
     assert image.abs().max() <= 1
-    dark, light = augment.photometric(ramp(8) * 0.2 - 0.4, ramp(8) * 0.2 + 0.4, generator_at(0, 0, "x"))
+    dark, light = augment.photometric([ramp(8) * 0.2 - 0.4, ramp(8) * 0.2 + 0.4], generator_at(0, 0, "x"))
     assert (dark.mean(dim=(1, 2, 3)) < light.mean(dim=(1, 2, 3))).all()
+
+
+def waves(size: int = 64) -> Tensor:
+    """(2, 3, S, S): smooth pictures, without symmetry."""
+    x, y = torch.meshgrid((torch.arange(size) + 0.5) / size, (torch.arange(size) + 0.5) / size, indexing="xy")
+    picture = torch.stack([torch.sin(5 * x + 2 * y), torch.cos(7 * y - x), torch.sin(4 * x * y)])
+    return torch.stack([picture, picture.flip(0)])
+
+
+def swirl(size: int = 64) -> Tensor:
+    """(2, 4, S, S): two smooth flows for each of two pictures, up to 0.06 sides."""
+    x, y, _ = waves(size)[0]
+    return 0.06 * torch.stack([torch.stack([x, y, y * y, -x]), torch.stack([y, x * y, x, y])])
+
+
+@pytest.mark.parametrize("change", ["mirrored", "sampled"])
+def test_flows_of_changed_pictures_do_to_them_what_was_done_before(change: str) -> None:
+    """Moving and then changing a picture is the same as changing and then moving it with the changed flow."""
+    which = torch.tensor([True, False])
+    affine = torch.tensor([[[0.9, 0.3, 0.05], [-0.3, 0.9, 0.1]], [[1.1, -0.2, 0.0], [0.2, 1.1, -0.1]]])
+    if change == "mirrored":
+        changed, flows = augment.flip(waves(), which), augment.flip_flow(swirl(), which)
+    else:
+        changed, flows = augment.resample(waves(), affine), augment.resample_flow(swirl(), affine)
+    for there in (slice(0, 2), slice(2, 4)):
+        moved = warp(waves(), swirl()[:, there])
+        wanted = augment.flip(moved, which) if change == "mirrored" else augment.resample(moved, affine)
+        inside = (slice(None), slice(None), slice(16, 48), slice(16, 48))
+        assert (warp(changed, flows[:, there]) - wanted)[inside].abs().max() < 0.01
+        assert (changed - wanted)[inside].abs().max() > 0.1
 
 
 def test_encoder_input_moves_a_little() -> None:

@@ -10,11 +10,11 @@ from torch import Generator, Tensor, nn
 
 from twocet import augment
 from twocet.config import NetworkConfig, TrainConfig
-from twocet.data import Batch
+from twocet.data import Batch, Lent
 from twocet.networks import Domain, Networks
 from twocet.networks.edit import Edit
 from twocet.recipes import TrainState, build_recipe
-from twocet.recipes.fast import FastRecipe, by_half, noise
+from twocet.recipes.fast import SMALL_MOVEMENT, FastRecipe, by_half, noise
 from twocet.schedules import Schedule, constant
 
 TINY = TrainConfig(
@@ -61,7 +61,7 @@ def test_both_photos_of_a_person_get_the_same_change() -> None:
 
 
 def test_photos_may_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "photometric", lambda image, other, generator: (image, other))
+    monkeypatch.setattr(augment, "photometric", lambda images, generator: tuple(images))
     recipe = FastRecipe(dataclasses.replace(TINY, zero_edits=0.0, moved=False))
     batch = random_batch(num=8)
     changed = recipe.augment(batch, Generator().manual_seed(3))
@@ -116,6 +116,47 @@ def test_terms_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     assert float(terms["painted"]) == 1.0
     assert float(terms["code_size"]) == pytest.approx(4.0)
     assert float(total) == pytest.approx(0.5 / 3 + 0.25 * 1.0 + 1.0 * (4.0 - 1.0))
+
+
+def lent_batch(num: int = 4, size: int = 64) -> Lent:
+    reference = random_batch(num, size).expressive.flip(0)
+    return Lent(*random_batch(num, size), reference, torch.full((num, 4, 32, 32), 0.01))
+
+
+def test_lent_expressions_are_read_from_the_lenders_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount: image)
+    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False))
+    batch = lent_batch()
+    pairs, _ = recipe.passes(Networks(Painter(), Reader(), nn.Identity()), batch, Generator(), 0)
+    torch.testing.assert_close(pairs.encoded, batch.reference.mean(dim=(2, 3)))
+
+
+def test_the_generator_is_told_how_faces_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It moves nothing, when all pixels should have moved by (0.01, 0.01) of the crop's side in both passes."""
+    length = 0.01 * 2**0.5
+    networks = Networks(Painter(), Reader(), nn.Identity())
+    totals = []
+    for weight in (0.0, 3.0):
+        recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, moving=weight))
+        pairs, _ = recipe.passes(networks, lent_batch(), Generator().manual_seed(0), 0)
+        total, terms = recipe.generator_total(networks, lent_batch(), pairs, None, step=0)
+        totals.append(float(total))
+    assert float(terms["astray"]) == pytest.approx(length / (length + SMALL_MOVEMENT))
+    assert totals[1] - totals[0] == pytest.approx(3 * float(terms["astray"]), rel=1e-4)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_all_photos_of_a_row_and_its_flow_are_changed_alike(moved: bool) -> None:
+    recipe = FastRecipe(dataclasses.replace(TINY, zero_edits=0.0, moved=moved))
+    face, flow = random_batch(num=8).neutral, torch.full((8, 4, 32, 32), 0.01)
+    changed = recipe.augment(Lent(face, face.clone(), face.clone(), flow), Generator().manual_seed(3))
+    assert torch.equal(changed.neutral, changed.expressive)
+    assert torch.equal(changed.neutral, changed.reference)
+    signs = changed.flow[:, :2].mean(dim=(2, 3)).sign()
+    assert signs[:, 1].tolist() == [1.0] * 8
+    assert set(signs[:, 0].tolist()) == {-1.0, 1.0}
+    assert (changed.flow.abs() - 0.01).abs().max() < (0.002 if moved else 1e-9)
+    assert ((changed.flow.abs() - 0.01).abs().max() > 1e-4) == moved
 
 
 def test_logits_of_matching_heads() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny import SETTINGS, SIZE, write_dataset
 
-from twocet import rest, unpaired
+from twocet import morph, rest, unpaired
 from twocet.commands.train import configure
 from twocet.data import Faces, load_faces, open_dataset
 from twocet.errors import UserError
@@ -23,21 +23,6 @@ SIDE = 64
 EYES_MOUTH = np.array([[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75], [0.5, 0.5]])
 LIFTED = np.array([[0, 0], [0, 0], [0, 0], [0, 0], [0, -0.125]])
 """The last landmark is an eighth of the crop above its place at rest."""
-
-
-def test_a_face_at_rest_stays():
-    assert np.abs(unpaired.resting_flow(EYES_MOUTH, np.zeros_like(EYES_MOUTH), SIDE)).max() < 1e-12
-
-
-def test_the_flow_leads_from_the_place_at_rest_to_the_landmark():
-    flow = unpaired.resting_flow(EYES_MOUTH + LIFTED, LIFTED, SIDE)
-    # Pixels meet at the middle of the crop: half a pixel away in each direction, of a triangle of 16 pixels.
-    assert flow[1, 31:33, 31:33] == pytest.approx(-0.125 * (1 - 0.5 / 16), abs=0.004)
-    assert np.abs(flow[0]).max() < 1e-12
-    assert np.abs(flow[:, 0]).max() < 1e-12
-    assert np.abs(flow[:, :, -1]).max() < 1e-12
-    # Between a landmark that moves and one that does not: half of it.
-    assert flow[1, 24, 24] == pytest.approx(-0.125 / 2, abs=0.006)
 
 
 class Lifted(rest.Rest):
@@ -64,26 +49,57 @@ def strangers():
 
 def test_neutral_faces_are_estimated_by_moving_pixels(strangers):
     faces, meshes = strangers
-    made = unpaired.estimated_pairs(faces, meshes, AT_REST, 0.0, progress=False)
+    made = unpaired.estimated_pairs(faces, meshes, AT_REST, progress=False)
     assert len(made.neutral) == len(made.expressive) == 3
     assert [row["file"] for row in made.expressive_rows] == ["e0", "e1", "e3"]
     assert (made.expressive == faces.expressive[[0, 1, 3]]).all()
     assert made.companions == [[0], [1], [2]]
+    # Upwards from the neutral face to the expressive one, which shows there what is further down, and back.
+    middle = made.flows[:, :, 15, 15].float()
+    assert (middle[:, 1] > 0.05).all()
+    assert (middle[:, 3] < -0.05).all()
+    assert middle[:, ::2].abs().max() < 0.01
     # The dot has come down to the middle, but for half a pixel; at the corners nothing has changed.
     assert made.neutral[:, :, 31:33, 31:33].min() > 200
     assert made.neutral[:, :, 20:23, 30:34].max() < 80
     assert (made.neutral[:, :, :4, :4] == 50).all()
 
 
+def test_strangers_lend_their_expressions(strangers, monkeypatch):
+    """Neutral photos move as the lenders did; the code will be read from the lenders' photos."""
+    monkeypatch.setattr(morph, "INNER_LIPS", (2, 3, 2))
+    faces, meshes = strangers
+    meshes["n1"] = np.full_like(EYES_MOUTH, np.nan)
+    pairs = unpaired.estimated_pairs(faces, meshes, AT_REST, progress=False)
+    made = unpaired.with_lent_expressions(pairs, faces, meshes, AT_REST, progress=False)
+    assert [row["file"] for row in made.neutral_rows] == ["e0", "e1", "e3", "n0", "n2", "n3", "n4", "n5"]
+    assert (made.neutral[3:] == faces.neutral[[0, 2, 3, 4, 5]]).all()
+    assert len(made.expressive) == 6
+    assert made.references == [0, 1, 2, 0, 1, 2]
+    targets = [places[0] for places in made.companions]
+    assert targets[:3] == [0, 1, 2]
+    assert len(set(targets[3:])) == 3
+    assert min(targets[3:]) >= 3
+    # The dot of the neutral photo has gone up, as the lenders' dots have.
+    assert made.expressive[3:, :, 23:25, 31:33].min() > 200
+    assert made.expressive[3:, :, 30:34, 30:34].max() < 80
+    assert (made.expressive[:3] == pairs.expressive).all()
+    # Sampled where the dots are: half way up.
+    assert (made.flows[3:, 1, 12, 15] > 0.05).all()
+    assert (made.flows[3:, 3, 15, 15] < -0.05).all()
+
+
 def test_some_pairs_are_neutral_photos_with_themselves(strangers):
     """Two fifths of all pairs are wanted: two of the six neutral photos beside three others."""
     faces, meshes = strangers
-    made = unpaired.estimated_pairs(faces, meshes, AT_REST, 0.4, progress=False)
+    pairs = unpaired.estimated_pairs(faces, meshes, AT_REST, progress=False)
+    made = unpaired.with_nothing_to_change(pairs, faces, 0.4)
     assert [row["file"] for row in made.neutral_rows[3:]] == ["n0", "n5"]
     assert (made.neutral[3:] == made.expressive[3:]).all()
     assert (made.neutral[3:] == faces.neutral[[0, 5]]).all()
-    most = unpaired.estimated_pairs(faces, meshes, AT_REST, 0.9, progress=False)
-    assert len(most.neutral) == 3 + 6
+    assert made.companions == [[0], [1], [2], [3], [4]]
+    assert made.references == [0, 1, 2, 3, 4]
+    assert len(unpaired.with_nothing_to_change(pairs, faces, 0.9).neutral) == 3 + 6
 
 
 @pytest.fixture
@@ -174,8 +190,8 @@ def test_strangers_are_trained_on_and_the_run_goes_on(folder, tmp_path, readings
     one, other = ([*model.networks.generator.parameters()] for model in models)
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
     photos = models[0].metadata["training"]["photos"][0]
-    # Of 22 expressive photos for training 18 show a face, and a tenth of the pairs are neutral photos.
-    assert photos["neutral"] == photos["expressive"] == 20
+    # Every tenth of the 48 photos shows no face, two of them of the 22 expressive ones for training.
+    assert photos == {"neutral": 22, "expressive": 18}
     assert models[0].metadata["training"]["config"]["recipe"] == "unpaired"
 
 

@@ -86,7 +86,7 @@ def augmented(image: Tensor, kind: Augmentation, generator: Generator) -> Tensor
     if kind == "flip":
         return image
     moved = augment.resample(image, augment.similarity(num, generator))
-    return augment.photometric(moved, moved, generator)[0]
+    return augment.photometric([moved], generator)[0]
 
 
 def noted(objectives: Iterable[Objective], record: list[dict[str, Tensor]]) -> Iterator[Tensor]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from twocet.config import TrainConfig
-from twocet.data import Batch
 from twocet.recipes.base import Recipe, State, TrainState
 
 __all__ = ["Recipe", "State", "TrainState", "TwoCetRecipe", "build_recipe"]
 
 
-class TwoCetRecipe(Recipe[TrainState, Batch], Protocol):
+class TwoCetRecipe(Recipe[TrainState, Any], Protocol):
     """A recipe for generator, encoder and discriminator."""
 
     paired: bool

@@ -19,16 +19,19 @@ from torch import Generator, Tensor
 
 from twocet import augment, codes, losses, ranks
 from twocet.config import TrainConfig
-from twocet.data import Batch
+from twocet.data import Lent, Pair
 from twocet.devices import autocast
 from twocet.losses import detached
-from twocet.networks import Domain, Networks, compose, judge
+from twocet.networks import Domain, Edit, Networks, compose, judge
 from twocet.networks.fast import FastEncoder, reduced
 from twocet.randomness import rows
 from twocet.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
 
 SMALL_CHANGE = 0.01
 """Changes of brightness below this (images are in [-1, 1]) need not be told by a code."""
+
+SMALL_MOVEMENT = 0.001
+"""Movements of this many sides of the crop, on the mean over all pixels, hardly show."""
 
 
 class Pairs(NamedTuple):
@@ -44,6 +47,8 @@ class Pairs(NamedTuple):
     """G(x_e, 0)."""
     painted: Tensor
     """Mean of both passes' masks: the share of pixels that are made up, not moved; a scalar."""
+    flow: Tensor
+    """(N, 4, S, S): how both passes move pixels, the first one first."""
 
 
 class Journey(NamedTuple):
@@ -62,7 +67,7 @@ class Journey(NamedTuple):
 class Made(NamedTuple):
     """What the step of generator and encoder leaves for the discriminator and the record; nothing has a gradient."""
 
-    batch: Batch
+    batch: Pair
     neutralised: Tensor
     fake: Tensor | None
     """None without journeys."""
@@ -81,24 +86,27 @@ class FastRecipe:
         self.empty_edits = config.zero_edits if config.recipe == "fast" else 0.0
         self.judges = config.journeys and config.judged
 
-    def augment(self, batch: Batch, generator: Generator) -> Batch:
-        """The same flip, crop and light for both photos of a person; sometimes the neutral photo takes both places."""
+    def augment(self, batch: Pair, generator: Generator) -> Pair:
+        """The same flip, crop and light for all photos of a row; sometimes the neutral photo takes both places."""
         num = len(batch.neutral)
+        images, flow = list(batch[:3]), [batch.flow] if isinstance(batch, Lent) else []
         if self.config.coarse:
-            batch = Batch(*(reduced(x, self.config.network.coarse_size) for x in batch))
+            images = [reduced(x, self.config.network.coarse_size) for x in images]
         mirrored = augment.coin(0.5, num, generator)
-        neutral, expressive = (augment.flip(x, mirrored) for x in batch)
+        images, flow = [augment.flip(x, mirrored) for x in images], [augment.flip_flow(x, mirrored) for x in flow]
         if self.config.moved:
             affine = augment.similarity(num, generator)
-            neutral, expressive = (augment.resample(x, affine) for x in (neutral, expressive))
+            images = [augment.resample(x, affine) for x in images]
+            flow = [augment.resample_flow(x, affine) for x in flow]
             if self.config.shape:
-                bent = augment.shape(num, neutral.shape[-1], self.config.shape, generator)
-                neutral, expressive = (augment.bend(x, bent) for x in (neutral, expressive))
+                bent = augment.shape(num, images[0].shape[-1], self.config.shape, generator)
+                images = [augment.bend(x, bent) for x in images]
+        neutral, expressive, *reference = images
         unchanged = augment.coin(self.empty_edits, num, generator)[:, None, None, None]
         expressive = torch.where(unchanged, neutral, expressive)
-        return Batch(*augment.photometric(neutral, expressive, generator))
+        return type(batch)(*augment.photometric([neutral, expressive, *reference], generator), *flow)
 
-    def round(self, state: TrainState, draw: Draw[Batch], step: int) -> dict[str, Tensor]:
+    def round(self, state: TrainState, draw: Draw[Pair], step: int) -> dict[str, Tensor]:
         """One mini-batch."""
         made: list[Made] = []
         with frozen(state.networks.discriminator):
@@ -107,7 +115,7 @@ class FastRecipe:
             step_optimiser(state.discriminator_optimiser, self.discriminator_totals(state.networks, step, made))
         return mean_terms(piece.terms for piece in made)
 
-    def generator_totals(self, networks: Networks, batch: Batch, step: int, made: list[Made]) -> Iterator[Tensor]:
+    def generator_totals(self, networks: Networks, batch: Pair, step: int, made: list[Made]) -> Iterator[Tensor]:
         """The total of each piece of the mini-batch; what was made for it is appended to ``made``."""
         for piece, generator in pieces(batch, self.config, step, "fast"):
             pairs, journey = self.passes(networks, piece, generator, step)
@@ -124,31 +132,33 @@ class FastRecipe:
                 terms["discriminator"] = total.detach()
                 yield total
 
-    def passes(self, networks: Networks, batch: Batch, generator: Generator, step: int) -> tuple[Pairs, Journey | None]:
+    def passes(self, networks: Networks, batch: Pair, generator: Generator, step: int) -> tuple[Pairs, Journey | None]:
         """All images and codes of a round; calls of the generator are fused where they can be."""
         num, config = len(batch.neutral), self.config
         nothing = codes.neutral(num, config.network.code_dim)
         with autocast(config.bf16):
-            views = [augment.encoder_input(x, generator, config.shape) for x in (batch.expressive, batch.neutral)]
+            views = [augment.encoder_input(x, generator, config.shape) for x in (batch.reference, batch.neutral)]
             encoded, of_neutral = networks.encoder(torch.cat(views)).chunk(2)
             everyone, share = ranks.of_all(encoded), ranks.share()
             noisy = encoded + noise(num, config.network.code_dim, config.code_noise.at(step), generator)
             images, given = [batch.neutral, batch.expressive], [noisy, nothing]
             if not config.journeys:
-                made, painted = generate(networks, torch.cat(images), torch.cat(given))
+                made, edit = generate(networks, torch.cat(images), torch.cat(given))
                 restored, neutralised = made.chunk(2)
-                return Pairs(everyone, of_neutral, restored, neutralised, painted), None
+                flow = torch.cat(edit.flow.chunk(2), dim=1)
+                return Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), flow), None
             strength = augment.between(*config.strengths, num, generator)[:, None]
             travelling = share.of(everyone.roll(1, dims=0)) * strength
-            made, painted = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
+            made, edit = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
             restored, neutralised, fake = made.chunk(3)
+            flow = torch.cat(edit.flow.chunk(3)[:2], dim=1)
             recovered = networks.encoder(augment.encoder_input(fake, generator, config.shape))
             returned = networks.generator(batch.neutral, share.of(ranks.of_all(recovered / strength).roll(-1, dims=0)))
-        pairs = Pairs(everyone, of_neutral, restored, neutralised, painted)
+        pairs = Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), flow)
         return pairs, Journey(travelling, fake, recovered, returned)
 
     def generator_total(
-        self, networks: Networks, batch: Batch, pairs: Pairs, journey: Journey | None, step: int
+        self, networks: Networks, batch: Pair, pairs: Pairs, journey: Journey | None, step: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Weighted sum for G and E, and the unweighted terms."""
         config = self.config
@@ -165,6 +175,11 @@ class FastRecipe:
         if config.sketch and isinstance(networks.encoder, FastEncoder):
             terms["unsketched"] = unsketched(networks.encoder, batch, ranks.share().of(pairs.encoded))
             total = total + config.sketch * terms["unsketched"]
+        if config.moving and isinstance(batch, Lent):
+            side = min(flow.shape[-1] for flow in (batch.flow, pairs.flow))
+            known, made = (reduced(flow, side) for flow in (batch.flow, pairs.flow))
+            terms["astray"] = losses.astray(known, made, floor=SMALL_MOVEMENT)
+            total = total + config.moving * terms["astray"]
         if journey:
             travelled = journey.travelling.detach()
             terms["returned"] = self.unexplained(batch.expressive, journey.returned, batch.neutral)
@@ -189,7 +204,7 @@ class FastRecipe:
         )
 
     def discriminator_total(
-        self, networks: Networks, batch: Batch, neutralised: Tensor, fake: Tensor, step: int
+        self, networks: Networks, batch: Pair, neutralised: Tensor, fake: Tensor, step: int
     ) -> Tensor:
         """Realness in both domains, the mismatch term, and R1 where it is due."""
         config = self.config
@@ -207,14 +222,14 @@ class FastRecipe:
         return total
 
 
-def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
-    """G(image, code), and the mean of the mask."""
+def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, Edit]:
+    """G(image, code), and what it does to the image."""
     edit = networks.generator.edit(image, code)
-    return compose(image, edit), edit.mask.mean()
+    return compose(image, edit), edit
 
 
-def unsketched(encoder: FastEncoder, batch: Batch, code: Tensor) -> Tensor:
-    """What the encoder's sketch of the change misses; ``code`` (N, d) of the batch's expressive photos."""
+def unsketched(encoder: FastEncoder, batch: Pair, code: Tensor) -> Tensor:
+    """What the encoder's sketch of the change misses; ``code`` (N, d) of the batch's references."""
     change = reduced((batch.expressive - batch.neutral).mean(dim=1, keepdim=True), encoder.sketch_side)
     size = ranks.mean_of_all(change.square().mean())
     return losses.unsketched_change(change, encoder.sketch(code), size + SMALL_CHANGE**2)
