@@ -133,7 +133,6 @@ def test_lent_expressions_are_read_from_the_lenders_photos(monkeypatch: pytest.M
 
 def test_the_generator_is_told_how_faces_move(monkeypatch: pytest.MonkeyPatch) -> None:
     """It moves nothing, when all pixels should have moved by (0.01, 0.01) of the crop's side in both passes."""
-    length = 0.01 * 2**0.5
     networks = Networks(Painter(), Reader(), nn.Identity())
     totals = []
     for weight in (0.0, 3.0):
@@ -141,7 +140,7 @@ def test_the_generator_is_told_how_faces_move(monkeypatch: pytest.MonkeyPatch) -
         pairs, _ = recipe.passes(networks, lent_batch(), Generator().manual_seed(0), 0)
         total, terms = recipe.generator_total(networks, lent_batch(), pairs, None, step=0)
         totals.append(float(total))
-    assert float(terms["astray"]) == pytest.approx(length / (length + SMALL_MOVEMENT))
+    assert float(terms["astray"]) == pytest.approx(0.01**2 / (0.01**2 + SMALL_MOVEMENT**2))
     assert totals[1] - totals[0] == pytest.approx(3 * float(terms["astray"]), rel=1e-4)
 
 

@@ -31,7 +31,7 @@ SMALL_CHANGE = 0.01
 """Changes of brightness below this (images are in [-1, 1]) need not be told by a code."""
 
 SMALL_MOVEMENT = 0.001
-"""Movements of this many sides of the crop, on the mean over all pixels, hardly show."""
+"""Movements of this many sides of the crop, in the mean square over all pixels, hardly show."""
 
 
 class Pairs(NamedTuple):
@@ -229,8 +229,14 @@ def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, E
 
 
 def unsketched(encoder: FastEncoder, batch: Pair, code: Tensor) -> Tensor:
-    """What the encoder's sketch of the change misses; ``code`` (N, d) of the batch's references."""
-    change = reduced((batch.expressive - batch.neutral).mean(dim=1, keepdim=True), encoder.sketch_side)
+    """What the encoder's sketch of the change misses; ``code`` (N, d) of the batch's references.
+
+    The change of brightness, or where pixels' movements are known how far they come from below, in tenths of the crop.
+    """
+    if isinstance(batch, Lent):
+        change = 10 * reduced(batch.flow[:, 1:2], encoder.sketch_side)
+    else:
+        change = reduced((batch.expressive - batch.neutral).mean(dim=1, keepdim=True), encoder.sketch_side)
     size = ranks.mean_of_all(change.square().mean())
     return losses.unsketched_change(change, encoder.sketch(code), size + SMALL_CHANGE**2)
 
