@@ -32,7 +32,6 @@ from twocet.evaluation.people import REFERENCE_OFFSET
 from twocet.metrics import Floats
 
 SIZE = 128
-Choice = NDArray[np.int64]
 
 
 class Known(NamedTuple):
@@ -103,7 +102,7 @@ def _face(photos: Tensor) -> NDArray[np.uint8]:
     return np.asarray(metrics.face_box(photos.movedim(1, -1).numpy()))
 
 
-def lenders(known: Known) -> tuple[Choice, Choice]:
+def lenders(known: Known) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs whose expression somebody else shows too, and for each the pair of that person."""
     place = {(who, label): k for k, (who, label) in enumerate(zip(known.people, known.labels, strict=True))}
     names = sorted(set(known.people))
@@ -142,7 +141,8 @@ def main(
     torch.set_num_threads(2)
     estimate, measured = strangers(data, work), known_people(known, split, work, people)
     moved = rest.quietened(estimate.movement(measured.landmarks))
-    backwards = morph.move(measured.expressive, measured.landmarks, measured.landmarks - moved)
+    back = morph.flows(measured.landmarks, measured.landmarks - moved, SIZE)
+    backwards = morph.moved(measured.expressive, back)
     figures: dict[str, Any] = {
         "data": str(data),
         "known": str(known),
@@ -153,13 +153,10 @@ def main(
     targets, references = lenders(measured)
     if len(targets):
         wanted = measured.at_rest[targets] + moved[references]
-        forwards = morph.move_with_mouths(
-            measured.neutral[targets],
-            measured.at_rest[targets],
-            measured.expressive[references],
-            measured.landmarks[references],
-            wanted,
-        )
+        shown = np.stack([measured.at_rest[targets], measured.landmarks[references]], axis=1)
+        flow, their_flow = morph.flows(shown, wanted, SIZE).unbind(dim=1)
+        photos, lent = measured.neutral[targets], measured.expressive[references]
+        forwards = morph.moved_with_mouths(photos, flow, lent, their_flow, wanted)
         left = remaining(forwards, measured.expressive[targets], measured.neutral[targets])
         figures["forwards"] = by_kind(left, [measured.labels[k] for k in targets])
     print_line(figures)

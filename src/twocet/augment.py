@@ -124,21 +124,21 @@ def bend(image: Tensor, displacement: Tensor) -> Tensor:
     )
 
 
-def encoder_input(image: Tensor, generator: Generator, amount: float = 0.0) -> Tensor:
+def encoder_input(image: Tensor, generator: Generator, amount: float = 0.0, view: float = 1.0) -> Tensor:
     """What the encoder sees in place of ``image``, so that its code cannot carry pixels or the crop's exact place.
 
-    Shift up to 4 %, scale up to 5 %, rotation up to 4 degrees; bent by :func:`shape` of ``amount``; brightness,
-    contrast, slight noise. In [-1, 1]. No blur: lids and brows are few pixels.
+    Shift up to 4 %, scale up to 5 %, rotation up to 4 degrees, all times ``view``; bent by :func:`shape` of ``amount``;
+    brightness, contrast, slight noise. In [-1, 1]. No blur: lids and brows are few pixels.
     """
     num = len(image)
-    angle = between(-math.radians(4), math.radians(4), num, generator)
-    scale = between(0.95, 1.05, num, generator)
+    angle = between(-math.radians(4) * view, math.radians(4) * view, num, generator)
+    scale = between(1 - 0.05 * view, 1 + 0.05 * view, num, generator)
     affine = torch.zeros(num, 2, 3)
     affine[:, 0, 0] = affine[:, 1, 1] = scale * angle.cos()
     affine[:, 1, 0] = scale * angle.sin()
     affine[:, 0, 1] = -affine[:, 1, 0]
     # 4 % of the side are 0.08 in a range of 2.
-    affine[:, :, 2] = between(-0.08, 0.08, 2 * num, generator).view(num, 2)
+    affine[:, :, 2] = between(-0.08 * view, 0.08 * view, 2 * num, generator).view(num, 2)
     contrast = between(0.75, 1.25, num, generator)[:, None, None, None]
     brightness = between(-0.2, 0.2, num, generator)[:, None, None, None]
     grid = functional.affine_grid(affine, list(image.shape), align_corners=False)

@@ -219,7 +219,10 @@ class TrainConfig(RunConfig):
     scales: int = 3
     """Pairs: pairs are compared at this many sizes, each half of the one before."""
     sketch: float = 0.2
-    """Pairs: weight of the coarse change of brightness that the encoder reads linearly from its code."""
+    """Pairs: weight of a coarse picture of the change that is read linearly from the code: of brightness, or in the
+    recipe unpaired of movement."""
+    view: float = 1.0
+    """Pairs: how much the encoder's view is shifted, turned and scaled, see ``augment.encoder_input``."""
     shape: float = 0.0
     """Pairs: faces are bent at random, the pair alike and the encoder's view for itself: standard deviation of
     the knots of a coarse net, in sides of the crop."""
@@ -294,8 +297,10 @@ RECIPES: dict[str, TrainConfig] = {
     "fast": TrainConfig(),
     # The same without knowing who is who: every neutral face is estimated, not quite as far from the expressive one as
     # the true one is, so that changes and codes are smaller.
+    # Lent expressions keep the person out of the code, so that the encoder may see where in the crop everything lies.
     "unpaired": TrainConfig(
-        recipe="unpaired", change_floor=0.02, code_noise=dataclasses.replace(_NOISE_COMES_IN, stop=0.1)
+        recipe="unpaired", change_floor=0.02, code_noise=dataclasses.replace(_NOISE_COMES_IN, stop=0.1),
+        sketch=1.0, view=0.25,
     ),
 }  # fmt: skip
 """The recipes with all their settings."""

@@ -81,14 +81,15 @@ def test_flows_of_changed_pictures_do_to_them_what_was_done_before(change: str) 
         assert (changed - wanted)[inside].abs().max() > 0.1
 
 
-def test_encoder_input_moves_a_little() -> None:
+@pytest.mark.parametrize("view", [1.0, 0.25])
+def test_encoder_input_moves_a_little(view: float) -> None:
     image = torch.full((400, 3, 64, 64), -1.0)
     image[:, :, 31:33, 31:33] = 1
-    seen = augment.encoder_input(image, generator_at(0, 0, "x")).mean(dim=1)
+    seen = augment.encoder_input(image, generator_at(0, 0, "x"), 0.0, view).mean(dim=1)
     brightest = seen.flatten(1).argmax(dim=1)
     row, column = brightest // 64 - 31.5, brightest % 64 - 31.5
     for offset in (row, column):
-        assert 1.5 < offset.abs().max() <= 0.04 * 64 + 1.5
+        assert 1.5 * view < offset.abs().max() <= 0.04 * 64 * view + 1.5
         assert abs(offset.mean()) < 0.4
     assert seen.abs().max() <= 1
 

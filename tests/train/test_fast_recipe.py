@@ -85,7 +85,7 @@ def test_coarse_training_sees_the_working_size() -> None:
 
 
 def test_codes_travel_to_the_next_person_and_back_to_their_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount: image)
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount, view: image)
     recipe = FastRecipe(dataclasses.replace(TINY, strengths=(0.5, 0.9)))
     batch = random_batch()
     networks = Networks(Painter(), Reader(), nn.Identity())
@@ -102,7 +102,7 @@ def test_codes_travel_to_the_next_person_and_back_to_their_owner(monkeypatch: py
 
 
 def test_terms_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount: image)
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount, view: image)
     recipe = FastRecipe(
         dataclasses.replace(TINY, journeys=False, painted=0.25, code_size=1.0, change_floor=0.5, focus=0.0)
     )
@@ -124,7 +124,7 @@ def lent_batch(num: int = 4, size: int = 64) -> Lent:
 
 
 def test_lent_expressions_are_read_from_the_lenders_photos(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount: image)
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount, view: image)
     recipe = FastRecipe(dataclasses.replace(TINY, journeys=False))
     batch = lent_batch()
     pairs, _ = recipe.passes(Networks(Painter(), Reader(), nn.Identity()), batch, Generator(), 0)
@@ -208,7 +208,7 @@ def test_noise_differs_in_strength_from_row_to_row() -> None:
 
 def test_the_generator_gets_noisy_codes_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
     coming = Schedule(rise=10, end=20, start=0.0, stop=0.5)
-    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount: image)
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount, view: image)
     networks = Networks(Painter(), Reader(), nn.Identity())
     made = [
         FastRecipe(dataclasses.replace(TINY, journeys=False, code_noise=coming)).passes(
@@ -233,6 +233,18 @@ def test_the_encoder_is_asked_for_a_coarse_sketch_of_the_change() -> None:
     missed = (state.networks.encoder.sketch(pairs.encoded) - change).square().mean()
     assert float(terms["unsketched"]) == pytest.approx(float((missed / (change.square().mean() + 1e-4)).detach()))
     assert float((total - without).detach()) == pytest.approx(0.5 * float(terms["unsketched"]), rel=1e-4)
+
+
+def test_where_movements_are_known_they_are_sketched() -> None:
+    """Pixels come from the right, and twice as far from below: two halves of the sketch, 0.1 and 0.2."""
+    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, sketch=0.5))
+    batch, state = lent_batch(), TrainState(TINY)
+    batch.flow[:, 1] = 0.02
+    wanted = torch.tensor([0.1] * 8 + [0.2] * 8)[:, None]
+    pairs, _ = recipe.passes(state.networks, batch, Generator(), 0)
+    _, terms = recipe.generator_total(state.networks, batch, pairs, None, step=0)
+    missed = (state.networks.encoder.sketch(pairs.encoded) - wanted).square().mean()
+    assert float(terms["unsketched"]) == pytest.approx(float(missed.detach()) / (0.025 + 1e-4), rel=1e-4)
 
 
 def test_small_networks_sketch_as_finely_as_they_see() -> None:

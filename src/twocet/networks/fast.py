@@ -196,7 +196,7 @@ class FastEncoder(nn.Module):
         return code.float()
 
     def sketch(self, code: Tensor) -> Tensor:
-        """What the codes (N, d) change in the brightness of a neutral face, coarsely: (N, 1, k, k).
+        """What the codes (N, d) change in a neutral face, its brightness or its place, coarsely: (N, 1, k, k).
 
         Linear and without a bias: half a code is half a change, the zero code none. Used in training alone, where it
         tells the encoder what to look for long before the generator can.

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from twocet import augment, codes, losses, ranks
 from twocet.config import TrainConfig
@@ -137,7 +138,7 @@ class FastRecipe:
         num, config = len(batch.neutral), self.config
         nothing = codes.neutral(num, config.network.code_dim)
         with autocast(config.bf16):
-            views = [augment.encoder_input(x, generator, config.shape) for x in (batch.reference, batch.neutral)]
+            views = [self.view(x, generator) for x in (batch.reference, batch.neutral)]
             encoded, of_neutral = networks.encoder(torch.cat(views)).chunk(2)
             everyone, share = ranks.of_all(encoded), ranks.share()
             noisy = encoded + noise(num, config.network.code_dim, config.code_noise.at(step), generator)
@@ -152,10 +153,14 @@ class FastRecipe:
             made, edit = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
             restored, neutralised, fake = made.chunk(3)
             flow = torch.cat(edit.flow.chunk(3)[:2], dim=1)
-            recovered = networks.encoder(augment.encoder_input(fake, generator, config.shape))
+            recovered = networks.encoder(self.view(fake, generator))
             returned = networks.generator(batch.neutral, share.of(ranks.of_all(recovered / strength).roll(-1, dims=0)))
         pairs = Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), flow)
         return pairs, Journey(travelling, fake, recovered, returned)
+
+    def view(self, image: Tensor, generator: Generator) -> Tensor:
+        """What the encoder sees of ``image`` (N, 3, S, S)."""
+        return augment.encoder_input(image, generator, self.config.shape, self.config.view)
 
     def generator_total(
         self, networks: Networks, batch: Pair, pairs: Pairs, journey: Journey | None, step: int
@@ -231,12 +236,14 @@ def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, E
 def unsketched(encoder: FastEncoder, batch: Pair, code: Tensor) -> Tensor:
     """What the encoder's sketch of the change misses; ``code`` (N, d) of the batch's references.
 
-    The change of brightness, or where pixels' movements are known how far they come from below, in tenths of the crop.
+    The change of brightness; where pixels' movements are known, these, in tenths of the crop: to the right and, below
+    that, downwards, each squeezed to half the height of the sketch.
     """
+    side = encoder.sketch_side
     if isinstance(batch, Lent):
-        change = 10 * reduced(batch.flow[:, 1:2], encoder.sketch_side)
+        change = 10 * functional.adaptive_avg_pool2d(batch.flow[:, :2], (side // 2, side)).reshape(-1, 1, side, side)
     else:
-        change = reduced((batch.expressive - batch.neutral).mean(dim=1, keepdim=True), encoder.sketch_side)
+        change = reduced((batch.expressive - batch.neutral).mean(dim=1, keepdim=True), side)
     size = ranks.mean_of_all(change.square().mean())
     return losses.unsketched_change(change, encoder.sketch(code), size + SMALL_CHANGE**2)
 
