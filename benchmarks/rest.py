@@ -11,7 +11,8 @@ The strangers in ``--data`` tell how faces lie at rest; of the people in ``--kno
 - *backwards*: the pixel gain of the expressive photo that is moved to rest, against the person's neutral photo;
 - *forwards*: the pixel gain of the neutral photo that is moved as another person's expression was estimated to, and
   lent what that one has between the lips, against its own photo with that expression. Only where both have an
-  expression of that name. No model that learns from such photos alone can be expected to do much better.
+  expression of that name. No model that learns from such photos alone can be expected to do much better;
+- *agreement*: of the blendshapes of these moved photos with the other person's, and for scale that of the own photo.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from torch import Tensor
 from twocet import metrics, morph, rest, unpaired
 from twocet.data import load_faces, open_dataset, pairs
 from twocet.evaluation.people import REFERENCE_OFFSET
+from twocet.expression import ExpressionReader
 from twocet.metrics import Floats
 
 SIZE = 128
@@ -86,6 +88,9 @@ def known_people(folder: Path, split: str, work: Path, most: int) -> Known:
     )
 
 
+Places = NDArray[np.int64]
+
+
 def explained(known: Known, moved: Floats) -> Floats:
     """(n, 2): what is left of the squared movement of each pair's landmarks, and the movement's square."""
     true = known.landmarks - known.at_rest
@@ -102,7 +107,23 @@ def _face(photos: Tensor) -> NDArray[np.uint8]:
     return np.asarray(metrics.face_box(photos.movedim(1, -1).numpy()))
 
 
-def lenders(known: Known) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def agreement(made: Tensor, known: Known, targets: Places, references: Places) -> dict[str, float]:
+    """By kind, the mean ``expression_agreement`` of ``made`` (n, 3, S, S), the targets' neutral photos moved."""
+    reader = ExpressionReader()
+    at_rest, shown = (
+        np.stack([reader.read(photo.movedim(0, -1).numpy()).blendshapes for photo in photos])
+        for photos in (known.neutral, known.expressive)
+    )
+    got = np.stack([reader.read(photo.movedim(0, -1).numpy()).blendshapes for photo in made]) - at_rest[targets]
+    wanted = shown[references] - at_rest[references]
+    read = np.isfinite(got).all(axis=1) & np.isfinite(wanted).all(axis=1)
+    values = metrics.expression_agreement(got[read], wanted[read])
+    # The mean as one minus a quotient of sums.
+    labels = [known.labels[k] for k in targets[read]]
+    return by_kind(np.stack([1 - values, np.ones_like(values)], axis=1), labels)
+
+
+def lenders(known: Known) -> tuple[Places, Places]:
     """Pairs whose expression somebody else shows too, and for each the pair of that person."""
     place = {(who, label): k for k, (who, label) in enumerate(zip(known.people, known.labels, strict=True))}
     names = sorted(set(known.people))
@@ -159,6 +180,8 @@ def main(
         forwards = morph.moved_with_mouths(photos, flow, lent, their_flow, wanted)
         left = remaining(forwards, measured.expressive[targets], measured.neutral[targets])
         figures["forwards"] = by_kind(left, [measured.labels[k] for k in targets])
+        figures["agreement"] = agreement(forwards, measured, targets, references)
+        figures["agreement of the own photo"] = agreement(measured.expressive[targets], measured, targets, references)
     print_line(figures)
 
 
