@@ -24,8 +24,8 @@ import tyro
 from line import peak_memory_mb, print_line
 
 from twocet.config import RECIPES, TrainConfig
-from twocet.data import Batch
 from twocet.recipes import TrainState, build_recipe
+from twocet.sampler import Batch
 
 Precision = Literal["float32", "bfloat16"]
 ROUNDS = {"authors": 2, "paper": 2, "fast": 40}

@@ -14,8 +14,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from twocet.config import RECIPES
-from twocet.data import Batch
 from twocet.recipes import TrainState, build_recipe
+from twocet.sampler import Batch
 
 
 class _NoModules:

@@ -255,10 +255,8 @@ class TrainConfig(RunConfig):
     transfers from the expressive photos (lower is better)."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "betas", tuple(self.betas))
-        object.__setattr__(self, "betas_discriminator", tuple(self.betas_discriminator))
-        object.__setattr__(self, "cycles", tuple(self.cycles))
-        object.__setattr__(self, "strengths", tuple(self.strengths))
+        for name in ("betas", "betas_discriminator", "cycles", "strengths"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         super().__post_init__()
         check(self.r1_every >= 1, f"r1_every must be at least 1, not {self.r1_every}")
         check(0 <= self.ema < 1, f"ema must be in [0, 1), not {self.ema}")

@@ -23,7 +23,7 @@ Augment = Callable[[B, Generator], B]
 
 
 class Batches(Protocol[B_co]):
-    """Where mini-batches come from, see ``data.Sampler``."""
+    """Where mini-batches come from, see ``sampler.Sampler``."""
 
     def batch(self, number: int, share: Share = WHOLE) -> B_co:
         """Mini-batch ``number`` >= 0, or a share of its rows; a function of the seed and the number."""

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from twocet.baselines.config import GANimationConfig, StarGANConfig
 from twocet.config import RunConfig, Selection, TrainConfig, from_dict
-from twocet.data import DatasetFolder, Faces, Sampler
+from twocet.data import DatasetFolder, Faces
 from twocet.loader import Batches
 from twocet.recipes import Recipe, TrainState, build_recipe
+from twocet.sampler import Sampler
 from twocet.selection import METRICS, Metric
 from twocet.trained import History, export_model, sample_rows
 

@@ -11,9 +11,10 @@ import pytest
 import torch
 from tiny import SIZE, face, write_dataset
 
-from twocet.data import Batch, Faces, Sampler, epoch_indices, load_faces, open_dataset, pairs, shares, to_image
+from twocet.data import Faces, load_faces, open_dataset, pairs, to_image
 from twocet.errors import UserError
 from twocet.loader import Loader, make_batch
+from twocet.sampler import Batch, Sampler, epoch_indices, shares
 
 
 @pytest.fixture

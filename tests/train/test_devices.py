@@ -15,11 +15,12 @@ from torch.utils._pytree import tree_leaves
 from twocet import devices, model
 from twocet.cli import main
 from twocet.commands.train import configure
-from twocet.data import Batch, Sampler, load_faces, open_dataset, to_image
+from twocet.data import load_faces, open_dataset, to_image
 from twocet.errors import UserError
 from twocet.loader import Loader
 from twocet.randomness import generator_at, rows
 from twocet.recipes import TrainState, build_recipe
+from twocet.sampler import Batch, Sampler
 from twocet.train import Run, Sources, resume, train
 
 CARD, NOWHERE = torch.device("cuda", 0), torch.device("meta")

@@ -10,11 +10,11 @@ from torch import Generator, Tensor, nn
 
 from twocet import augment
 from twocet.config import NetworkConfig, TrainConfig
-from twocet.data import Batch, Lent
 from twocet.networks import Domain, Networks
 from twocet.networks.edit import Edit
 from twocet.recipes import TrainState, build_recipe
 from twocet.recipes.fast import SMALL_MOVEMENT, FastRecipe, by_half, noise
+from twocet.sampler import Batch, Lent
 from twocet.schedules import Schedule, constant
 
 TINY = TrainConfig(

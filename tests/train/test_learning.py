@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from twocet import augment, losses
 from twocet.config import LossWeights, NetworkConfig, TrainConfig
-from twocet.data import Batch, Sampler, load_faces, open_dataset
+from twocet.data import load_faces, open_dataset
 from twocet.networks import Domain, judge
 from twocet.randomness import generator_at
 from twocet.recipes import TrainState, build_recipe
 from twocet.recipes.base import mean_terms, step_optimiser
 from twocet.recipes.paper import PaperRecipe, weights_at
+from twocet.sampler import Batch, Sampler
 from twocet.schedules import constant
 
 NETWORK = NetworkConfig(preset="paper", size=SIZE, code_dim=4, first_width=8, max_width=16)

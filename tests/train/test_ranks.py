@@ -16,11 +16,12 @@ from tiny import SETTINGS, write_dataset
 
 from twocet import augment, checkpoint, codes, ranks
 from twocet.commands.train import configure
-from twocet.data import Sampler, load_faces, open_dataset
+from twocet.data import load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.loader import make_batch
 from twocet.randomness import Share, generator_at, rows
 from twocet.recipes import build_recipe
+from twocet.sampler import Sampler
 from twocet.train import Run, Sources, resume, train
 
 WORKER = Path(__file__).with_name("ranks_worker.py")

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from twocet.config import RECIPES, NetworkConfig
-from twocet.data import Batch
 from twocet.networks import Networks
 from twocet.recipes import TrainState, base
 from twocet.recipes.paper import PaperRecipe
+from twocet.sampler import Batch
 
 STEP, BATCH, SIDE, DIM = 2_500, 3, 4, 2
 NEUTRAL, EXPRESSIVE = 0, 1

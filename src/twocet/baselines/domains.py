@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from twocet.config import check
-from twocet.data import DatasetFolder, Faces, pick, shares, to_image
+from twocet.data import DatasetFolder, Faces, to_image
 from twocet.randomness import WHOLE, Share, generator_at
+from twocet.sampler import pick, shares
 
 NEUTRAL = "neutral"
 """The domain of all photos whose ``domain`` in faces.csv is neutral."""

@@ -18,11 +18,12 @@ from twocet.baselines.networks import GANimationNetworks
 from twocet.baselines.state import BaselineState, augmented, noted
 from twocet.baselines.units import row_units
 from twocet.config import check
-from twocet.data import Faces, epoch_indices, shares, to_image
+from twocet.data import Faces, to_image
 from twocet.devices import autocast
 from twocet.losses import Objective, detached
 from twocet.randomness import WHOLE, Share, generator_at, rows
 from twocet.recipes.base import Draw, frozen, mean_terms, pieces, step_optimiser
+from twocet.sampler import epoch_indices, shares
 
 State = BaselineState[GANimationNetworks]
 

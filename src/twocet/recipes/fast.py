@@ -20,13 +20,13 @@ from torch.nn import functional
 
 from twocet import augment, codes, losses, ranks
 from twocet.config import TrainConfig
-from twocet.data import Lent, Pair
 from twocet.devices import autocast
 from twocet.losses import detached
 from twocet.networks import Domain, Edit, Networks, compose, judge
 from twocet.networks.fast import FastEncoder, reduced
 from twocet.randomness import rows
 from twocet.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
+from twocet.sampler import Lent, Pair
 
 SMALL_CHANGE = 0.01
 """Changes of brightness below this (images are in [-1, 1]) need not be told by a code."""

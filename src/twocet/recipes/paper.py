@@ -15,12 +15,12 @@ from torch import Generator, Tensor
 from twocet import augment, codes, losses
 from twocet.config import LossWeights, TrainConfig
 from twocet.cycles import NeutralCycle, expressive_cycle, neutral_cycle
-from twocet.data import Batch
 from twocet.devices import autocast
 from twocet.losses import Objective, Weights
 from twocet.networks import Domain, Networks, judge
 from twocet.networks.fast import reduced
 from twocet.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
+from twocet.sampler import Batch
 
 Cycles = Literal["both", "neutral"]
 
