@@ -219,8 +219,7 @@ class TrainConfig(RunConfig):
     scales: int = 3
     """Pairs: pairs are compared at this many sizes, each half of the one before."""
     sketch: float = 0.2
-    """Pairs: weight of a coarse picture of the change that is read linearly from the code: of brightness, or in the
-    recipe unpaired of movement."""
+    """Pairs: weight of a coarse picture of the change read linearly from the code; unpaired: of the movement."""
     view: float = 1.0
     """Pairs: how much the encoder's view is shifted, turned and scaled, see ``augment.encoder_input``."""
     shape: float = 0.0
@@ -234,6 +233,8 @@ class TrainConfig(RunConfig):
     """Recipe unpaired: weight of the generator's movements, which are known there."""
     painted: float = 0.05
     """Pairs: weight of the generator's mask, so that it moves what it need not make up."""
+    paint_anew: bool = False
+    """With --init: what to paint is learnt anew; masks that have closed do not open again."""
     neutral_code: Schedule = _NEUTRAL_COMES_IN
     """Pairs: weight of the squared codes of neutral photos, which shall be the zero code; it comes in when codes
     say something, or they would all shrink to 0."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from twocet import augment
 from twocet.config import NetworkConfig, TrainConfig
 from twocet.networks import Domain, Networks
 from twocet.networks.edit import Edit
+from twocet.networks.fast import MASK_BIAS
 from twocet.recipes import TrainState, build_recipe
 from twocet.recipes.fast import SMALL_MOVEMENT, FastRecipe, by_half, noise
 from twocet.sampler import Batch, Lent
@@ -156,6 +158,23 @@ def test_all_photos_of_a_row_and_its_flow_are_changed_alike(moved: bool) -> None
     assert set(signs[:, 0].tolist()) == {-1.0, 1.0}
     assert (changed.flow.abs() - 0.01).abs().max() < (0.002 if moved else 1e-9)
     assert ((changed.flow.abs() - 0.01).abs().max() > 1e-4) == moved
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_run_may_learn_anew_what_to_paint(anew: bool) -> None:
+    earlier = TrainState(TINY).networks
+    for parameter in earlier.generator.parameters():
+        nn.init.normal_(parameter)
+    state = TrainState(dataclasses.replace(TINY, paint_anew=anew))
+    state.start_from(earlier)
+    for networks in (state.networks, state.average):
+        edit = networks.generator.edit(random_batch().neutral, torch.ones(4, 3))
+        still_old = earlier.generator.edit(random_batch().neutral, torch.ones(4, 3))
+        assert torch.equal(edit.flow, still_old.flow)
+        assert torch.equal(edit.mask, still_old.mask) != anew
+        if anew:
+            torch.testing.assert_close(edit.mask, torch.full_like(edit.mask, 1 / (1 + math.exp(-MASK_BIAS))))
+            assert not edit.colour.any()
 
 
 def test_logits_of_matching_heads() -> None:
