@@ -204,8 +204,8 @@ class TrainConfig(RunConfig):
     coarse: bool = True
     """Train on photos of size / reduce, what the networks of preset fast see anyway: half the time, no fine detail."""
     moved: bool = True
-    """Pairs: whether the photos are shifted, turned, scaled and bent at random; what the encoder sees always is.
-    Resampled photos are less sharp than those to be edited: let a run without it follow (--init)."""
+    """Pairs: whether photos are shifted, turned, scaled and bent at random; what the encoder sees always is. That makes
+    them less sharp than those to be edited: let a run without it follow (--init)."""
     journeys: bool = False
     """Pairs: whether codes travel to other people of the batch and back; off, pairs alone are trained."""
     returned: float = 1.0
@@ -223,25 +223,25 @@ class TrainConfig(RunConfig):
     view: float = 1.0
     """Pairs: how much the encoder's view is shifted, turned and scaled, see ``augment.encoder_input``."""
     shape: float = 0.0
-    """Pairs: faces are bent at random, the pair alike and the encoder's view for itself: standard deviation of
-    the knots of a coarse net, in sides of the crop."""
+    """Pairs: standard deviation of the knots of a coarse net by which pairs and, for itself, the view are bent."""
     change_floor: float = 0.03
     """Pairs: added to the mean absolute difference of a pair, by which its errors are divided."""
     focus: float = 0.0
     """Pairs: how much more those pixels count around which a pair's photos differ."""
     moving: float = 1.0
     """Recipe unpaired: weight of the generator's movements, which are known there."""
+    mouths: float = 10.0
+    """Recipe unpaired: weight of where to paint, which is known there: between the lips."""
     painted: float = 0.05
     """Pairs: weight of the generator's mask, so that it moves what it need not make up."""
     paint_anew: bool = False
-    """With --init: what to paint is learnt anew; masks that have closed do not open again."""
+    """With --init: what to paint is learnt anew."""
     neutral_code: Schedule = _NEUTRAL_COMES_IN
     """Pairs: weight of the squared codes of neutral photos, which shall be the zero code; it comes in when codes
     say something, or they would all shrink to 0."""
     code_noise: Schedule = _NOISE_COMES_IN
-    """Pairs: the generator gets codes with normal noise, whose standard deviation is drawn from 0 to twice this
-    for every row: it learns to do less where a code is uncertain, as one read on another face is. It comes in late: in
-    the beginning it only hides what the codes say."""
+    """Pairs: the generator gets codes with normal noise, whose standard deviation is drawn from 0 to twice this for every
+    row: it learns to do less where a code is uncertain. It comes in late: at first it only hides what the codes say."""
     mismatch: float = 1.0
     """Weight in D of real faces shown to the other domain's head, where they count as fake: it teaches D the domains
     early and needs no further labels."""

@@ -160,6 +160,8 @@ class Faces(NamedTuple):
     flows: Tensor | None = None
     """(m, 4, k, k) float16, known where expressions are lent: how the face moves from the neutral photo to the
     expressive one, and back; each as in ``networks.Edit``."""
+    mouths: Tensor | None = None
+    """(m, 1, k, k) float16 with ``flows``: how much of each pixel lies between the expressive photo's lips."""
 
     @property
     def rows(self) -> list[dict[str, str]]:

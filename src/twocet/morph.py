@@ -84,5 +84,10 @@ def inside_mouth(landmarks: Floats, size: int) -> Tensor:
     return torch.from_numpy(share)[None]
 
 
+def mouths(landmarks: Floats, side: int) -> Tensor:
+    """(N, 1, side, side) float16: :func:`inside_mouth` of N faces (N, L, 2)."""
+    return torch.stack([inside_mouth(face, side) for face in landmarks]).half()
+
+
 def _pixels(images: Tensor) -> Tensor:
     return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -37,6 +37,8 @@ class Lent(NamedTuple):
     """The photos whose expressions those in ``expressive`` are."""
     flow: Tensor
     """(N, 4, k, k) float32, see ``Faces.flows``."""
+    mouth: Tensor
+    """(N, 1, k, k) float32, see ``Faces.mouths``."""
 
 
 Pair = Batch | Lent
@@ -97,7 +99,7 @@ class Sampler:
         if len(columns) == len(images):
             return Batch(*images)
         neutral, expressive, reference = images
-        return Lent(neutral, expressive, reference, columns[-1].to(here()).float())
+        return Lent(neutral, expressive, reference, *(column.to(here()).float() for column in columns[-2:]))
 
     def _part(self, k: int, number: int, mine: Tensor) -> tuple[Tensor, ...]:
         """Rows of set ``k`` in batch ``number``: those of its ``counts[k]`` that ``mine`` (n,) indexes."""
@@ -110,10 +112,15 @@ class Sampler:
         generator = generator_at(self.seed, number, f"companions {k}")
         neutral = torch.tensor([pick(faces.companions[i], generator) for i in expressive.tolist()])
         pair = faces.neutral[neutral[mine]], faces.expressive[expressive[mine]]
-        if faces.references is None or faces.flows is None:
+        if faces.references is None or faces.flows is None or faces.mouths is None:
             return pair
-        lenders = torch.tensor(faces.references)[expressive[mine]]
-        return *pair, faces.expressive[lenders], faces.flows[expressive[mine]]
+        chosen = expressive[mine]
+        return (
+            *pair,
+            faces.expressive[torch.tensor(faces.references)[chosen]],
+            faces.flows[chosen],
+            faces.mouths[chosen],
+        )
 
 
 def pick(choices: Sequence[int], generator: Generator) -> int:

@@ -119,7 +119,8 @@ def estimated_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, *, progres
         neutral[part] = morph.moved(expressive[part], back)
         flows[part] = morph.there_and_back(back, FIELD)[:, [2, 3, 0, 1]]
     itself = [*range(len(rows))]
-    return Faces(neutral, expressive, rows, rows, [[k] for k in itself], itself, flows)
+    mouths = morph.mouths(points, FIELD) if rows else torch.empty(0, 1, FIELD, FIELD, dtype=torch.float16)
+    return Faces(neutral, expressive, rows, rows, [[k] for k in itself], itself, flows, mouths)
 
 
 def with_lent_expressions(pairs: Faces, faces: Faces, meshes: Meshes, at_rest: rest.Rest, *, progress: bool) -> Faces:
@@ -128,6 +129,7 @@ def with_lent_expressions(pairs: Faces, faces: Faces, meshes: Meshes, at_rest: r
     The neutral photos take turns in an order that does not depend on the lenders'.
     """
     assert pairs.flows is not None
+    assert pairs.mouths is not None
     own, neutral_points = found(faces.neutral_rows, meshes)
     _, points = found(pairs.expressive_rows, meshes)
     count, moved = len(points), rest.quietened(at_rest.movement(points))
@@ -151,6 +153,7 @@ def with_lent_expressions(pairs: Faces, faces: Faces, meshes: Meshes, at_rest: r
         [*pairs.companions, *([count + int(turn)] for turn in turns)],
         [*range(count), *range(count)],
         flows,
+        torch.cat([pairs.mouths, morph.mouths(neutral_points[turns] + moved, FIELD)]),
     )
 
 
@@ -162,6 +165,7 @@ def with_nothing_to_change(pairs: Faces, faces: Faces, share: float) -> Faces:
     neutral, expressive = len(pairs.neutral), len(pairs.expressive)
     assert pairs.references is not None
     assert pairs.flows is not None
+    assert pairs.mouths is not None
     return Faces(
         torch.cat([pairs.neutral, photos]),
         torch.cat([pairs.expressive, photos]),
@@ -169,7 +173,7 @@ def with_nothing_to_change(pairs: Faces, faces: Faces, share: float) -> Faces:
         [*pairs.expressive_rows, *rows],
         [*pairs.companions, *([neutral + k] for k in range(most))],
         [*pairs.references, *range(expressive, expressive + most)],
-        torch.cat([pairs.flows, pairs.flows.new_zeros(most, *pairs.flows.shape[1:])]),
+        *(torch.cat([known, known.new_zeros(most, *known.shape[1:])]) for known in (pairs.flows, pairs.mouths)),
     )
 
 

@@ -122,7 +122,9 @@ def test_terms_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lent_batch(num: int = 4, size: int = 64) -> Lent:
     reference = random_batch(num, size).expressive.flip(0)
-    return Lent(*random_batch(num, size), reference, torch.full((num, 4, 32, 32), 0.01))
+    return Lent(
+        *random_batch(num, size), reference, torch.full((num, 4, 32, 32), 0.01), torch.full((num, 1, 32, 32), 0.5)
+    )
 
 
 def test_lent_expressions_are_read_from_the_lenders_photos(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +140,7 @@ def test_the_generator_is_told_how_faces_move(monkeypatch: pytest.MonkeyPatch) -
     networks = Networks(Painter(), Reader(), nn.Identity())
     totals = []
     for weight in (0.0, 3.0):
-        recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, moving=weight))
+        recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, moving=weight, mouths=0.0))
         pairs, _ = recipe.passes(networks, lent_batch(), Generator().manual_seed(0), 0)
         total, terms = recipe.generator_total(networks, lent_batch(), pairs, None, step=0)
         totals.append(float(total))
@@ -146,13 +148,30 @@ def test_the_generator_is_told_how_faces_move(monkeypatch: pytest.MonkeyPatch) -
     assert totals[1] - totals[0] == pytest.approx(3 * float(terms["astray"]), rel=1e-4)
 
 
+def test_the_generator_is_told_where_mouths_are_open() -> None:
+    """It paints 0.018 of every pixel, when a half of all pixels of the first pass lies between lips."""
+    state, share = TrainState(TINY), 1 / (1 + math.exp(-MASK_BIAS))
+    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, mouths=2.0))
+    pairs, _ = recipe.passes(state.networks, lent_batch(), Generator().manual_seed(0), 0)
+    total, terms = recipe.generator_total(state.networks, lent_batch(), pairs, None, step=0)
+    assert float(terms["mouths"]) == pytest.approx(-(math.log(share) + math.log(1 - share)) / 2, rel=1e-3)
+    without = FastRecipe(dataclasses.replace(TINY, journeys=False, mouths=0.0))
+    difference = total - without.generator_total(state.networks, lent_batch(), pairs, None, step=0)[0]
+    assert float(difference.detach()) == pytest.approx(2 * float(terms["mouths"]), rel=1e-4)
+
+
 @pytest.mark.parametrize("moved", [False, True])
 def test_all_photos_of_a_row_and_its_flow_are_changed_alike(moved: bool) -> None:
     recipe = FastRecipe(dataclasses.replace(TINY, zero_edits=0.0, moved=moved))
-    face, flow = random_batch(num=8).neutral, torch.full((8, 4, 32, 32), 0.01)
-    changed = recipe.augment(Lent(face, face.clone(), face.clone(), flow), Generator().manual_seed(3))
+    face, flow = torch.full((8, 3, 64, 64), -0.5), torch.full((8, 4, 32, 32), 0.01)
+    face[:, :, 20:36, 44:56] = 0.5
+    mouth = torch.nn.functional.avg_pool2d((face[:, :1] > 0).float(), 2)
+    changed = recipe.augment(Lent(face, face.clone(), face.clone(), flow, mouth), Generator().manual_seed(3))
     assert torch.equal(changed.neutral, changed.expressive)
     assert torch.equal(changed.neutral, changed.reference)
+    small = torch.nn.functional.avg_pool2d(changed.neutral.mean(dim=1, keepdim=True), 2)
+    for row, picture in zip(changed.mouth, small, strict=True):
+        assert torch.corrcoef(torch.stack([row.flatten(), picture.flatten()]))[0, 1] > 0.98
     signs = changed.flow[:, :2].mean(dim=(2, 3)).sign()
     assert signs[:, 1].tolist() == [1.0] * 8
     assert set(signs[:, 0].tolist()) == {-1.0, 1.0}

@@ -36,8 +36,9 @@ AT_REST = Lifted(EYES_MOUTH + LIFTED, LIFTED, np.zeros((10, 10)))
 
 
 @pytest.fixture
-def strangers():
+def strangers(monkeypatch):
     """Six neutral faces and four expressive ones, white dots in the middle and above it; no face is found in one."""
+    monkeypatch.setattr(morph, "INNER_LIPS", (0, 1, 3, 2))
     neutral, expressive = (torch.full((n, 3, SIDE, SIDE), 50, dtype=torch.uint8) for n in (6, 4))
     neutral[:, :, 30:34, 30:34] = 250
     expressive[:, :, 22:26, 30:34] = 250
@@ -59,15 +60,17 @@ def test_neutral_faces_are_estimated_by_moving_pixels(strangers):
     assert (middle[:, 1] > 0.05).all()
     assert (middle[:, 3] < -0.05).all()
     assert middle[:, ::2].abs().max() < 0.01
+    # Between these lips lies the quarter in the middle.
+    assert made.mouths.float().mean() == pytest.approx(0.25, abs=0.02)
+    assert (made.mouths[:, :, 12:20, 12:20] == 1).all()
     # The dot has come down to the middle, but for half a pixel; at the corners nothing has changed.
     assert made.neutral[:, :, 31:33, 31:33].min() > 200
     assert made.neutral[:, :, 20:23, 30:34].max() < 80
     assert (made.neutral[:, :, :4, :4] == 50).all()
 
 
-def test_strangers_lend_their_expressions(strangers, monkeypatch):
+def test_strangers_lend_their_expressions(strangers):
     """Neutral photos move as the lenders did; the code will be read from the lenders' photos."""
-    monkeypatch.setattr(morph, "INNER_LIPS", (2, 3, 2))
     faces, meshes = strangers
     meshes["n1"] = np.full_like(EYES_MOUTH, np.nan)
     pairs = unpaired.estimated_pairs(faces, meshes, AT_REST, progress=False)

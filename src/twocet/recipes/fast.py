@@ -50,6 +50,8 @@ class Pairs(NamedTuple):
     """Mean of both passes' masks: the share of pixels that are made up, not moved; a scalar."""
     flow: Tensor
     """(N, 4, S, S): how both passes move pixels, the first one first."""
+    mask: Tensor
+    """(N, 1, S, S): what the first pass makes up."""
 
 
 class Journey(NamedTuple):
@@ -90,22 +92,25 @@ class FastRecipe:
     def augment(self, batch: Pair, generator: Generator) -> Pair:
         """The same flip, crop and light for all photos of a row; sometimes the neutral photo takes both places."""
         num = len(batch.neutral)
-        images, flow = list(batch[:3]), [batch.flow] if isinstance(batch, Lent) else []
+        images, lent = list(batch[:3]), [batch.flow, batch.mouth] if isinstance(batch, Lent) else []
         if self.config.coarse:
             images = [reduced(x, self.config.network.coarse_size) for x in images]
         mirrored = augment.coin(0.5, num, generator)
-        images, flow = [augment.flip(x, mirrored) for x in images], [augment.flip_flow(x, mirrored) for x in flow]
+        images = [augment.flip(x, mirrored) for x in images]
+        lent = [change(x, mirrored) for change, x in zip((augment.flip_flow, augment.flip), lent, strict=False)]
         if self.config.moved:
             affine = augment.similarity(num, generator)
             images = [augment.resample(x, affine) for x in images]
-            flow = [augment.resample_flow(x, affine) for x in flow]
+            lent = [
+                change(x, affine) for change, x in zip((augment.resample_flow, augment.resample), lent, strict=False)
+            ]
             if self.config.shape:
                 bent = augment.shape(num, images[0].shape[-1], self.config.shape, generator)
                 images = [augment.bend(x, bent) for x in images]
         neutral, expressive, *reference = images
         unchanged = augment.coin(self.empty_edits, num, generator)[:, None, None, None]
         expressive = torch.where(unchanged, neutral, expressive)
-        return type(batch)(*augment.photometric([neutral, expressive, *reference], generator), *flow)
+        return type(batch)(*augment.photometric([neutral, expressive, *reference], generator), *lent)
 
     def round(self, state: TrainState, draw: Draw[Pair], step: int) -> dict[str, Tensor]:
         """One mini-batch."""
@@ -147,7 +152,8 @@ class FastRecipe:
                 made, edit = generate(networks, torch.cat(images), torch.cat(given))
                 restored, neutralised = made.chunk(2)
                 flow = torch.cat(edit.flow.chunk(2), dim=1)
-                return Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), flow), None
+                mask = edit.mask[:num]
+                return Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), flow, mask), None
             strength = augment.between(*config.strengths, num, generator)[:, None]
             travelling = share.of(everyone.roll(1, dims=0)) * strength
             made, edit = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
@@ -155,7 +161,7 @@ class FastRecipe:
             flow = torch.cat(edit.flow.chunk(3)[:2], dim=1)
             recovered = networks.encoder(self.view(fake, generator))
             returned = networks.generator(batch.neutral, share.of(ranks.of_all(recovered / strength).roll(-1, dims=0)))
-        pairs = Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), flow)
+        pairs = Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), flow, edit.mask[:num])
         return pairs, Journey(travelling, fake, recovered, returned)
 
     def view(self, image: Tensor, generator: Generator) -> Tensor:
@@ -185,6 +191,11 @@ class FastRecipe:
             known, made = (reduced(flow, side) for flow in (batch.flow, pairs.flow))
             terms["astray"] = losses.astray(known, made, floor=SMALL_MOVEMENT)
             total = total + config.moving * terms["astray"]
+        if config.mouths and isinstance(batch, Lent):
+            side = min(field.shape[-1] for field in (batch.mouth, pairs.mask))
+            known, made = (reduced(field, side) for field in (batch.mouth, pairs.mask))
+            terms["mouths"] = functional.binary_cross_entropy(made, known.clamp(0, 1))
+            total = total + config.mouths * terms["mouths"]
         if journey:
             travelled = journey.travelling.detach()
             terms["returned"] = self.unexplained(batch.expressive, journey.returned, batch.neutral)
