@@ -223,7 +223,7 @@ class TrainConfig(RunConfig):
     view: float = 1.0
     """Pairs: how much the encoder's view is shifted, turned and scaled, see ``augment.encoder_input``."""
     shape: float = 0.0
-    """Pairs: standard deviation of the knots of a coarse net by which pairs and, for itself, the view are bent."""
+    """Pairs: standard deviation of the knots of a net by which pairs and, for itself, the view are bent."""
     change_floor: float = 0.03
     """Pairs: added to the mean absolute difference of a pair, by which its errors are divided."""
     focus: float = 0.0
@@ -240,7 +240,7 @@ class TrainConfig(RunConfig):
     """Pairs: weight of the squared codes of neutral photos, which shall be the zero code; it comes in when codes
     say something, or they would all shrink to 0."""
     code_noise: Schedule = _NOISE_COMES_IN
-    """Pairs: the generator gets codes with normal noise, whose standard deviation is drawn from 0 to twice this for every
+    """Pairs: the generator gets codes with normal noise, whose deviation is drawn from 0 to twice this for every
     row: it learns to do less where a code is uncertain. It comes in late: at first it only hides what the codes say."""
     mismatch: float = 1.0
     """Weight in D of real faces shown to the other domain's head, where they count as fake: it teaches D the domains
