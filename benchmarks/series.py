@@ -58,7 +58,7 @@ CHOICES = (
     Choice("full size", "coarse=False"),
     Choice("painting costs nothing", "painted=0"),
     Choice("codes travel, discriminator", "journeys=True"),
-    Choice("unpaired, neutral faces estimated", "", "unpaired"),
+    Choice("unpaired, expressions lent", "", "unpaired"),
     Choice("label-free, who is who unused", LABEL_FREE, "authors"),
     Choice("label-free, coarse photos, mismatch", f"{LABEL_FREE} coarse=True mismatch=1", "authors"),
     Choice("encoder in colour", "network.grey=False"),
