@@ -92,25 +92,25 @@ class FastRecipe:
     def augment(self, batch: Pair, generator: Generator) -> Pair:
         """The same flip, crop and light for all photos of a row; sometimes the neutral photo takes both places."""
         num = len(batch.neutral)
-        images, lent = list(batch[:3]), [batch.flow, batch.mouth] if isinstance(batch, Lent) else []
+        # What is known of lent expressions, a flow and where mouths are open, is changed as the photos are.
+        images, known = list(batch[:3]), list(batch[3:])
         if self.config.coarse:
             images = [reduced(x, self.config.network.coarse_size) for x in images]
         mirrored = augment.coin(0.5, num, generator)
         images = [augment.flip(x, mirrored) for x in images]
-        lent = [change(x, mirrored) for change, x in zip((augment.flip_flow, augment.flip), lent, strict=False)]
+        known = [change(x, mirrored) for change, x in zip((augment.flip_flow, augment.flip), known, strict=False)]
         if self.config.moved:
             affine = augment.similarity(num, generator)
             images = [augment.resample(x, affine) for x in images]
-            lent = [
-                change(x, affine) for change, x in zip((augment.resample_flow, augment.resample), lent, strict=False)
-            ]
+            changes = augment.resample_flow, augment.resample
+            known = [change(x, affine) for change, x in zip(changes, known, strict=False)]
             if self.config.shape:
                 bent = augment.shape(num, images[0].shape[-1], self.config.shape, generator)
                 images = [augment.bend(x, bent) for x in images]
         neutral, expressive, *reference = images
         unchanged = augment.coin(self.empty_edits, num, generator)[:, None, None, None]
         expressive = torch.where(unchanged, neutral, expressive)
-        return type(batch)(*augment.photometric([neutral, expressive, *reference], generator), *lent)
+        return type(batch)(*augment.photometric([neutral, expressive, *reference], generator), *known)
 
     def round(self, state: TrainState, draw: Draw[Pair], step: int) -> dict[str, Tensor]:
         """One mini-batch."""
