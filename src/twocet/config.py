@@ -223,7 +223,8 @@ class TrainConfig(RunConfig):
     view: float = 1.0
     """Pairs: how much the encoder's view is shifted, turned and scaled, see ``augment.encoder_input``."""
     shape: float = 0.0
-    """Pairs: standard deviation of the knots of a net by which pairs and, for itself, the view are bent."""
+    """Pairs: standard deviation of the knots of a net by which pairs and, for itself, the encoder's view are bent, in
+    sides of the crop."""
     change_floor: float = 0.03
     """Pairs: added to the mean absolute difference of a pair, by which its errors are divided."""
     focus: float = 0.0
@@ -234,8 +235,6 @@ class TrainConfig(RunConfig):
     """Recipe unpaired: weight of where to paint, which is known there: between the lips."""
     painted: float = 0.05
     """Pairs: weight of the generator's mask, so that it moves what it need not make up."""
-    paint_anew: bool = False
-    """With --init: what to paint is learnt anew."""
     neutral_code: Schedule = _NEUTRAL_COMES_IN
     """Pairs: weight of the squared codes of neutral photos, which shall be the zero code; it comes in when codes
     say something, or they would all shrink to 0."""

@@ -179,23 +179,6 @@ def test_all_photos_of_a_row_and_its_flow_are_changed_alike(moved: bool) -> None
     assert ((changed.flow.abs() - 0.01).abs().max() > 1e-4) == moved
 
 
-@pytest.mark.parametrize("anew", [False, True])
-def test_a_run_may_learn_anew_what_to_paint(anew: bool) -> None:
-    earlier = TrainState(TINY).networks
-    for parameter in earlier.generator.parameters():
-        nn.init.normal_(parameter)
-    state = TrainState(dataclasses.replace(TINY, paint_anew=anew))
-    state.start_from(earlier)
-    for networks in (state.networks, state.average):
-        edit = networks.generator.edit(random_batch().neutral, torch.ones(4, 3))
-        still_old = earlier.generator.edit(random_batch().neutral, torch.ones(4, 3))
-        assert torch.equal(edit.flow, still_old.flow)
-        assert torch.equal(edit.mask, still_old.mask) != anew
-        if anew:
-            torch.testing.assert_close(edit.mask, torch.full_like(edit.mask, 1 / (1 + math.exp(-MASK_BIAS))))
-            assert not edit.colour.any()
-
-
 def test_logits_of_matching_heads() -> None:
     logits = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
     assert by_half(logits, Domain.EXPRESSIVE).tolist() == [2.0, 4.0, 5.0, 7.0]

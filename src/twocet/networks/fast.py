@@ -67,11 +67,6 @@ class FastGenerator(nn.Module):
         for head in (self.flow_head, self.paint_head):
             nn.init.zeros_(head.weight)
 
-    def paint_anew(self) -> None:
-        """Put mask and colours back to where training begins; the rest stays as it is."""
-        for parameter in self.paint_head.parameters():
-            nn.init.zeros_(parameter)
-
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
         return compose(image.float(), self.edit(image, code))
 

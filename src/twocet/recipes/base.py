@@ -15,7 +15,6 @@ from twocet import ema, ranks
 from twocet.config import RunConfig, TrainConfig
 from twocet.devices import CPU
 from twocet.networks import Networks, build
-from twocet.networks.fast import FastGenerator
 from twocet.randomness import RowGenerator, generator_at
 from twocet.schedules import learning_rate_factor
 
@@ -123,8 +122,6 @@ class TrainState:
         """Take over the weights of ``networks`` (fine-tuning), for the averages too."""
         for mine, theirs in zip(self.networks, networks, strict=True):
             mine.load_state_dict(theirs.state_dict())
-        if self.config.paint_anew and isinstance(self.networks.generator, FastGenerator):
-            self.networks.generator.paint_anew()
         self.average = averages(self.networks)
 
     def weights(self) -> Iterator[Tensor]:
