@@ -186,16 +186,11 @@ class FastRecipe:
         if config.sketch and isinstance(networks.encoder, FastEncoder):
             terms["unsketched"] = unsketched(networks.encoder, batch, ranks.share().of(pairs.encoded))
             total = total + config.sketch * terms["unsketched"]
-        if config.moving and isinstance(batch, Lent):
-            side = min(flow.shape[-1] for flow in (batch.flow, pairs.flow))
-            known, made = (reduced(flow, side) for flow in (batch.flow, pairs.flow))
-            terms["astray"] = losses.astray(known, made, floor=SMALL_MOVEMENT)
-            total = total + config.moving * terms["astray"]
-        if config.mouths and isinstance(batch, Lent):
-            side = min(field.shape[-1] for field in (batch.mouth, pairs.mask))
-            known, made = (reduced(field, side) for field in (batch.mouth, pairs.mask))
-            terms["mouths"] = functional.binary_cross_entropy(made, known.clamp(0, 1))
-            total = total + config.mouths * terms["mouths"]
+        if isinstance(batch, Lent):
+            terms["astray"] = losses.astray(*equally_fine(batch.flow, pairs.flow), floor=SMALL_MOVEMENT)
+            open_mouths, mask = equally_fine(batch.mouth, pairs.mask)
+            terms["mouths"] = functional.binary_cross_entropy(mask, open_mouths)
+            total = total + config.moving * terms["astray"] + config.mouths * terms["mouths"]
         if journey:
             travelled = journey.travelling.detach()
             terms["returned"] = self.unexplained(batch.expressive, journey.returned, batch.neutral)
@@ -242,6 +237,12 @@ def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, E
     """G(image, code), and what it does to the image."""
     edit = networks.generator.edit(image, code)
     return compose(image, edit), edit
+
+
+def equally_fine(field: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Both (N, C, k, k), reduced to the smaller side."""
+    side = min(field.shape[-1], other.shape[-1])
+    return reduced(field, side), reduced(other, side)
 
 
 def unsketched(encoder: FastEncoder, batch: Pair, code: Tensor) -> Tensor:
