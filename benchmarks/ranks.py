@@ -26,7 +26,7 @@ from typing import Literal
 import tyro
 from line import print_line
 
-from twocet.config import RECIPES
+from twocet.recipe_settings import RECIPES
 from twocet.synth import write_dataset
 
 ROUNDS = {"authors": 1, "paper": 1, "fast": 100}

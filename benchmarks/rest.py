@@ -27,10 +27,11 @@ from line import print_line
 from numpy.typing import NDArray
 from torch import Tensor
 
-from twocet import metrics, morph, rest, unpaired
+from twocet import metrics, morph, rest
 from twocet.data import load_faces, open_dataset, pairs
 from twocet.evaluation.people import REFERENCE_OFFSET
 from twocet.expression import ExpressionReader
+from twocet.landmark_table import found, read_meshes
 from twocet.metrics import Floats
 
 SIZE = 128
@@ -54,18 +55,16 @@ class Known(NamedTuple):
 def strangers(folder: Path, work: Path) -> rest.Rest:
     """What the training photos of a dataset tell."""
     dataset = open_dataset(folder, allow_one_sided=True)
-    meshes = unpaired.read_meshes(dataset, work, 2)
+    meshes = read_meshes(dataset, work, 2)
     rows = dataset.select("train")
-    piles = (
-        unpaired.found([row for row in rows if row["domain"] == domain], meshes) for domain in ("neutral", "expressive")
-    )
+    piles = (found([row for row in rows if row["domain"] == domain], meshes) for domain in ("neutral", "expressive"))
     return rest.fit(*(points for _, points in piles))
 
 
 def known_people(folder: Path, split: str, work: Path, most: int) -> Known:
     """All pairs of up to ``most`` people of a split, taken evenly; photos without a face are left out."""
     dataset = open_dataset(folder, allow_one_sided=True)
-    meshes = unpaired.read_meshes(dataset, work, 2)
+    meshes = read_meshes(dataset, work, 2)
     faces = load_faces(dataset, split, SIZE)
     names = list(dict.fromkeys(row["identity"] for row in faces.expressive_rows))
     wanted = set(names[:: -(-len(names) // most)])

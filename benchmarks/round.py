@@ -23,7 +23,8 @@ import torch
 import tyro
 from line import peak_memory_mb, print_line
 
-from twocet.config import RECIPES, TrainConfig
+from twocet.config import TrainConfig
+from twocet.recipe_settings import RECIPES
 from twocet.recipes import TrainState, build_recipe
 from twocet.sampler import Batch
 

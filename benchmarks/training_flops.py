@@ -13,7 +13,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from twocet.config import RECIPES
+from twocet.recipe_settings import RECIPES
 from twocet.recipes import TrainState, build_recipe
 from twocet.sampler import Batch
 

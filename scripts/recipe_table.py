@@ -10,7 +10,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from twocet.config import RECIPES
+from twocet.recipe_settings import RECIPES
 from twocet.schedules import Schedule
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "recipes.md"

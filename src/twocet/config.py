@@ -1,11 +1,10 @@
-"""Everything that can be configured: frozen dataclasses, checked at birth, and the presets.
+"""Everything that can be configured: frozen dataclasses, checked at birth.
 
 Nothing here imports torch, so that the command line can show its help quickly.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
@@ -81,7 +80,7 @@ _CODE_COMES_IN = Schedule(rise=5_000, end=5_000)
 _DIVERSITY_FADES = Schedule(end=10_000, start=1.0, stop=0.0)
 _REALNESS_COMES_IN = Schedule(rise=500, end=1_500, start=0.0, stop=0.1)
 _NEUTRAL_COMES_IN = Schedule(rise=1_000, end=3_000, start=0.0, stop=1.0)
-_NOISE_COMES_IN = Schedule(rise=3_000, end=8_000, start=0.0, stop=0.4)
+NOISE_COMES_IN = Schedule(rise=3_000, end=8_000, start=0.0, stop=0.4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +218,7 @@ class TrainConfig(RunConfig):
     scales: int = 3
     """Pairs: pairs are compared at this many sizes, each half of the one before."""
     sketch: float = 0.2
-    """Pairs: weight of a coarse picture of the change read linearly from the code; unpaired: of the movement."""
+    """Pairs: weight of a coarse picture of the change (with landmarks: the movement) read linearly from the code."""
     view: float = 1.0
     """Pairs: how much the encoder's view is shifted, turned and scaled, see ``augment.encoder_input``."""
     shape: float = 0.0
@@ -229,16 +228,18 @@ class TrainConfig(RunConfig):
     """Pairs: added to the mean absolute difference of a pair, by which its errors are divided."""
     focus: float = 0.0
     """Pairs: how much more those pixels count around which a pair's photos differ."""
+    landmarks: bool = False
+    """Recipe fast: whether landmarks tell, as in the recipe unpaired, how faces move, and expressions are lent."""
     moving: float = 1.0
-    """Recipe unpaired: weight of the generator's movements, which are known there."""
+    """With landmarks: weight of the generator's movements."""
     mouths: float = 10.0
-    """Recipe unpaired: weight of where to paint, which is known there: between the lips."""
+    """With landmarks: weight of where the generator paints: between the lips."""
     painted: float = 0.05
     """Pairs: weight of the generator's mask, so that it moves what it need not make up."""
     neutral_code: Schedule = _NEUTRAL_COMES_IN
     """Pairs: weight of the squared codes of neutral photos, which shall be the zero code; it comes in when codes
     say something, or they would all shrink to 0."""
-    code_noise: Schedule = _NOISE_COMES_IN
+    code_noise: Schedule = NOISE_COMES_IN
     """Pairs: the generator gets codes with normal noise, whose deviation is drawn from 0 to twice this for every
     row: it learns to do less where a code is uncertain. It comes in late: at first it only hides what the codes say."""
     mismatch: float = 1.0
@@ -261,53 +262,18 @@ class TrainConfig(RunConfig):
         check(self.r1_every >= 1, f"r1_every must be at least 1, not {self.r1_every}")
         check(0 <= self.ema < 1, f"ema must be in [0, 1), not {self.ema}")
         check(self.code_range > 0, f"code_range must be positive, not {self.code_range}")
+        check(not self.landmarks or self.recipe == "fast", "the setting landmarks is for the recipe fast alone")
         check(bool(self.cycles), "cycles must name at least one mini-batch: both or neutral")
+
+    @property
+    def knows_movements(self) -> bool:
+        """Whether landmarks tell how the faces of the pairs move."""
+        return self.landmarks or self.recipe == "unpaired"
 
     @property
     def needs_both_of_everybody(self) -> bool:
         """Whether training fails on people with photos in one domain only; ``unpaired`` knows nobody."""
         return self.recipe != "unpaired"
-
-
-_PAPER_NETWORK = NetworkConfig(preset="paper")
-_ADAM_OF_PAPER: dict[str, Any] = {
-    "lr": 1e-4, "lr_encoder": 1e-4, "lr_discriminator": 1e-4, "betas": (0.0, 0.99), "betas_discriminator": (0.0, 0.99),
-    "weight_decay": 1e-4, "warm_up": 0, "decay": "none", "ema_warm_up": False, "bf16": False, "validate_every": 5_000,
-}  # fmt: skip
-
-RECIPES: dict[str, TrainConfig] = {
-    # As the text says: both cycles in every iteration, plain L1 diversity, no R1, no average; best at 65,000.
-    "paper": TrainConfig(
-        recipe="paper", network=_PAPER_NETWORK, batch=8, steps=100_000, **_ADAM_OF_PAPER,
-        ema=0.0, r1=0.0, diversity="plain", cycles=("both",), coarse=False, mismatch=0.0, even=False,
-    ),
-    # As published code and README command do: three mini-batches a round, proportional diversity, R1, average.
-    "authors": TrainConfig(
-        recipe="authors", network=_PAPER_NETWORK, batch=8, steps=100_000, **_ADAM_OF_PAPER,
-        ema=0.999, r1=0.5, r1_every=1, diversity="proportional", cycles=("both", "both", "neutral"),
-        coarse=False, mismatch=0.0, even=False,
-        weights=LossWeights(
-            cycle_expressive=constant(1.0),
-            code=Schedule(rise=5_000, end=30_000),
-            diversity=Schedule(end=100_000, start=1.0, stop=0.0),
-        ),
-    ),
-    "fast": TrainConfig(),
-    # The same without knowing who is who: every neutral face is estimated, not quite as far from the expressive one as
-    # the true one is, so that changes and codes are smaller.
-    # Lent expressions keep the person out of the code, so that the encoder may see where in the crop everything lies.
-    "unpaired": TrainConfig(
-        recipe="unpaired", change_floor=0.02, code_noise=dataclasses.replace(_NOISE_COMES_IN, stop=0.1),
-        sketch=1.0, view=0.25,
-    ),
-}  # fmt: skip
-"""The recipes with all their settings."""
-
-
-def preset_config(preset: Preset, recipe: Recipe | None = None) -> TrainConfig:
-    """The settings of ``recipe`` (by default the one named like the preset) with the networks of ``preset``."""
-    base = RECIPES[recipe or preset]
-    return dataclasses.replace(base, network=RECIPES["fast" if preset == "fast" else "paper"].network)
 
 
 def from_dict(kind: type[Any], values: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from twocet import landmark_table
 from twocet.baselines.config import GANimationConfig, StarGANConfig
 from twocet.config import RunConfig, Selection, TrainConfig, from_dict
 from twocet.data import DatasetFolder, Faces
@@ -96,13 +97,16 @@ class TwoCet:
         self, train: Sequence[Faces], validation: Sequence[Faces], *, progress: bool
     ) -> tuple[Sequence[Faces], Sequence[Faces]]:
         """See :class:`Method`."""
-        if self.config.recipe != "unpaired":
+        if not self.config.knows_movements:
             return train, validation
-        from twocet import unpaired
+        from twocet import lending, unpaired
 
-        unpaired.check_ready()
-        meshes = [unpaired.shared_meshes(data, self._folder, self.config.threads) for data in self._datasets]
-        return unpaired.prepare(train, validation, meshes, self.config.zero_edits, progress=progress)
+        lending.check_ready()
+        tables = [landmark_table.shared_meshes(data, self._folder, self.config.threads) for data in self._datasets]
+        unchanged = self.config.zero_edits
+        if self.config.recipe == "unpaired":
+            return unpaired.prepare(train, validation, tables, unchanged, progress=progress)
+        return lending.prepare(train, tables, unchanged, progress=progress), validation
 
     def new_state(self, device: torch.device) -> TrainState:
         """See :class:`Method`."""

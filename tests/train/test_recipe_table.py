@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from twocet.config import RECIPES
+from twocet.recipe_settings import RECIPES
 from twocet.schedules import Schedule, constant
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from twocet.config import RECIPES, NetworkConfig
+from twocet.config import NetworkConfig
 from twocet.networks import Networks
+from twocet.recipe_settings import RECIPES
 from twocet.recipes import TrainState, base
 from twocet.recipes.paper import PaperRecipe
 from twocet.sampler import Batch

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny import SETTINGS, SIZE, write_dataset
 
-from twocet import morph, rest, unpaired
+from twocet import landmark_table, lending, morph, rest, unpaired
 from twocet.commands.train import configure
 from twocet.data import Faces, load_faces, open_dataset
 from twocet.errors import UserError
@@ -74,7 +74,8 @@ def test_strangers_lend_their_expressions(strangers):
     faces, meshes = strangers
     meshes["n1"] = np.full_like(EYES_MOUTH, np.nan)
     pairs = unpaired.estimated_pairs(faces, meshes, AT_REST, progress=False)
-    made = unpaired.with_lent_expressions(pairs, faces, meshes, AT_REST, progress=False)
+    moved = unpaired.movements(np.stack([EYES_MOUTH + LIFTED] * 3), AT_REST)
+    made = lending.with_lent_expressions(pairs, faces, meshes, moved, progress=False)
     assert [row["file"] for row in made.neutral_rows] == ["e0", "e1", "e3", "n0", "n2", "n3", "n4", "n5"]
     assert (made.neutral[3:] == faces.neutral[[0, 2, 3, 4, 5]]).all()
     assert len(made.expressive) == 6
@@ -92,17 +93,38 @@ def test_strangers_lend_their_expressions(strangers):
     assert (made.flows[3:, 3, 15, 15] < -0.05).all()
 
 
+def test_true_pairs_tell_how_faces_move(strangers):
+    """Two neutral photos of one person, one of another; whoever has no landmarks in one of two photos is left out."""
+    faces, meshes = strangers
+    faces = faces._replace(companions=[[0, 1], [0, 1], [2], [3]])
+    meshes["n3"] = np.full_like(EYES_MOUTH, np.nan)
+    pairs, moved = lending.known_pairs(faces, meshes, progress=False)
+    assert [row["file"] for row in pairs.expressive_rows] == ["e0", "e1"]
+    assert (pairs.expressive == faces.expressive[[0, 1]]).all()
+    assert pairs.neutral is faces.neutral
+    assert (pairs.companions, pairs.references) == ([[0], [1]], [0, 1])
+    assert moved == pytest.approx(np.stack([LIFTED * (1 - rest.STILL / 0.125)] * 2))
+    middle = pairs.flows[:, :, 15, 15].float()
+    assert (middle[:, 1] > 0.05).all()
+    assert (middle[:, 3] < -0.05).all()
+    assert middle[:, ::2].abs().max() < 0.01
+    assert pairs.mouths.float().mean() == pytest.approx(0.25, abs=0.02)
+    meshes.update(e0=meshes["n3"], e1=meshes["n3"])
+    with pytest.raises(UserError, match="nobody has"):
+        lending.known_pairs(faces, meshes, progress=False)
+
+
 def test_some_pairs_are_neutral_photos_with_themselves(strangers):
     """Two fifths of all pairs are wanted: two of the six neutral photos beside three others."""
     faces, meshes = strangers
     pairs = unpaired.estimated_pairs(faces, meshes, AT_REST, progress=False)
-    made = unpaired.with_nothing_to_change(pairs, faces, 0.4)
+    made = lending.with_nothing_to_change(pairs, faces, 0.4)
     assert [row["file"] for row in made.neutral_rows[3:]] == ["n0", "n5"]
     assert (made.neutral[3:] == made.expressive[3:]).all()
     assert (made.neutral[3:] == faces.neutral[[0, 5]]).all()
     assert made.companions == [[0], [1], [2], [3], [4]]
     assert made.references == [0, 1, 2, 3, 4]
-    assert len(unpaired.with_nothing_to_change(pairs, faces, 0.9).neutral) == 3 + 6
+    assert len(lending.with_nothing_to_change(pairs, faces, 0.9).neutral) == 3 + 6
 
 
 @pytest.fixture
@@ -124,15 +146,15 @@ def readings(monkeypatch):
             mesh = np.repeat(EYES_MOUTH, 100, axis=0)[:478] * SIZE + random.normal(size=(478, 2))
             return Expression(np.zeros(51), mesh)
 
-    monkeypatch.setattr(unpaired, "ExpressionReader", Reader)
+    monkeypatch.setattr(landmark_table, "ExpressionReader", Reader)
     return count
 
 
 def test_photos_are_read_once(folder, tmp_path, readings, monkeypatch):
     dataset = open_dataset(folder)
-    meshes = unpaired.read_meshes(dataset, tmp_path, 1)
+    meshes = landmark_table.read_meshes(dataset, tmp_path, 1)
     assert readings.photos == len(meshes) == 48
-    again = unpaired.read_meshes(dataset, tmp_path, 1)
+    again = landmark_table.read_meshes(dataset, tmp_path, 1)
     assert readings.photos == 48
     for file, mesh in meshes.items():
         assert again[file] == pytest.approx(mesh, abs=1e-6, nan_ok=True)
@@ -140,29 +162,29 @@ def test_photos_are_read_once(folder, tmp_path, readings, monkeypatch):
 
 
 def test_reading_goes_on_where_it_stopped(folder, tmp_path, readings, monkeypatch):
-    monkeypatch.setattr(unpaired, "BLOCK", 20)
-    save, saved = unpaired.save_meshes, []
+    monkeypatch.setattr(landmark_table, "BLOCK", 20)
+    save, saved = landmark_table.save_meshes, []
 
     def interrupted(path, meshes):
         save(path, meshes)
         saved.append(len(meshes))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(unpaired, "save_meshes", interrupted)
+    monkeypatch.setattr(landmark_table, "save_meshes", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        unpaired.read_meshes(open_dataset(folder), tmp_path, 1)
-    monkeypatch.setattr(unpaired, "save_meshes", save)
-    assert len(unpaired.read_meshes(open_dataset(folder), tmp_path, 1)) == 48
+        landmark_table.read_meshes(open_dataset(folder), tmp_path, 1)
+    monkeypatch.setattr(landmark_table, "save_meshes", save)
+    assert len(landmark_table.read_meshes(open_dataset(folder), tmp_path, 1)) == 48
     assert (saved, readings.photos) == ([20], 48)
 
 
 @pytest.mark.parametrize("kept", [0, 7, 300])
 def test_a_broken_table_is_said_to_be_one(folder, tmp_path, readings, kept):
-    unpaired.read_meshes(open_dataset(folder), tmp_path, 1)
-    table = folder / unpaired.TABLE
+    landmark_table.read_meshes(open_dataset(folder), tmp_path, 1)
+    table = folder / landmark_table.TABLE
     table.write_bytes(table.read_bytes()[:kept])
     with pytest.raises(UserError, match="delete it, and it is made again"):
-        unpaired.read_meshes(open_dataset(folder), tmp_path, 1)
+        landmark_table.read_meshes(open_dataset(folder), tmp_path, 1)
 
 
 WORDS = [word for word in SETTINGS if not word.startswith(("cycles", "weights"))] + ["even=False"]
@@ -198,9 +220,25 @@ def test_strangers_are_trained_on_and_the_run_goes_on(folder, tmp_path, readings
     assert models[0].metadata["training"]["config"]["recipe"] == "unpaired"
 
 
+def test_people_lend_expressions_too(folder, tmp_path, readings):
+    """With landmarks the recipe fast has true pairs, lent expressions, and neutral photos with themselves."""
+    config = configure("fast", "fast", (*WORDS, "landmarks=True", "zero_edits=0.2"), steps=3)
+    run = Run(tmp_path / "run", config, Sources(data=(str(folder),), mix=(1.0,)), progress=False)
+    assert readings.photos == 48
+    (faces,) = run.faces
+    # Of the 22 people for training four have a photo that shows no face; a fifth of all pairs has nothing to change.
+    assert faces.references == [*range(18), *range(18), *range(36, 45)]
+    for k, (neutral,) in enumerate(faces.companions[:18]):
+        assert faces.neutral_rows[neutral]["identity"] == faces.expressive_rows[k]["identity"]
+    assert train(run)
+    assert load_model(tmp_path / "run" / "model.safetensors").metadata["training"]["config"]["landmarks"]
+    with pytest.raises(UserError, match="landmarks is for the recipe fast alone"):
+        configure("fast", "unpaired", ("landmarks=True",), steps=3)
+
+
 def test_the_training_photos_alone_tell_where_faces_lie(folder, tmp_path, readings):
     dataset = open_dataset(folder)
-    meshes = unpaired.read_meshes(dataset, tmp_path, 1)
+    meshes = landmark_table.read_meshes(dataset, tmp_path, 1)
     sets = {split: [load_faces(dataset, split, SIZE, progress=False)] for split in ("train", "val")}
     whole = unpaired.fit_rest(sets["train"][0], meshes)
     changed = {file: mesh + 0.1 for file, mesh in meshes.items()} | {
@@ -215,7 +253,7 @@ def test_the_training_photos_alone_tell_where_faces_lie(folder, tmp_path, readin
 def test_every_dataset_has_its_own_rest(tmp_path, readings):
     """Two datasets at once give what each gives alone."""
     datasets = [open_dataset(write_dataset(tmp_path / name, identities=24, expressions=1)) for name in "ab"]
-    meshes = [unpaired.read_meshes(dataset, tmp_path, 1) for dataset in datasets]
+    meshes = [landmark_table.read_meshes(dataset, tmp_path, 1) for dataset in datasets]
     meshes[1] = {file: 0.9 * mesh for file, mesh in meshes[1].items()}
     sets = [load_faces(dataset, "train", SIZE, progress=False) for dataset in datasets]
     together, _ = unpaired.prepare(sets, sets, meshes, 0.1, progress=False)

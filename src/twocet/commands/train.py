@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from twocet.config import TrainConfig, check, preset_config
+from twocet.config import TrainConfig, check
+from twocet.recipe_settings import preset_config
 from twocet.settings import override
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from twocet.baselines.config import BaselineConfig, baseline_config
-from twocet.config import LossWeights, Preset, RunConfig, TrainConfig, check, preset_config
+from twocet.config import LossWeights, Preset, RunConfig, TrainConfig, check
+from twocet.recipe_settings import preset_config
 from twocet.schedules import constant
 from twocet.settings import override
 

@@ -85,8 +85,8 @@ class FastRecipe:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        # The pairs of ``unpaired`` have theirs already: real neutral photos, not estimated ones.
-        self.empty_edits = config.zero_edits if config.recipe == "fast" else 0.0
+        # Pairs whose movements are known have theirs already.
+        self.empty_edits = 0.0 if config.knows_movements else config.zero_edits
         self.judges = config.journeys and config.judged
 
     def augment(self, batch: Pair, generator: Generator) -> Pair:
@@ -188,8 +188,7 @@ class FastRecipe:
             total = total + config.sketch * terms["unsketched"]
         if isinstance(batch, Lent):
             terms["astray"] = losses.astray(*equally_fine(batch.flow, pairs.flow), floor=SMALL_MOVEMENT)
-            open_mouths, mask = equally_fine(batch.mouth, pairs.mask)
-            terms["mouths"] = functional.binary_cross_entropy(mask, open_mouths)
+            terms["mouths"] = losses.unpainted(*equally_fine(batch.mouth, pairs.mask))
             total = total + config.moving * terms["astray"] + config.mouths * terms["mouths"]
         if journey:
             travelled = journey.travelling.detach()

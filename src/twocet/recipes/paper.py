@@ -1,8 +1,8 @@
 """The recipes ``paper`` and ``authors``: both cycles, label-free, unpaired (Eq. 1-8).
 
 Both do the same for a mini-batch: one step of the discriminator, one of generator and encoder. They differ in their
-settings (``config.RECIPES``): a round of ``authors`` is three mini-batches, of which the last trains the neutral cycle
-alone; its diversity is proportional, and it has R1 and averaged networks.
+settings (``recipe_settings.RECIPES``): a round of ``authors`` is three mini-batches, of which the last trains the
+neutral cycle alone; its diversity is proportional, and it has R1 and averaged networks.
 """
 
 from __future__ import annotations
