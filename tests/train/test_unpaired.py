@@ -13,6 +13,7 @@ from tiny import SETTINGS, SIZE, write_dataset
 
 from twocet import landmark_table, lending, morph, rest, unpaired
 from twocet.commands.train import configure
+from twocet.config import TrainConfig
 from twocet.data import Faces, load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.expression import NO_FACE, Expression
@@ -233,7 +234,7 @@ def test_people_lend_expressions_too(folder, tmp_path, readings):
     assert train(run)
     assert load_model(tmp_path / "run" / "model.safetensors").metadata["training"]["config"]["landmarks"]
     with pytest.raises(UserError, match="landmarks is for the recipe fast alone"):
-        configure("fast", "unpaired", ("landmarks=True",), steps=3)
+        TrainConfig(recipe="unpaired", landmarks=True)
 
 
 def test_the_training_photos_alone_tell_where_faces_lie(folder, tmp_path, readings):
