@@ -129,7 +129,7 @@ def with_lent_expressions(pairs: Faces, faces: Faces, meshes: Meshes, moved: Flo
         expressive,
         [*pairs.neutral_rows, *(faces.neutral_rows[k] for k in own)],
         [*pairs.expressive_rows, *pairs.expressive_rows],
-        [*pairs.companions, *([count + int(turn)] for turn in turns)],
+        [*pairs.companions, *([len(pairs.neutral) + int(turn)] for turn in turns)],
         [*range(count), *range(count)],
         flows,
         torch.cat([pairs.mouths, morph.mouths(neutral_points[turns] + moved, FIELD)]),
