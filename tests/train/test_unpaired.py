@@ -232,8 +232,8 @@ def test_people_lend_expressions_too(folder, tmp_path, readings):
     for k, (neutral,) in enumerate(faces.companions[:18]):
         assert faces.neutral_rows[neutral]["identity"] == faces.expressive_rows[k]["identity"]
     # What neutral photos become lies after all the neutral photos of the true pairs.
-    assert all(22 <= neutral < 22 + 20 for (neutral,) in faces.companions[18:36])
-    assert len(faces.neutral) == 22 + 20 + 9
+    assert all(22 <= neutral < 22 + 22 for (neutral,) in faces.companions[18:36])
+    assert len(faces.neutral) == 22 + 22 + 9
     assert train(run)
     assert load_model(tmp_path / "run" / "model.safetensors").metadata["training"]["config"]["landmarks"]
     with pytest.raises(UserError, match="landmarks is for the recipe fast alone"):
