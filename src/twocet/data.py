@@ -144,6 +144,20 @@ def _check_two_sided(path: Path, rows: Sequence[dict[str, str]]) -> None:
     )
 
 
+class Known(NamedTuple):
+    """What landmarks tell of every expressive photo and its companion."""
+
+    references: list[int]
+    """The index of the expressive photo that lent its expression; its own if none is lent."""
+    flows: Tensor
+    """(m, 4, k, k) float16: how the face moves from the neutral photo to the expressive one, and back; each as in
+    ``networks.Edit``."""
+    mouths: Tensor
+    """(m, 1, k, k) float16: how much of each pixel lies between the expressive photo's lips."""
+    pictured: Tensor
+    """(m,) bool: whether the pair's pixels are to be learnt too, and not how they move alone."""
+
+
 class Faces(NamedTuple):
     """The photos of one split of one dataset in memory."""
 
@@ -155,13 +169,8 @@ class Faces(NamedTuple):
     expressive_rows: list[dict[str, str]]
     companions: list[list[int]]
     """For every expressive photo the indices of the neutral photos of the same identity."""
-    references: list[int] | None = None
-    """For every expressive photo the index of the one that lent its expression; None if none is lent."""
-    flows: Tensor | None = None
-    """(m, 4, k, k) float16, known where expressions are lent: how the face moves from the neutral photo to the
-    expressive one, and back; each as in ``networks.Edit``."""
-    mouths: Tensor | None = None
-    """(m, 1, k, k) float16 with ``flows``: how much of each pixel lies between the expressive photo's lips."""
+    known: Known | None = None
+    """What is known of the pairs where landmarks were read."""
 
     @property
     def rows(self) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from twocet import morph, rest
 from twocet.config import check
-from twocet.data import Faces
+from twocet.data import Faces, Known
 from twocet.errors import UserError
 from twocet.landmark_table import Meshes, found
 from twocet.metrics import Floats
@@ -56,7 +56,7 @@ def prepare(train: Sequence[Faces], meshes: Sequence[Meshes], unchanged: float, 
     with ready(unchanged):
         known = [known_pairs(faces, table, progress=progress) for faces, table in zip(train, meshes, strict=True)]
         return [
-            training_pairs(pairs, faces, table, moved, unchanged, progress=progress)
+            training_pairs(pairs, faces, table, moved, unchanged, pictured=False, progress=progress)
             for faces, table, (pairs, moved) in zip(train, meshes, known, strict=True)
         ]
 
@@ -85,30 +85,30 @@ def known_pairs(faces: Faces, meshes: Meshes, *, progress: bool) -> tuple[Faces,
         faces.neutral_rows,
         [faces.expressive_rows[k] for k in chosen],
         [[int(own[row])] for row in partner],
-        [*range(len(kept))],
-        flows,
-        morph.mouths(points[kept], FIELD),
+        Known([*range(len(kept))], flows, morph.mouths(points[kept], FIELD), torch.ones(len(kept), dtype=torch.bool)),
     )
     return pairs, moved
 
 
 def training_pairs(
-    pairs: Faces, faces: Faces, meshes: Meshes, moved: Floats, unchanged: float, *, progress: bool
+    pairs: Faces, faces: Faces, meshes: Meshes, moved: Floats, unchanged: float, *, pictured: bool, progress: bool
 ) -> Faces:
     """The ``pairs`` made of ``faces``, lent expressions, and photos with themselves: ``unchanged`` is their share."""
-    pairs = with_lent_expressions(pairs, faces, meshes, moved, progress=progress)
+    pairs = with_lent_expressions(pairs, faces, meshes, moved, pictured=pictured, progress=progress)
     return with_nothing_to_change(pairs, faces, unchanged)
 
 
-def with_lent_expressions(pairs: Faces, faces: Faces, meshes: Meshes, moved: Floats, *, progress: bool) -> Faces:
+def with_lent_expressions(
+    pairs: Faces, faces: Faces, meshes: Meshes, moved: Floats, *, pictured: bool, progress: bool
+) -> Faces:
     """The ``pairs`` made of ``faces``, and as many more: a neutral photo moves as the expressive one of a pair did.
 
-    ``moved`` (n, L, 2) are the movements of the pairs' landmarks.
+    ``moved`` (n, L, 2) are the movements of the pairs' landmarks; ``pictured`` is whether what becomes of the neutral
+    photos is good enough to be learnt: better than nothing where the truth is not known.
 
     The neutral photos take turns in an order that does not depend on the lenders'.
     """
-    assert pairs.flows is not None
-    assert pairs.mouths is not None
+    assert pairs.known is not None
     own, neutral_points = found(faces.neutral_rows, meshes)
     _, points = found(pairs.expressive_rows, meshes)
     count = len(points)
@@ -116,7 +116,7 @@ def with_lent_expressions(pairs: Faces, faces: Faces, meshes: Meshes, moved: Flo
     # Filled piece by piece: gigabytes for 20,000 photos are not copied more often than need be.
     expressive = pairs.expressive.new_empty(2 * count, *pairs.expressive.shape[1:])
     flows = torch.empty(2 * count, 4, FIELD, FIELD, dtype=torch.float16)
-    expressive[:count], flows[:count] = pairs.expressive, pairs.flows
+    expressive[:count], flows[:count] = pairs.expressive, pairs.known.flows
     for part in parts(count, "lending expressions", progress):
         turn, lender, lent = turns[part], pairs.expressive[part], slice(count + part.start, count + part.stop)
         wanted = neutral_points[turn] + moved[part]
@@ -130,9 +130,12 @@ def with_lent_expressions(pairs: Faces, faces: Faces, meshes: Meshes, moved: Flo
         [*pairs.neutral_rows, *(faces.neutral_rows[k] for k in own)],
         [*pairs.expressive_rows, *pairs.expressive_rows],
         [*pairs.companions, *([len(pairs.neutral) + int(turn)] for turn in turns)],
-        [*range(count), *range(count)],
-        flows,
-        torch.cat([pairs.mouths, morph.mouths(neutral_points[turns] + moved, FIELD)]),
+        Known(
+            [*range(count), *range(count)],
+            flows,
+            torch.cat([pairs.known.mouths, morph.mouths(neutral_points[turns] + moved, FIELD)]),
+            torch.cat([pairs.known.pictured, torch.full((count,), pictured)]),
+        ),
     )
 
 
@@ -142,17 +145,20 @@ def with_nothing_to_change(pairs: Faces, faces: Faces, share: float) -> Faces:
     chosen = torch.linspace(0, len(faces.neutral) - 1, most).round().long()
     rows, photos = [faces.neutral_rows[k] for k in chosen], faces.neutral[chosen]
     neutral, expressive = len(pairs.neutral), len(pairs.expressive)
-    assert pairs.references is not None
-    assert pairs.flows is not None
-    assert pairs.mouths is not None
+    assert pairs.known is not None
+    references, flows, mouths, pictured = pairs.known
     return Faces(
         torch.cat([pairs.neutral, photos]),
         torch.cat([pairs.expressive, photos]),
         [*pairs.neutral_rows, *rows],
         [*pairs.expressive_rows, *rows],
         [*pairs.companions, *([neutral + k] for k in range(most))],
-        [*pairs.references, *range(expressive, expressive + most)],
-        *(torch.cat([known, known.new_zeros(most, *known.shape[1:])]) for known in (pairs.flows, pairs.mouths)),
+        Known(
+            [*references, *range(expressive, expressive + most)],
+            torch.cat([flows, flows.new_zeros(most, *flows.shape[1:])]),
+            torch.cat([mouths, mouths.new_zeros(most, *mouths.shape[1:])]),
+            torch.cat([pictured, torch.ones(most, dtype=torch.bool)]),
+        ),
     )
 
 

@@ -36,9 +36,11 @@ class Lent(NamedTuple):
     reference: Tensor
     """The photos whose expressions those in ``expressive`` are."""
     flow: Tensor
-    """(N, 4, k, k) float32, see ``Faces.flows``."""
+    """(N, 4, k, k) float32, see ``data.Known``."""
     mouth: Tensor
-    """(N, 1, k, k) float32, see ``Faces.mouths``."""
+    """(N, 1, k, k) float32, likewise."""
+    pictured: Tensor
+    """(N,) bool, likewise."""
 
 
 Pair = Batch | Lent
@@ -87,7 +89,7 @@ class Sampler:
         check(not paired or all(len(usable) > 0 for usable in self.usable), "no identity has photos in both domains")
 
     def batch(self, number: int, share: Share = WHOLE) -> Pair:
-        """Batch ``number`` >= 0, or a share of its rows; ``Lent`` where the sets have references."""
+        """Batch ``number`` >= 0, or a share of its rows; ``Lent`` where something is known of the sets."""
         mine = share.of(torch.arange(sum(self.counts)))
         starts = itertools.accumulate(self.counts, initial=0)
         parts = [
@@ -99,7 +101,8 @@ class Sampler:
         if len(columns) == len(images):
             return Batch(*images)
         neutral, expressive, reference = images
-        return Lent(neutral, expressive, reference, *(column.to(here()).float() for column in columns[-2:]))
+        flow, mouth, pictured = (column.to(here()) for column in columns[-3:])
+        return Lent(neutral, expressive, reference, flow.float(), mouth.float(), pictured)
 
     def _part(self, k: int, number: int, mine: Tensor) -> tuple[Tensor, ...]:
         """Rows of set ``k`` in batch ``number``: those of its ``counts[k]`` that ``mine`` (n,) indexes."""
@@ -112,15 +115,11 @@ class Sampler:
         generator = generator_at(self.seed, number, f"companions {k}")
         neutral = torch.tensor([pick(faces.companions[i], generator) for i in expressive.tolist()])
         pair = faces.neutral[neutral[mine]], faces.expressive[expressive[mine]]
-        if faces.references is None or faces.flows is None or faces.mouths is None:
+        if faces.known is None:
             return pair
+        references, *known = faces.known
         chosen = expressive[mine]
-        return (
-            *pair,
-            faces.expressive[torch.tensor(faces.references)[chosen]],
-            faces.flows[chosen],
-            faces.mouths[chosen],
-        )
+        return *pair, faces.expressive[torch.tensor(references)[chosen]], *(column[chosen] for column in known)
 
 
 def pick(choices: Sequence[int], generator: Generator) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 
 from twocet import lending, morph, rest
-from twocet.data import Faces
+from twocet.data import Faces, Known
 from twocet.landmark_table import Meshes, found
 from twocet.lending import FIELD
 from twocet.metrics import Floats
@@ -41,7 +41,8 @@ def estimated_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, *, progres
         flows[part] = morph.there_and_back(back, FIELD)[:, [2, 3, 0, 1]]
     itself = [*range(len(rows))]
     mouths = morph.mouths(points, FIELD) if rows else torch.empty(0, 1, FIELD, FIELD, dtype=torch.float16)
-    return Faces(neutral, expressive, rows, rows, [[k] for k in itself], itself, flows, mouths)
+    known = Known(itself, flows, mouths, torch.ones(len(rows), dtype=torch.bool))
+    return Faces(neutral, expressive, rows, rows, [[k] for k in itself], known)
 
 
 def prepare(
@@ -65,4 +66,4 @@ def training_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, unchanged: 
     """Pairs of all kinds, ``unchanged`` being the share of those with nothing to change."""
     pairs = estimated_pairs(faces, meshes, at_rest, progress=progress)
     moved = movements(found(pairs.expressive_rows, meshes)[1], at_rest)
-    return lending.training_pairs(pairs, faces, meshes, moved, unchanged, progress=progress)
+    return lending.training_pairs(pairs, faces, meshes, moved, unchanged, pictured=True, progress=progress)

@@ -123,7 +123,11 @@ def test_terms_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
 def lent_batch(num: int = 4, size: int = 64) -> Lent:
     reference = random_batch(num, size).expressive.flip(0)
     return Lent(
-        *random_batch(num, size), reference, torch.full((num, 4, 32, 32), 0.01), torch.full((num, 1, 32, 32), 0.5)
+        *random_batch(num, size),
+        reference,
+        torch.full((num, 4, 32, 32), 0.01),
+        torch.full((num, 1, 32, 32), 0.5),
+        torch.ones(num, dtype=torch.bool),
     )
 
 
@@ -148,6 +152,23 @@ def test_the_generator_is_told_how_faces_move(monkeypatch: pytest.MonkeyPatch) -
     assert totals[1] - totals[0] == pytest.approx(3 * float(terms["astray"]), rel=1e-4)
 
 
+def test_movements_alone_are_learnt_where_pictures_are_estimates() -> None:
+    """Rows that are not pictured count in no comparison of pixels, and as they are in what is known of movements."""
+    batch, state = lent_batch(), TrainState(TINY)
+    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False))
+    pairs, _ = recipe.passes(state.networks, batch, Generator().manual_seed(0), 0)
+    terms = {}
+    for name, rows in (("all", [True] * 4), ("two", [True, False, True, False]), ("none", [False] * 4)):
+        told = batch._replace(pictured=torch.tensor(rows))
+        terms[name] = recipe.generator_total(state.networks, told, pairs, None, step=0)[1]
+    kept = [0, 2]
+    half = recipe.unexplained(batch.expressive[kept], pairs.restored[kept], batch.neutral[kept]) / 2
+    assert float(terms["two"]["pair_expressive"]) == pytest.approx(float(half.detach()))
+    assert float(terms["none"]["pair_expressive"]) == float(terms["none"]["pair_neutral"]) == 0
+    assert 0 < float(terms["two"]["pair_neutral"]) < float(terms["all"]["pair_neutral"])
+    assert len({float(term["astray"]) for term in terms.values()}) == 1
+
+
 def test_the_generator_is_told_where_mouths_are_open() -> None:
     """It paints 0.018 of every pixel, and a half of all pixels of the first pass lies between lips."""
     state, share = TrainState(TINY), 1 / (1 + math.exp(-MASK_BIAS))
@@ -166,7 +187,10 @@ def test_all_photos_of_a_row_and_its_flow_are_changed_alike(moved: bool) -> None
     face, flow = torch.full((8, 3, 64, 64), -0.5), torch.full((8, 4, 32, 32), 0.01)
     face[:, :, 20:36, 44:56] = 0.5
     mouth = torch.nn.functional.avg_pool2d((face[:, :1] > 0).float(), 2)
-    changed = recipe.augment(Lent(face, face.clone(), face.clone(), flow, mouth), Generator().manual_seed(3))
+    changed = recipe.augment(
+        Lent(face, face.clone(), face.clone(), flow, mouth, torch.ones(len(face), dtype=torch.bool)),
+        Generator().manual_seed(3),
+    )
     assert torch.equal(changed.neutral, changed.expressive)
     assert torch.equal(changed.neutral, changed.reference)
     small = torch.nn.functional.avg_pool2d(changed.neutral.mean(dim=1, keepdim=True), 2)

@@ -57,13 +57,13 @@ def test_neutral_faces_are_estimated_by_moving_pixels(strangers):
     assert (made.expressive == faces.expressive[[0, 1, 3]]).all()
     assert made.companions == [[0], [1], [2]]
     # Upwards from the neutral face to the expressive one, which shows there what is further down, and back.
-    middle = made.flows[:, :, 15, 15].float()
+    middle = made.known.flows[:, :, 15, 15].float()
     assert (middle[:, 1] > 0.05).all()
     assert (middle[:, 3] < -0.05).all()
     assert middle[:, ::2].abs().max() < 0.01
     # Between these lips lies the quarter in the middle.
-    assert made.mouths.float().mean() == pytest.approx(0.25, abs=0.02)
-    assert (made.mouths[:, :, 12:20, 12:20] == 1).all()
+    assert made.known.mouths.float().mean() == pytest.approx(0.25, abs=0.02)
+    assert (made.known.mouths[:, :, 12:20, 12:20] == 1).all()
     # The dot has come down to the middle, but for half a pixel; at the corners nothing has changed.
     assert made.neutral[:, :, 31:33, 31:33].min() > 200
     assert made.neutral[:, :, 20:23, 30:34].max() < 80
@@ -76,11 +76,11 @@ def test_strangers_lend_their_expressions(strangers):
     meshes["n1"] = np.full_like(EYES_MOUTH, np.nan)
     pairs = unpaired.estimated_pairs(faces, meshes, AT_REST, progress=False)
     moved = unpaired.movements(np.stack([EYES_MOUTH + LIFTED] * 3), AT_REST)
-    made = lending.with_lent_expressions(pairs, faces, meshes, moved, progress=False)
+    made = lending.with_lent_expressions(pairs, faces, meshes, moved, pictured=True, progress=False)
     assert [row["file"] for row in made.neutral_rows] == ["e0", "e1", "e3", "n0", "n2", "n3", "n4", "n5"]
     assert (made.neutral[3:] == faces.neutral[[0, 2, 3, 4, 5]]).all()
     assert len(made.expressive) == 6
-    assert made.references == [0, 1, 2, 0, 1, 2]
+    assert made.known.references == [0, 1, 2, 0, 1, 2]
     targets = [places[0] for places in made.companions]
     assert targets[:3] == [0, 1, 2]
     assert len(set(targets[3:])) == 3
@@ -90,8 +90,8 @@ def test_strangers_lend_their_expressions(strangers):
     assert made.expressive[3:, :, 30:34, 30:34].max() < 80
     assert (made.expressive[:3] == pairs.expressive).all()
     # Sampled where the dots are: half way up.
-    assert (made.flows[3:, 1, 12, 15] > 0.05).all()
-    assert (made.flows[3:, 3, 15, 15] < -0.05).all()
+    assert (made.known.flows[3:, 1, 12, 15] > 0.05).all()
+    assert (made.known.flows[3:, 3, 15, 15] < -0.05).all()
 
 
 def test_true_pairs_tell_how_faces_move(strangers):
@@ -103,13 +103,13 @@ def test_true_pairs_tell_how_faces_move(strangers):
     assert [row["file"] for row in pairs.expressive_rows] == ["e0", "e1"]
     assert (pairs.expressive == faces.expressive[[0, 1]]).all()
     assert pairs.neutral is faces.neutral
-    assert (pairs.companions, pairs.references) == ([[0], [1]], [0, 1])
+    assert (pairs.companions, pairs.known.references) == ([[0], [1]], [0, 1])
     assert moved == pytest.approx(np.stack([LIFTED * (1 - rest.STILL / 0.125)] * 2))
-    middle = pairs.flows[:, :, 15, 15].float()
+    middle = pairs.known.flows[:, :, 15, 15].float()
     assert (middle[:, 1] > 0.05).all()
     assert (middle[:, 3] < -0.05).all()
     assert middle[:, ::2].abs().max() < 0.01
-    assert pairs.mouths.float().mean() == pytest.approx(0.25, abs=0.02)
+    assert pairs.known.mouths.float().mean() == pytest.approx(0.25, abs=0.02)
     meshes.update(e0=meshes["n3"], e1=meshes["n3"])
     with pytest.raises(UserError, match="nobody has"):
         lending.known_pairs(faces, meshes, progress=False)
@@ -124,7 +124,7 @@ def test_some_pairs_are_neutral_photos_with_themselves(strangers):
     assert (made.neutral[3:] == made.expressive[3:]).all()
     assert (made.neutral[3:] == faces.neutral[[0, 5]]).all()
     assert made.companions == [[0], [1], [2], [3], [4]]
-    assert made.references == [0, 1, 2, 3, 4]
+    assert made.known.references == [0, 1, 2, 3, 4]
     assert len(lending.with_nothing_to_change(pairs, faces, 0.9).neutral) == 3 + 6
 
 
@@ -228,7 +228,8 @@ def test_people_lend_expressions_too(folder, tmp_path, readings):
     assert readings.photos == 48
     (faces,) = run.faces
     # Of the 22 people for training four have a photo that shows no face; a fifth of all pairs has nothing to change.
-    assert faces.references == [*range(18), *range(18), *range(36, 45)]
+    assert faces.known.references == [*range(18), *range(18), *range(36, 45)]
+    assert faces.known.pictured.tolist() == [True] * 18 + [False] * 18 + [True] * 9
     for k, (neutral,) in enumerate(faces.companions[:18]):
         assert faces.neutral_rows[neutral]["identity"] == faces.expressive_rows[k]["identity"]
     # What neutral photos become lies after all the neutral photos of the true pairs.
@@ -249,6 +250,7 @@ def test_the_training_photos_alone_tell_where_faces_lie(folder, tmp_path, readin
         row["file"]: meshes[row["file"]] for row in sets["train"][0].rows
     }
     train_pairs, validation = unpaired.prepare(sets["train"], sets["val"], [meshes], 0.1, progress=False)
+    assert train_pairs[0].known.pictured.all()
     assert np.array_equal(whole.filter, unpaired.fit_rest(sets["train"][0], changed).filter)
     assert all(row["domain"] == "expressive" for row in validation[0].neutral_rows)
     assert any(row["domain"] == "neutral" for row in train_pairs[0].neutral_rows)

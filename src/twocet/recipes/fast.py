@@ -93,7 +93,7 @@ class FastRecipe:
         """The same flip, crop and light for all photos of a row; sometimes the neutral photo takes both places."""
         num = len(batch.neutral)
         # What is known of lent expressions, a flow and where mouths are open, is changed as the photos are.
-        images, known = list(batch[:3]), list(batch[3:])
+        images, known, rest = list(batch[:3]), list(batch[3:5]), batch[5:]
         if self.config.coarse:
             images = [reduced(x, self.config.network.coarse_size) for x in images]
         mirrored = augment.coin(0.5, num, generator)
@@ -110,7 +110,7 @@ class FastRecipe:
         neutral, expressive, *reference = images
         unchanged = augment.coin(self.empty_edits, num, generator)[:, None, None, None]
         expressive = torch.where(unchanged, neutral, expressive)
-        return type(batch)(*augment.photometric([neutral, expressive, *reference], generator), *known)
+        return type(batch)(*augment.photometric([neutral, expressive, *reference], generator), *known, *rest)
 
     def round(self, state: TrainState, draw: Draw[Pair], step: int) -> dict[str, Tensor]:
         """One mini-batch."""
@@ -175,8 +175,8 @@ class FastRecipe:
         config = self.config
         size = pairs.encoded.square().mean()
         terms = {
-            "pair_expressive": self.unexplained(batch.expressive, pairs.restored, batch.neutral),
-            "pair_neutral": self.unexplained(batch.neutral, pairs.neutralised, batch.expressive),
+            "pair_expressive": self.unpictured(batch, batch.expressive, pairs.restored, batch.neutral),
+            "pair_neutral": self.unpictured(batch, batch.neutral, pairs.neutralised, batch.expressive),
             "painted": pairs.painted,
             "code_of_neutral": pairs.of_neutral.square().mean(),
         }
@@ -205,6 +205,15 @@ class FastRecipe:
             realness = terms["adversarial_expressive"] + terms["adversarial_neutral"]
             total = total + config.adversarial.at(step) * realness
         return total, {**detached(terms), "code_size": size.detach()}
+
+    def unpictured(self, batch: Pair, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
+        """:meth:`unexplained`, but nothing for those rows of which the movement alone is to be learnt."""
+        if not isinstance(batch, Lent) or bool(batch.pictured.all()):
+            return self.unexplained(truth, output, given)
+        if not batch.pictured.any():
+            return output.new_zeros(())
+        error = self.unexplained(truth[batch.pictured], output[batch.pictured], given[batch.pictured])
+        return batch.pictured.float().mean() * error
 
     def unexplained(self, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
         """What identity pairs ask for; every image is (N, 3, S, S)."""
