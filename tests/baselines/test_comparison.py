@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ from safetensors.torch import load_file
 
 from twocet import cli
 from twocet.commands import compare
-from twocet.commands.compare import Common
+from twocet.commands.compare import AblationName, Common
 from twocet.comparison import plan, table, training
 from twocet.comparison.measure import measure_all
 from twocet.comparison.pictures import draw_rows
@@ -232,6 +234,39 @@ class TestCommands:
             "| real photos",
         ]  # fmt: skip
         assert f"written: {tmp_path / 'out' / 'sheet.png'}" in capsys.readouterr().out
+
+    def test_machines_share_an_ablation(self, tmp_path, data):
+        """One trains two models, another the others; of the first ones' folders the summaries alone are brought."""
+        words = ["ablate", "--data", str(data), "--steps", "1", "--most", "20", "--set", *self.TINY]
+        words += ["network.code_dim=4"]
+        mine, yours = (
+            ["whole", "only-grey"],
+            [key for key in get_args(AblationName) if key not in ("whole", "only-grey")],
+        )
+        tables = {}
+        for name, keys in (("mine", mine), ("yours", yours), ("all", [])):
+            picked = ["--models", *keys] if keys else []
+            if name == "all":
+                (tmp_path / "all").mkdir()
+                shutil.copy(tmp_path / "mine" / "plan.json", tmp_path / "all")
+                for key in yours:
+                    shutil.copytree(tmp_path / "yours" / key, tmp_path / "all" / key)
+                for key in mine:
+                    (tmp_path / "all" / key).mkdir()
+                    for file in ("trained.json", "photos.json"):
+                        shutil.copy(tmp_path / "mine" / key / file, tmp_path / "all" / key)
+            assert cli.main([*words, "-o", str(tmp_path / name), *picked]) == 0
+            rows = json.loads((tmp_path / name / "table.json").read_text())["rows"]
+            tables[name] = {row["model"]: row for row in rows}
+            assert (tmp_path / name / "sheet.png").exists()
+        assert list(tables["mine"]) == ["whole", "− grey encoder alone", "real photos"]
+        assert len(tables["yours"]) == 4 + 1
+        assert tables["all"] == tables["mine"] | tables["yours"]
+        assert not (tmp_path / "all" / "whole" / "model.safetensors").exists()
+
+    def test_every_model_of_the_ablation_can_be_chosen(self):
+        made = plan.ablation("fast", "authors", 1.0, (), steps=1, minutes=None)
+        assert get_args(AblationName) == tuple(entry.key for entry in made)
 
     def test_2cet_can_be_compared_without_knowing_who_is_who(self, tmp_path, capsys):
         common = Common(data=Path("none"), output=tmp_path, minutes=3, dry_run=True, set=("2cet-unpaired.batch=8",))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import shlex
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,6 +14,10 @@ import tyro
 
 if TYPE_CHECKING:
     from twocet.comparison.plan import Entry, Measuring
+
+AblationName = Literal[
+    "whole", "without-dynamic", "without-dynamic-grey", "without-dynamic-grey-uniform", "only-grey", "only-uniform"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +108,7 @@ def compare(
 def ablate(
     common: tyro.conf.OmitArgPrefixes[Common],
     *,
+    models: tuple[AblationName, ...] = (),
     recipe: Literal["authors", "paper"] = "authors",
     schedule_scale: float = 1.0,
 ) -> None:
@@ -111,24 +117,27 @@ def ablate(
     Six models: the whole, one part less in each of three steps, and grey encoder and uniform codes each alone. They
     are trained by the label-free recipe with the same budget and measured as by twocet compare. Writes table.md,
     table.json and sheet.png, and a run folder for each model. Ctrl-C keeps what is done; the same command goes on.
+    Several machines can share the work: give each some of the --models, copy the folders together, and run it for all.
 
     Examples:
         twocet ablate --data cfee --minutes 600 -o ablation
         twocet ablate --data faces --minutes 60 --jobs 2 --schedule-scale 0.1 --set lr=5e-4 lr_encoder=5e-4 -o ablation
+        twocet ablate --data faces --steps 3000 -o ablation --models whole only-grey only-uniform
         twocet ablate --data faces --minutes 60 -o ablation --dry-run
 
     Args:
+        models: Which of the six, by the names of their folders; all if not given.
         recipe: Losses and settings of the authors' code or of the paper's text.
         schedule_scale: Stretches the schedules of the loss weights, which are made for 100,000 rounds.
     """
     from twocet.comparison import plan
 
     entries = plan.ablation(common.preset, recipe, schedule_scale, common.set, **common.given())
-    _carry_out("Ablation", entries, common)
+    _carry_out("Ablation", entries, common, models)
 
 
-def _carry_out(title: str, entries: list[Entry], common: Common) -> None:
-    """Show the plan, or train, measure and write the table and the sheet."""
+def _carry_out(title: str, entries: list[Entry], common: Common, keys: Collection[str] = ()) -> None:
+    """Show the plan, or train, measure and write the table and the sheet: of the models ``keys``, or of all."""
     from twocet.comparison.plan import Measuring, described
 
     if common.dry_run:
@@ -144,10 +153,11 @@ def _carry_out(title: str, entries: list[Entry], common: Common) -> None:
     )
     check_ready(measuring, entries[0].config.network.size)
     begin(common.output, entries, common.data)
-    if not train_all(common.output, entries, common.data, jobs=common.jobs):
+    chosen = [entry for entry in entries if not keys or entry.key in keys]
+    if not train_all(common.output, chosen, common.data, jobs=common.jobs):
         print("stopped early; go on with the same command", file=sys.stderr)
         raise SystemExit(130)
-    _report(title, common.output, entries, measuring, common.json)
+    _report(title, common.output, chosen, measuring, common.json)
 
 
 def _report(title: str, output: Path, entries: list[Entry], measuring: Measuring, as_json: bool) -> None:
@@ -167,4 +177,5 @@ def _report(title: str, output: Path, entries: list[Entry], measuring: Measuring
         print(jsonlib.dumps(result, indent=2))
     else:
         print(text)
-        print("\n".join(f"written: {output / name}" for name in ("table.md", "table.json", "sheet.png")))
+        written = (output / name for name in ("table.md", "table.json", "sheet.png"))
+        print("\n".join(f"written: {path}" for path in written if path.exists()))

@@ -23,8 +23,8 @@ class Measured(NamedTuple):
     """What is known of one model."""
 
     entry: Entry
-    model: Summary
-    """Its file's metadata."""
+    training: Summary
+    """What its file tells of its training."""
     photos: Summary
     """The summary on the photos."""
     benchmark: Summary | None
@@ -46,7 +46,10 @@ def sets_of(settings: Measuring) -> dict[str, tuple[Path, str]]:
 def measure_all(
     folder: Path, entries: Sequence[Entry], settings: Measuring, readers: Readers | None = None
 ) -> list[Measured]:
-    """Measure every model; a summary that is there for the same model and settings is not made again."""
+    """Measure every model; a summary that is there for the same model and settings is not made again.
+
+    Nor is the model needed then: where several machines share the work, its folder may hold the summaries alone.
+    """
     return [measure(folder, entry, settings, readers) for entry in entries]
 
 
@@ -57,26 +60,29 @@ def measure(folder: Path, entry: Entry, settings: Measuring, readers: Readers | 
         name: _kept(folder / entry.key / f"{name}.json", path, entry.title, *where, settings, readers)
         for name, where in sets_of(settings).items()
     }
-    return Measured(entry, load_any(path).metadata, found["photos"], found.get("benchmark"))
+    summaries = {name: contents["summary"] for name, contents in found.items()}
+    return Measured(entry, found["photos"]["training"], summaries["photos"], summaries.get("benchmark"))
 
 
 def _kept(
     file: Path, model: Path, title: str, data: Path, split: str, settings: Measuring, readers: Readers | None
-) -> Summary:
-    """The summary in ``file``, made if it is not there or was made of something else."""
+) -> dict[str, Any]:
+    """What is in ``file``: the summary and how the model was trained; made if it is not there or of something else."""
     origin = {
-        "model_sha256": file_hash(model), "data": str(data), "split": split, "backbone": settings.backbone,
-        "most": settings.most, "seed": settings.seed,
+        "data": str(data), "split": split, "backbone": settings.backbone, "most": settings.most, "seed": settings.seed,
     }  # fmt: skip
+    if model.exists():
+        origin["model_sha256"] = file_hash(model)
     if file.exists():
         kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if kept["origin"] == origin:
-            return dict(kept["summary"])
+        if origin.items() <= kept["origin"].items() and "training" in kept:
+            return kept
+    loaded = load_any(model, settings.device)
     result = evaluate_model(
-        load_any(model, settings.device), data, name=title, split=split, device=settings.device, seed=settings.seed,
-        most=settings.most, backbone=settings.backbone, cache=model.parents[1] / CACHE, command=settings.command,
-        readers=readers,
+        loaded, data, name=title, split=split, device=settings.device, seed=settings.seed, most=settings.most,
+        backbone=settings.backbone, cache=model.parents[1] / CACHE, command=settings.command, readers=readers,
     )  # fmt: skip
     summary: Summary = json.loads(to_json(result.summary))
-    write_whole(file, json_bytes({"origin": origin, "summary": summary}, indent=2))
-    return summary
+    made = {"origin": origin, "training": loaded.metadata.get("training", {}), "summary": summary}
+    write_whole(file, json_bytes(made, indent=2))
+    return made

@@ -20,7 +20,13 @@ _SIDE = 160
 
 
 def draw_rows(folder: Path, entries: Sequence[Entry], data: Path, split: str, output: Path, seed: int) -> None:
-    """Write the sheet of up to ``COLUMNS`` targets and references, drawn with ``seed``, as a marked PNG."""
+    """Write the sheet of up to ``COLUMNS`` targets and references, drawn with ``seed``, as a marked PNG.
+
+    It shows those models whose files are there; without any it is not written.
+    """
+    entries = [entry for entry in entries if (folder / entry.key / MODEL_FILE).exists()]
+    if not entries:
+        return
     files = [folder / entry.key / MODEL_FILE for entry in entries]
     models = [load_any(file) for file in files]
     faces = load_split(open_dataset(data, allow_one_sided=True), split, models[0].size)

@@ -39,7 +39,6 @@ def _row(model: Measured) -> Row:
     scores = f"is_per_batch_{backbone}"
     truth = model.benchmark or (photos if "gain" in photos else {})
     single = model.benchmark or photos
-    training = model.model.get("training", {})
     return {
         "model": model.entry.title,
         f"{frechet} N": _at(realism, "sets", "a_n", frechet),
@@ -53,8 +52,8 @@ def _row(model: Measured) -> Row:
         "identity distance": single.get("identity_distance"),
         "identity kept": single.get("identity_kept"),
         "agreement": _at(single, "agreement", "named") or _at(single, "agreement", "all"),
-        "rounds": training.get("rounds"),
-        "minutes": training.get("minutes"),
+        "rounds": model.training.get("rounds"),
+        "minutes": model.training.get("minutes"),
     }
 
 
