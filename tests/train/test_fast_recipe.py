@@ -167,6 +167,9 @@ def test_movements_alone_are_learnt_where_pictures_are_estimates() -> None:
     assert float(terms["none"]["pair_expressive"]) == float(terms["none"]["pair_neutral"]) == 0
     assert 0 < float(terms["two"]["pair_neutral"]) < float(terms["all"]["pair_neutral"])
     assert len({float(term["astray"]) for term in terms.values()}) == 1
+    for what in ("painted", "mouths"):
+        assert float(terms["two"][what]) == pytest.approx(float(terms["all"][what]) / 2, rel=1e-3)
+        assert float(terms["none"][what]) == 0
 
 
 def test_the_generator_is_told_where_mouths_are_open() -> None:

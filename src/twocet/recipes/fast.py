@@ -47,7 +47,7 @@ class Pairs(NamedTuple):
     neutralised: Tensor
     """G(x_e, 0)."""
     painted: Tensor
-    """Mean of both passes' masks: the share of pixels that are made up, not moved; a scalar."""
+    """Mean of both passes' masks: the share of pixels that are made up, not moved; (N,)."""
     flow: Tensor
     """(N, 4, S, S): how both passes move pixels, the first one first."""
     mask: Tensor
@@ -153,7 +153,7 @@ class FastRecipe:
                 restored, neutralised = made.chunk(2)
                 flow = torch.cat(edit.flow.chunk(2), dim=1)
                 mask = edit.mask[:num]
-                return Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), flow, mask), None
+                return Pairs(everyone, of_neutral, restored, neutralised, painted(edit.mask, num), flow, mask), None
             strength = augment.between(*config.strengths, num, generator)[:, None]
             travelling = share.of(everyone.roll(1, dims=0)) * strength
             made, edit = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
@@ -161,7 +161,7 @@ class FastRecipe:
             flow = torch.cat(edit.flow.chunk(3)[:2], dim=1)
             recovered = networks.encoder(self.view(fake, generator))
             returned = networks.generator(batch.neutral, share.of(ranks.of_all(recovered / strength).roll(-1, dims=0)))
-        pairs = Pairs(everyone, of_neutral, restored, neutralised, edit.mask.mean(), flow, edit.mask[:num])
+        pairs = Pairs(everyone, of_neutral, restored, neutralised, painted(edit.mask, num), flow, edit.mask[:num])
         return pairs, Journey(travelling, fake, recovered, returned)
 
     def view(self, image: Tensor, generator: Generator) -> Tensor:
@@ -174,10 +174,15 @@ class FastRecipe:
         """Weighted sum for G and E, and the unweighted terms."""
         config = self.config
         size = pairs.encoded.square().mean()
+        pictured = (
+            batch.pictured.float()
+            if isinstance(batch, Lent)
+            else torch.ones(len(batch.neutral), device=batch.neutral.device)
+        )
         terms = {
             "pair_expressive": self.unpictured(batch, batch.expressive, pairs.restored, batch.neutral),
             "pair_neutral": self.unpictured(batch, batch.neutral, pairs.neutralised, batch.expressive),
-            "painted": pairs.painted,
+            "painted": (pairs.painted * pictured).mean(),
             "code_of_neutral": pairs.of_neutral.square().mean(),
         }
         total = terms["pair_expressive"] + terms["pair_neutral"] + config.painted * terms["painted"]
@@ -188,7 +193,7 @@ class FastRecipe:
             total = total + config.sketch * terms["unsketched"]
         if isinstance(batch, Lent):
             terms["astray"] = losses.astray(*equally_fine(batch.flow, pairs.flow), floor=SMALL_MOVEMENT)
-            terms["mouths"] = losses.unpainted(*equally_fine(batch.mouth, pairs.mask))
+            terms["mouths"] = losses.unpainted(*equally_fine(batch.mouth * pictured[:, None, None, None], pairs.mask))
             total = total + config.moving * terms["astray"] + config.mouths * terms["mouths"]
         if journey:
             travelled = journey.travelling.detach()
@@ -245,6 +250,11 @@ def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, E
     """G(image, code), and what it does to the image."""
     edit = networks.generator.edit(image, code)
     return compose(image, edit), edit
+
+
+def painted(mask: Tensor, num: int) -> Tensor:
+    """(num,) mean of each row's masks; ``mask`` (k * num, 1, S, S) of k passes."""
+    return mask.mean(dim=(1, 2, 3)).view(-1, num).mean(dim=0)
 
 
 def equally_fine(field: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
