@@ -232,7 +232,7 @@ class TrainConfig(RunConfig):
     """Recipe fast: whether landmarks tell, as in the recipe unpaired, how faces move, and expressions are lent."""
     moving: float = 1.0
     """With landmarks: weight of the generator's movements."""
-    mouths: float = 10.0
+    mouths: float = 0.0
     """With landmarks: weight of where the generator paints: between the lips."""
     painted: float = 0.05
     """Pairs: weight of the generator's mask, so that it moves what it need not make up."""

@@ -37,7 +37,7 @@ RECIPES: dict[str, TrainConfig] = {
     # Lent expressions keep the person out of the code, so that the encoder may see where in the crop everything lies.
     "unpaired": TrainConfig(
         recipe="unpaired", change_floor=0.02, code_noise=dataclasses.replace(NOISE_COMES_IN, stop=0.1),
-        sketch=1.0, view=0.25,
+        sketch=1.0, view=0.25, mouths=10.0,
     ),
 }  # fmt: skip
 """The recipes with all their settings."""
