@@ -10,9 +10,6 @@ from torch.nn import functional
 
 from twocet.cycles import ExpressiveCycle, NeutralCycle
 
-SMALLEST_MASK = 1e-4
-"""Below it a mask has no gradient: no logarithm of 0."""
-
 
 def adversarial(logit: Tensor, *, real: bool) -> Tensor:
     """Eq. 1 and 6: binary cross-entropy of D's ``logit`` (any shape) with the answer ``real``.
@@ -98,11 +95,6 @@ def astray(truth: Tensor, flow: Tensor, *, floor: float) -> Tensor:
     """
     error, movement = (x.square().mean(dim=(1, 2, 3)) for x in (flow - truth, truth))
     return (error / (movement + floor**2)).mean()
-
-
-def unpainted(wanted: Tensor, mask: Tensor) -> Tensor:
-    """Cross entropy of ``mask`` (N, 1, h, w) in (0, 1) where painting is ``wanted`` (N, 1, h, w) in [0, 1]."""
-    return -(wanted * mask.clamp(min=SMALLEST_MASK).log()).mean()
 
 
 def r1(logit: Tensor, image: Tensor) -> Tensor:

@@ -193,7 +193,9 @@ class FastRecipe:
             total = total + config.sketch * terms["unsketched"]
         if isinstance(batch, Lent):
             terms["astray"] = losses.astray(*equally_fine(batch.flow, pairs.flow), floor=SMALL_MOVEMENT)
-            terms["mouths"] = losses.unpainted(*equally_fine(batch.mouth * pictured[:, None, None, None], pairs.mask))
+            open_mouths, mask = equally_fine(batch.mouth, pairs.mask)
+            shown = pictured[:, None, None, None].expand_as(mask)
+            terms["mouths"] = functional.binary_cross_entropy(mask, open_mouths, weight=shown)
             total = total + config.moving * terms["astray"] + config.mouths * terms["mouths"]
         if journey:
             travelled = journey.travelling.detach()
