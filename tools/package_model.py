@@ -42,17 +42,25 @@ def main(
         model: Model file of a run.
         report: Folder that `twocet evaluate` wrote for this model.
         name: Packaged model to be made or replaced.
-        earlier: Model files this one was started from (--init), first to last; the file then tells of their training.
+        earlier: Model files this one was started from (--init), first to last; the file then tells of their training,
+            and of what they tell themselves.
     """
     loaded = load_model(model)
     metrics = {**loaded.metadata.get("metrics", {}), **figures(json.loads((report / "report.json").read_text()))}
     check(name in PACKAGED, f"{name} is no name of a packaged model: choose one of {', '.join(PACKAGED)}")
     target = packaged_file(name)
-    training = {**loaded.metadata["training"], "earlier": [load_model(file).metadata["training"] for file in earlier]}
+    trainings = [step for file in earlier for step in steps(load_model(file).metadata["training"])]
+    training = {**loaded.metadata["training"], "earlier": trainings}
     metadata = {**loaded.metadata, "training": training, "metrics": metrics}
     save_model(target, dataclasses.replace(loaded, metadata=metadata))
     target.chmod(0o644)
     print(f"{target}: {json.dumps(metrics)}")
+
+
+def steps(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """A training and those that came before it, first to last."""
+    own = {key: value for key, value in training.items() if key != "earlier"}
+    return [*training.get("earlier", []), own]
 
 
 def figures(summary: dict[str, Any]) -> dict[str, float]:
