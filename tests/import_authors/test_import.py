@@ -17,6 +17,11 @@ from twocet.errors import UserError
 from twocet.model import Model, load_model
 
 
+FULL_WIDTH = 1e-4
+"""By how much outputs in float32 may differ: sums are made in another order. Seen: under 1e-5 on one processor, 4e-5 on
+another, which has no AVX-512."""
+
+
 def save(path: Path, made: dict[str, nn.Module]) -> Path:
     torch.save({name: network.state_dict() for name, network in made.items()}, path)
     return path
@@ -65,7 +70,7 @@ def test_command_at_full_width(tmp_path: Path, capsys: pytest.CaptureFixture[str
     model = load_model(output)
     assert model.config.first_width is None
     assert model.metadata["training"]["rounds"] == 65_000
-    assert_same_outputs(made, model, 1e-5)
+    assert_same_outputs(made, model, FULL_WIDTH)
 
 
 def test_published_size(tmp_path: Path) -> None:
@@ -73,7 +78,7 @@ def test_published_size(tmp_path: Path) -> None:
     model, _ = import_checkpoint(save(tmp_path / "x.ckpt", made))
     counts = [sum(p.numel() for p in network.parameters()) for network in model.networks]
     assert counts == [33_361_667, 20_748_192, 20_735_106]
-    assert_same_outputs(made, model, 1e-5)
+    assert_same_outputs(made, model, FULL_WIDTH)
 
 
 def test_averaged_checkpoint_has_no_discriminator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

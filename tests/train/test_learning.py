@@ -186,9 +186,9 @@ def test_losses_are_those_on_record(batch: Batch) -> None:
     assert len(stored) == len(lines)
     for number, (line, expected) in enumerate(zip(lines, stored, strict=True)):
         (values, wanted) = (dict(word.split("=") for word in text.split()) for text in (line, expected))
-        # Other processors round differently, and Adam's first steps make much of little: seen on two of them, 2e-5 in
-        # the first two rounds, 0.05 later.
-        tolerance = 1e-3 if number < 2 else 0.1
+        # Other processors round differently, and Adam's first steps make much of little: seen on three of them, 2e-5 in
+        # the first round, 0.0033 in the second (without AVX-512), 0.05 later.
+        tolerance = (1e-3, 1e-2, 0.1)[min(number, 2)]
         assert {k: float(v) for k, v in values.items()} == pytest.approx(
             {k: float(v) for k, v in wanted.items()}, rel=tolerance, abs=1e-4
         )
