@@ -16,7 +16,6 @@ from twocet.cli import main
 from twocet.errors import UserError
 from twocet.model import Model, load_model
 
-
 FULL_WIDTH = 1e-4
 """By how much outputs in float32 may differ: sums are made in another order. Seen: under 1e-5 on one processor, 4e-5 on
 another, which has no AVX-512."""
