@@ -263,6 +263,11 @@ class TrainConfig(RunConfig):
         check(0 <= self.ema < 1, f"ema must be in [0, 1), not {self.ema}")
         check(self.code_range > 0, f"code_range must be positive, not {self.code_range}")
         check(not self.landmarks or self.recipe == "fast", "the setting landmarks is for the recipe fast alone")
+        # Neutral photos with themselves are added to the pairs: they cannot be all.
+        check(
+            not self.knows_movements or 0 <= self.zero_edits < 1,
+            f"zero_edits must be from 0 to less than 1, not {self.zero_edits}",
+        )
         check(bool(self.cycles), "cycles must name at least one mini-batch: both or neutral")
 
     @property

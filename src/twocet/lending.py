@@ -28,12 +28,11 @@ FIELD = 32
 
 
 @contextmanager
-def ready(unchanged: float) -> Iterator[None]:
-    """In which photos are moved by one thread. Raises UserError for impossible settings."""
+def one_blas_thread() -> Iterator[None]:
+    """In which photos are moved by one thread."""
     import scipy.interpolate  # noqa: F401 - loads its BLAS, which is to have one thread
     from threadpoolctl import threadpool_limits
 
-    check(0 <= unchanged < 1, f"zero_edits must be from 0 to less than 1, not {unchanged}")
     # A tiny system is solved for each triangle: more threads would wait for each other, on a busy machine for minutes.
     with threadpool_limits(1, "blas"):
         yield
@@ -51,9 +50,9 @@ def check_ready() -> None:
 def prepare(train: Sequence[Faces], meshes: Sequence[Meshes], unchanged: float, *, progress: bool) -> list[Faces]:
     """Pairs of the training photos of all datasets, where it is known who is who.
 
-    Raises UserError if a dataset has none, and for impossible settings.
+    Raises UserError if a dataset has none.
     """
-    with ready(unchanged):
+    with one_blas_thread():
         known = [known_pairs(faces, table, progress=progress) for faces, table in zip(train, meshes, strict=True)]
         return [
             training_pairs(pairs, faces, table, moved, unchanged, pictured=False, progress=progress)

@@ -51,9 +51,9 @@ def prepare(
     """Pairs of the training and of the validation photos of all datasets.
 
     The training photos of each dataset tell where its faces lie at rest: between two datasets more differs than
-    expressions. Raises UserError for impossible settings and piles that are too small.
+    expressions. Raises UserError for piles that are too small.
     """
-    with lending.ready(unchanged):
+    with lending.one_blas_thread():
         fitted = [fit_rest(faces, table) for faces, table in zip(train, meshes, strict=True)]
         known = list(zip(train, validation, meshes, fitted, strict=True))
         return (

@@ -239,6 +239,9 @@ def test_people_lend_expressions_too(folder, tmp_path, readings):
     assert load_model(tmp_path / "run" / "model.safetensors").metadata["training"]["config"]["landmarks"]
     with pytest.raises(UserError, match="landmarks is for the recipe fast alone"):
         TrainConfig(recipe="unpaired", landmarks=True)
+    for recipe in ("fast", "unpaired"):
+        with pytest.raises(UserError, match="zero_edits must be from 0 to less than 1, not 1"):
+            TrainConfig(recipe=recipe, landmarks=recipe == "fast", zero_edits=1.0)
 
 
 def test_the_training_photos_alone_tell_where_faces_lie(folder, tmp_path, readings):
