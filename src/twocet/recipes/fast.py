@@ -180,8 +180,8 @@ class FastRecipe:
             else torch.ones(len(batch.neutral), device=batch.neutral.device)
         )
         terms = {
-            "pair_expressive": self.unpictured(batch, batch.expressive, pairs.restored, batch.neutral),
-            "pair_neutral": self.unpictured(batch, batch.neutral, pairs.neutralised, batch.expressive),
+            "pair_expressive": self.unexplained_where_pictured(batch, batch.expressive, pairs.restored, batch.neutral),
+            "pair_neutral": self.unexplained_where_pictured(batch, batch.neutral, pairs.neutralised, batch.expressive),
             "painted": (pairs.painted * pictured).mean(),
             "code_of_neutral": pairs.of_neutral.square().mean(),
         }
@@ -213,7 +213,7 @@ class FastRecipe:
             total = total + config.adversarial.at(step) * realness
         return total, {**detached(terms), "code_size": size.detach()}
 
-    def unpictured(self, batch: Pair, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
+    def unexplained_where_pictured(self, batch: Pair, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
         """:meth:`unexplained`, but nothing for those rows of which the movement alone is to be learnt."""
         if not isinstance(batch, Lent) or bool(batch.pictured.all()):
             return self.unexplained(truth, output, given)
