@@ -37,7 +37,7 @@ from twocet.metrics import Floats
 SIZE = 128
 
 
-class Known(NamedTuple):
+class KnownPairs(NamedTuple):
     """Expressive photos of people whose neutral photo is known."""
 
     neutral: Tensor
@@ -61,7 +61,7 @@ def strangers(folder: Path, work: Path) -> rest.Rest:
     return rest.fit(*(points for _, points in piles))
 
 
-def known_people(folder: Path, split: str, work: Path, most: int) -> Known:
+def known_people(folder: Path, split: str, work: Path, most: int) -> KnownPairs:
     """All pairs of up to ``most`` people of a split, taken evenly; photos without a face are left out."""
     dataset = open_dataset(folder, allow_one_sided=True)
     meshes = read_meshes(dataset, work, 2)
@@ -77,7 +77,7 @@ def known_people(folder: Path, split: str, work: Path, most: int) -> Known:
     ]
     neutral, expressive = ([*places] for places in zip(*chosen, strict=True))
     rows = [faces.expressive_rows[k] for k in expressive]
-    return Known(
+    return KnownPairs(
         faces.neutral[neutral],
         faces.expressive[expressive],
         np.stack([meshes[faces.neutral_rows[k]["file"]] for k in neutral]),
@@ -90,7 +90,7 @@ def known_people(folder: Path, split: str, work: Path, most: int) -> Known:
 Places = NDArray[np.int64]
 
 
-def explained(known: Known, moved: Floats) -> Floats:
+def explained(known: KnownPairs, moved: Floats) -> Floats:
     """(n, 2): what is left of the squared movement of each pair's landmarks, and the movement's square."""
     true = known.landmarks - known.at_rest
     return np.stack([np.square(true - moved).sum(axis=(1, 2)), np.square(true).sum(axis=(1, 2))], axis=1)
@@ -106,7 +106,7 @@ def _face(photos: Tensor) -> NDArray[np.uint8]:
     return np.asarray(metrics.face_box(photos.movedim(1, -1).numpy()))
 
 
-def agreement(made: Tensor, known: Known, targets: Places, references: Places) -> dict[str, float]:
+def agreement(made: Tensor, known: KnownPairs, targets: Places, references: Places) -> dict[str, float]:
     """By kind, the mean ``expression_agreement`` of ``made`` (n, 3, S, S), the targets' neutral photos moved."""
     reader = ExpressionReader()
     at_rest, shown = (
@@ -122,8 +122,8 @@ def agreement(made: Tensor, known: Known, targets: Places, references: Places) -
     return by_kind(np.stack([1 - values, np.ones_like(values)], axis=1), labels)
 
 
-def lenders(known: Known) -> tuple[Places, Places]:
-    """Pairs whose expression somebody else shows too, and for each the pair of that person."""
+def lenders(known: KnownPairs) -> tuple[Places, Places]:
+    """Pairs whose expression the person shows too who lends to this one, and for each the pair of that person."""
     place = {(who, label): k for k, (who, label) in enumerate(zip(known.people, known.labels, strict=True))}
     names = sorted(set(known.people))
     found = []
