@@ -233,7 +233,7 @@ class TrainConfig(RunConfig):
     moving: float = 1.0
     """With landmarks: weight of the generator's movements."""
     mouths: float = 0.0
-    """With landmarks: weight of open mouths in which the generator does not paint."""
+    """With landmarks: weight of where the generator paints: between the lips."""
     painted: float = 0.05
     """Pairs: weight of the generator's mask, so that it moves what it need not make up."""
     true_colours: float = 0.0
@@ -277,11 +277,6 @@ class TrainConfig(RunConfig):
     def knows_movements(self) -> bool:
         """Whether landmarks tell how the faces of the pairs move."""
         return self.landmarks or self.recipe == "unpaired"
-
-    @property
-    def lends(self) -> bool:
-        """Whether anything is learnt from lent expressions: movements alone are."""
-        return self.moving > 0 or self.sketch > 0
 
     @property
     def needs_both_of_everybody(self) -> bool:

@@ -47,22 +47,17 @@ def check_ready() -> None:
         raise UserError("training with landmarks needs scipy and threadpoolctl: pip install 'twocet[train]'") from None
 
 
-def prepare(
-    train: Sequence[Faces], meshes: Sequence[Meshes], unchanged: float, *, lend: bool, progress: bool
-) -> list[Faces]:
-    """Pairs of the training photos of all datasets, where it is known who is who; with lent expressions, if wanted.
+def prepare(train: Sequence[Faces], meshes: Sequence[Meshes], unchanged: float, *, progress: bool) -> list[Faces]:
+    """Pairs of the training photos of all datasets, where it is known who is who.
 
     Raises UserError if a dataset has none.
     """
-
-    def training_pairs(faces: Faces, table: Meshes) -> Faces:
-        pairs, moved = known_pairs(faces, table, progress=progress)
-        if lend:
-            pairs = with_lent_expressions(pairs, faces, table, moved, pictured=False, progress=progress)
-        return with_nothing_to_change(pairs, faces, unchanged)
-
     with one_blas_thread():
-        return [training_pairs(faces, table) for faces, table in zip(train, meshes, strict=True)]
+        known = [known_pairs(faces, table, progress=progress) for faces, table in zip(train, meshes, strict=True)]
+        return [
+            training_pairs(pairs, faces, table, moved, unchanged, pictured=False, progress=progress)
+            for faces, table, (pairs, moved) in zip(train, meshes, known, strict=True)
+        ]
 
 
 def known_pairs(faces: Faces, meshes: Meshes, *, progress: bool) -> tuple[Faces, Floats]:
@@ -92,6 +87,14 @@ def known_pairs(faces: Faces, meshes: Meshes, *, progress: bool) -> tuple[Faces,
         Known([*range(len(kept))], flows, morph.mouths(points[kept], FIELD), torch.ones(len(kept), dtype=torch.bool)),
     )
     return pairs, moved
+
+
+def training_pairs(
+    pairs: Faces, faces: Faces, meshes: Meshes, moved: Floats, unchanged: float, *, pictured: bool, progress: bool
+) -> Faces:
+    """The ``pairs`` made of ``faces``, lent expressions, and photos with themselves: ``unchanged`` is their share."""
+    pairs = with_lent_expressions(pairs, faces, meshes, moved, pictured=pictured, progress=progress)
+    return with_nothing_to_change(pairs, faces, unchanged)
 
 
 def with_lent_expressions(

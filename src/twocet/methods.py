@@ -106,7 +106,7 @@ class TwoCet:
         unchanged = self.config.zero_edits
         if self.config.recipe == "unpaired":
             return unpaired.prepare(train, validation, tables, unchanged, progress=progress)
-        return lending.prepare(train, tables, unchanged, lend=self.config.lends, progress=progress), validation
+        return lending.prepare(train, tables, unchanged, progress=progress), validation
 
     def new_state(self, device: torch.device) -> TrainState:
         """See :class:`Method`."""

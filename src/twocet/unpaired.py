@@ -66,5 +66,4 @@ def training_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, unchanged: 
     """Pairs of all kinds, ``unchanged`` being the share of those with nothing to change."""
     pairs = estimated_pairs(faces, meshes, at_rest, progress=progress)
     moved = movements(found(pairs.expressive_rows, meshes)[1], at_rest)
-    pairs = lending.with_lent_expressions(pairs, faces, meshes, moved, pictured=True, progress=progress)
-    return lending.with_nothing_to_change(pairs, faces, unchanged)
+    return lending.training_pairs(pairs, faces, meshes, moved, unchanged, pictured=True, progress=progress)

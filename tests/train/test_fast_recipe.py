@@ -183,7 +183,7 @@ def test_the_generator_is_told_where_mouths_are_open() -> None:
     recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, mouths=2.0))
     pairs, _ = recipe.passes(state.networks, lent_batch(), Generator().manual_seed(0), 0)
     total, terms = recipe.generator_total(state.networks, lent_batch(), pairs, None, step=0)
-    assert float(terms["mouths"]) == pytest.approx(-math.log(share) / 2, rel=1e-3)
+    assert float(terms["mouths"]) == pytest.approx(-(math.log(share) + math.log(1 - share)) / 2, rel=1e-3)
     without = FastRecipe(dataclasses.replace(TINY, journeys=False, mouths=0.0))
     difference = total - without.generator_total(state.networks, lent_batch(), pairs, None, step=0)[0]
     assert float(difference.detach()) == pytest.approx(2 * float(terms["mouths"]), rel=1e-4)

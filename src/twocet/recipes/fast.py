@@ -197,8 +197,8 @@ class FastRecipe:
         if isinstance(batch, Lent):
             terms["astray"] = losses.astray(*equally_fine(batch.flow, pairs.flow), floor=SMALL_MOVEMENT)
             open_mouths, mask = equally_fine(batch.mouth, pairs.masks[: len(batch.mouth)])
-            told = open_mouths * pictured[:, None, None, None]
-            terms["mouths"] = functional.binary_cross_entropy(mask, torch.ones_like(mask), weight=told)
+            shown = pictured[:, None, None, None].expand_as(mask)
+            terms["mouths"] = functional.binary_cross_entropy(mask, open_mouths, weight=shown)
             total = total + config.moving * terms["astray"] + config.mouths * terms["mouths"]
         if journey:
             travelled = journey.travelling.detach()
