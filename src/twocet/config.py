@@ -236,9 +236,6 @@ class TrainConfig(RunConfig):
     """With landmarks: weight of where the generator paints: between the lips."""
     painted: float = 0.05
     """Pairs: weight of the generator's mask, so that it moves what it need not make up."""
-    true_colours: float = 0.0
-    """Pairs: weight of the error that the generator's paint would have by itself, so that it is not a thin layer of a
-    loud colour."""
     neutral_code: Schedule = _NEUTRAL_COMES_IN
     """Pairs: weight of the squared codes of neutral photos, which shall be the zero code; it comes in when codes
     say something, or they would all shrink to 0."""

@@ -82,17 +82,6 @@ def unexplained_over_scales(
     return total / scales
 
 
-def untrue_colours(truth: Tensor, colour: Tensor, mask: Tensor, given: Tensor, *, floor: float) -> Tensor:
-    """Of each row, (N,): how far colours are from the truth where they are laid on, as a share of what had to change.
-
-    sum mask |colour - truth| / (sum |given - truth| + floor), means over pixels; ``mask`` (N, 1, S, S) gets no
-    gradient. A thin layer of a loud colour can mix with what shines through to the right one, for one person: teeth
-    that are cyan on lips less red. Images are (N, 3, S, S).
-    """
-    wrong, whole = ((x * (y - truth).abs()).mean(dim=(1, 2, 3)) for x, y in ((mask.detach(), colour), (1, given)))
-    return wrong / (whole + floor)
-
-
 def unsketched_change(change: Tensor, sketch: Tensor, size: Tensor) -> Tensor:
     """Share of the squared ``change`` (N, 1, k, k) that ``sketch`` misses; ``size`` is the change's mean square."""
     return (sketch - change).square().mean() / size

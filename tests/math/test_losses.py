@@ -200,19 +200,6 @@ def test_unexplained_change_is_relative_to_each_rows_change() -> None:
     assert losses.unexplained_change(truth, truth, given, floor=0.01, focus=2.0).item() == 0
 
 
-def test_paint_is_compared_with_the_truth_where_it_is_laid_on() -> None:
-    truth, given = constant(0.5), constant(-0.5)
-    colour, mask = constant(1.0), torch.zeros(2, 1, 4, 4)
-    mask[0, :, :2] = 0.8
-    mask.requires_grad_(True)
-    wrong = losses.untrue_colours(truth, colour.requires_grad_(True), mask, given, floor=0.25)
-    torch.testing.assert_close(wrong, torch.tensor([0.5 * 0.8 * 0.5 / 1.25, 0.0]))
-    wrong.sum().backward()
-    assert mask.grad is None
-    assert colour.grad is not None
-    assert losses.untrue_colours(truth, truth, mask, given, floor=0.25).tolist() == [0, 0]
-
-
 def test_pixels_led_astray_are_relative_to_each_rows_movement() -> None:
     truth = torch.zeros(2, 4, 8, 8)
     truth[0, 0], truth[0, 1] = 0.03, 0.04

@@ -118,11 +118,6 @@ def test_terms_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     assert float(terms["painted"]) == 1.0
     assert float(terms["code_size"]) == pytest.approx(4.0)
     assert float(total) == pytest.approx(0.5 / 3 + 0.25 * 1.0 + 1.0 * (4.0 - 1.0))
-    # The whole picture is painted, so that its colours are as wrong as the picture is.
-    recipe.config = dataclasses.replace(recipe.config, true_colours=2.0)
-    truer, terms = recipe.generator_total(networks, batch, pairs, journey, step=0)
-    assert float(terms["untrue"]) == pytest.approx(0.5 / 3)
-    assert float(truer - total) == pytest.approx(2 * 0.5 / 3)
 
 
 def lent_batch(num: int = 4, size: int = 64) -> Lent:
@@ -160,7 +155,7 @@ def test_the_generator_is_told_how_faces_move(monkeypatch: pytest.MonkeyPatch) -
 def test_movements_alone_are_learnt_where_pictures_are_estimates() -> None:
     """Rows that are not pictured count in no comparison of pixels, and as they are in what is known of movements."""
     batch, state = lent_batch(), TrainState(TINY)
-    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, true_colours=1.0))
+    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False))
     pairs, _ = recipe.passes(state.networks, batch, Generator().manual_seed(0), 0)
     terms = {}
     for name, rows in (("all", [True] * 4), ("two", [True, False, True, False]), ("none", [False] * 4)):
@@ -172,7 +167,7 @@ def test_movements_alone_are_learnt_where_pictures_are_estimates() -> None:
     assert float(terms["none"]["pair_expressive"]) == float(terms["none"]["pair_neutral"]) == 0
     assert 0 < float(terms["two"]["pair_neutral"]) < float(terms["all"]["pair_neutral"])
     assert len({float(term["astray"]) for term in terms.values()}) == 1
-    for what in ("painted", "mouths", "untrue"):
+    for what in ("painted", "mouths"):
         assert float(terms["two"][what]) == pytest.approx(float(terms["all"][what]) / 2, rel=1e-3)
         assert float(terms["none"][what]) == 0
 

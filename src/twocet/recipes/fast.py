@@ -46,12 +46,12 @@ class Pairs(NamedTuple):
     """G(x_n, E(x_e) + noise)."""
     neutralised: Tensor
     """G(x_e, 0)."""
+    painted: Tensor
+    """Mean of both passes' masks: the share of pixels that are made up, not moved; (N,)."""
     flow: Tensor
     """(N, 4, S, S): how both passes move pixels, the first one first."""
-    masks: Tensor
-    """(2N, 1, S, S): what both passes make up, the first one first."""
-    colours: Tensor
-    """(2N, 3, S, S): in which colours."""
+    mask: Tensor
+    """(N, 1, S, S): what the first pass makes up."""
 
 
 class Journey(NamedTuple):
@@ -152,7 +152,8 @@ class FastRecipe:
                 made, edit = generate(networks, torch.cat(images), torch.cat(given))
                 restored, neutralised = made.chunk(2)
                 flow = torch.cat(edit.flow.chunk(2), dim=1)
-                return Pairs(everyone, of_neutral, restored, neutralised, flow, edit.mask, edit.colour), None
+                mask = edit.mask[:num]
+                return Pairs(everyone, of_neutral, restored, neutralised, painted(edit.mask, num), flow, mask), None
             strength = augment.between(*config.strengths, num, generator)[:, None]
             travelling = share.of(everyone.roll(1, dims=0)) * strength
             made, edit = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
@@ -160,8 +161,7 @@ class FastRecipe:
             flow = torch.cat(edit.flow.chunk(3)[:2], dim=1)
             recovered = networks.encoder(self.view(fake, generator))
             returned = networks.generator(batch.neutral, share.of(ranks.of_all(recovered / strength).roll(-1, dims=0)))
-        masks, colours = edit.mask[: 2 * num], edit.colour[: 2 * num]
-        pairs = Pairs(everyone, of_neutral, restored, neutralised, flow, masks, colours)
+        pairs = Pairs(everyone, of_neutral, restored, neutralised, painted(edit.mask, num), flow, edit.mask[:num])
         return pairs, Journey(travelling, fake, recovered, returned)
 
     def view(self, image: Tensor, generator: Generator) -> Tensor:
@@ -182,7 +182,7 @@ class FastRecipe:
         terms = {
             "pair_expressive": self.unexplained_where_pictured(batch, batch.expressive, pairs.restored, batch.neutral),
             "pair_neutral": self.unexplained_where_pictured(batch, batch.neutral, pairs.neutralised, batch.expressive),
-            "painted": (pairs.masks.mean(dim=(1, 2, 3)) * pictured.repeat(2)).mean(),
+            "painted": (pairs.painted * pictured).mean(),
             "code_of_neutral": pairs.of_neutral.square().mean(),
         }
         total = terms["pair_expressive"] + terms["pair_neutral"] + config.painted * terms["painted"]
@@ -191,12 +191,9 @@ class FastRecipe:
         if config.sketch and isinstance(networks.encoder, FastEncoder):
             terms["unsketched"] = unsketched(networks.encoder, batch, ranks.share().of(pairs.encoded))
             total = total + config.sketch * terms["unsketched"]
-        if config.true_colours:
-            terms["untrue"] = self.untrue(batch, pairs, pictured)
-            total = total + config.true_colours * terms["untrue"]
         if isinstance(batch, Lent):
             terms["astray"] = losses.astray(*equally_fine(batch.flow, pairs.flow), floor=SMALL_MOVEMENT)
-            open_mouths, mask = equally_fine(batch.mouth, pairs.masks[: len(batch.mouth)])
+            open_mouths, mask = equally_fine(batch.mouth, pairs.mask)
             shown = pictured[:, None, None, None].expand_as(mask)
             terms["mouths"] = functional.binary_cross_entropy(mask, open_mouths, weight=shown)
             total = total + config.moving * terms["astray"] + config.mouths * terms["mouths"]
@@ -232,14 +229,6 @@ class FastRecipe:
             truth, output, given, floor=config.change_floor, focus=config.focus, scales=config.scales
         )
 
-    def untrue(self, batch: Pair, pairs: Pairs, pictured: Tensor) -> Tensor:
-        """How untrue both passes' paint is by itself; rows that are not ``pictured`` (N,) cost nothing."""
-        photos = torch.cat([batch.expressive, batch.neutral])
-        truth, colours = equally_fine(photos, pairs.colours)
-        given, masks = equally_fine(photos.roll(len(batch.neutral), dims=0), pairs.masks)
-        wrong = losses.untrue_colours(truth, colours, masks, given, floor=self.config.change_floor)
-        return 2 * (wrong * pictured.repeat(2)).mean()
-
     def discriminator_total(
         self, networks: Networks, batch: Pair, neutralised: Tensor, fake: Tensor, step: int
     ) -> Tensor:
@@ -263,6 +252,11 @@ def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, E
     """G(image, code), and what it does to the image."""
     edit = networks.generator.edit(image, code)
     return compose(image, edit), edit
+
+
+def painted(mask: Tensor, num: int) -> Tensor:
+    """(num,) mean of each row's masks; ``mask`` (k * num, 1, S, S) of k passes."""
+    return mask.mean(dim=(1, 2, 3)).view(-1, num).mean(dim=0)
 
 
 def equally_fine(field: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
