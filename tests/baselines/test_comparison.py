@@ -137,6 +137,9 @@ def test_numbers_of_the_table():
     assert "| m | 123.5 | 0.250 (0.200 to -0.300) | 1.500 | – | 12,345 | 60.0 |" in page
     assert "On photos p." in page
     assert "Made by `c`, version 1, commit unknown, on s with 2 cores." in page
+    made["machine"]["cores"] = 1
+    page = table.to_markdown({"title": "T", "data": {}, "rows": [row], "made_by": made})
+    assert "on s with 1 core." in page
 
 
 def test_an_interrupted_comparison_goes_on(tmp_path, data, entries, monkeypatch):

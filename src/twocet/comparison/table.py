@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twocet.comparison.measure import Measured, Summary
+from twocet.evaluation.summary import cores_of
 
 Number = float | None
 Row = dict[str, Any]
@@ -78,7 +79,7 @@ def to_markdown(result: Summary) -> str:
     columns = list(result["rows"][0])
     lines = [f"| {' | '.join(_text(name, row[name]) for name in columns)} |" for row in result["rows"]]
     made = result["made_by"]
-    machine = f"{made['machine']['system']} with {made['machine']['cores']} cores"
+    machine = f"{made['machine']['system']} with {cores_of(made['machine'])}"
     data = ", ".join(f"{name} {value}" for name, value in result["data"].items() if value)
     origin = (
         f"Made by `{made['command']}`, version {made['version']}, commit {made['commit'] or 'unknown'}, on {machine}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twocet.evaluation.summary import Summary
+from twocet.evaluation.summary import Summary, cores_of
 from twocet.evaluation.tables import Table, introduction, tables
 
 
@@ -13,7 +13,7 @@ def to_markdown(summary: Summary) -> str:
         lines += _section(table)
     made = summary["made_by"]
     command = f"`{made['command']}`, " if made["command"] else ""
-    machine = f"{made['machine']['system']} with {made['machine']['cores']} cores"
+    machine = f"{made['machine']['system']} with {cores_of(made['machine'])}"
     lines += [
         "Pictures: `report.html`, and the worst, middle and best cases in `sheet.png`.",
         "",

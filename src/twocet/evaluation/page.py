@@ -8,7 +8,7 @@ from html import escape
 
 from twocet.evaluation.charts import Line, bars, curves
 from twocet.evaluation.gallery import Gallery, Row
-from twocet.evaluation.summary import Summary
+from twocet.evaluation.summary import Summary, cores_of
 from twocet.evaluation.tables import Table, introduction, tables
 from twocet.marks import mark_xmp, sheet_mark
 from twocet.metrics import Estimate
@@ -105,8 +105,8 @@ def _origin(summary: Summary) -> str:
     command = f"<code>{escape(made['command'])}</code>, " if made["command"] else ""
     machine = made["machine"]
     facts = (
-        f"twocet {made['version']}, commit {made['commit'] or 'unknown'}, {machine['system']}, {machine['cores']} "
-        f"cores, Python {machine['python']}, torch {machine['torch']}, seed {made['seed']}, {summary['seconds']:.0f} "
-        "s. All pictures called output were made by a model."
+        f"twocet {made['version']}, commit {made['commit'] or 'unknown'}, {machine['system']}, "
+        f"{cores_of(machine)}, Python {machine['python']}, torch {machine['torch']}, seed {made['seed']}, "
+        f"{summary['seconds']:.0f} s. All pictures called output were made by a model."
     )
     return f'<h2>How this was made</h2><p class="note">{command}{escape(facts)}</p>'

@@ -18,6 +18,11 @@ from twocet.metrics import Estimate, Floats
 Summary = dict[str, Any]
 
 
+def cores_of(machine: Mapping[str, Any]) -> str:
+    """How many processor cores made the figures, in words."""
+    return "1 core" if machine["cores"] == 1 else f"{machine['cores']} cores"
+
+
 def summarise_transfers(people: People, cases: Cases, transfers: Transfers) -> Summary:
     """Identity and expression of all cases, by kind of expression where they are rendered, and by expression."""
     given = np.array([people.labels[k] for k in cases.references])
