@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 pytest.importorskip("av")
 pytest.importorskip("starlette")
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 FPS = 25
 
 
 @pytest.fixture(scope="module")
-def clip():
-    """The benchmark as a module; it finds its neighbours beside it."""
-    sys.path.insert(0, str(_FOLDER))
-    try:
-        spec = importlib.util.spec_from_file_location("clip_benchmark", _FOLDER / "clip.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(_FOLDER))
-    return module
+def clip(load_benchmark):
+    return load_benchmark("clip")
 
 
 def path_of_points(course):

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-_FOLDER = Path(__file__).parents[2] / "benchmarks"
 MOVED = np.array([[0.3, 0.0], [0.0, 0.4]])
 
 
 @pytest.fixture(scope="module")
-def rest():
-    """The benchmark as a module; it finds its neighbours beside it."""
-    sys.path.insert(0, str(_FOLDER))
-    try:
-        spec = importlib.util.spec_from_file_location("rest_benchmark", _FOLDER / "rest.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(_FOLDER))
-    return module
+def rest(load_benchmark):
+    return load_benchmark("rest")
 
 
 def known_pairs(rest, people, labels):
