@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 from made_up import PEOPLE, Painter
 from PIL import Image
 
-_PATH = Path(__file__).parents[2] / "benchmarks" / "paper_sets.py"
-_SPEC = importlib.util.spec_from_file_location("paper_sets", _PATH)
-SETS = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(SETS)
 
-
-def test_sets_are_written_as_files(folder, tmp_path, monkeypatch, capsys):
+def test_sets_are_written_as_files(folder, tmp_path, monkeypatch, capsys, load_benchmark):
+    sets = load_benchmark("paper_sets")
     model = Painter(1.0)
     model.metadata = {"template": "eyes-nose-v1"}
-    monkeypatch.setattr(SETS, "load_model", lambda name: model)
-    SETS.main("any", folder, tmp_path / "sets")
+    monkeypatch.setattr(sets, "load_model", lambda name: model)
+    sets.main("any", folder, tmp_path / "sets")
     numbers = {name: len(list((tmp_path / "sets" / name).iterdir())) for name in
                ("real/a_n", "real/b_e", "fake/a_n", "fake/b_e_z", "fake/b_e_r")}  # fmt: skip
     assert list(numbers.values()) == [PEOPLE, PEOPLE * 3, PEOPLE * 3, PEOPLE * 3, PEOPLE * 9]
