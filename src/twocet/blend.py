@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import grid_sample, interpolate
 
 from twocet.align import Floats, apply, invert
+from twocet.colours import natural_colours, tone_of, toned
 from twocet.images import Pixels
 from twocet.networks.edit import Edit
 
@@ -24,6 +25,7 @@ _DILATION = 0.02
 _FEATHER = 0.08
 _BORDER = 0.05
 _STRIP_PIXELS = 1 << 20
+_SAMPLE = 10_000
 _REFINE_FROM = 1.5
 _REFINEMENT = 2
 
@@ -93,20 +95,28 @@ def apply_edit(pixels: Pixels, photo_to_crop: Floats, edit: Edit, alpha: npt.NDA
 
     ``alpha`` is 0 at its border, unless the photo ends there too: beyond the border its border value goes on.
     The flow moves the photo's own pixels (bicubic), so that skin keeps its full resolution; the mask then mixes in the
-    generated colour. ``alpha`` scales the flow and the mask, not the result: a seam of two mixed pictures would show
-    both. Pixels where alpha, or flow and mask, are 0 stay bit-identical.
+    generated colour, as far as faces and the photo's tone have it (:mod:`twocet.colours`). ``alpha`` scales the flow
+    and the mask, not the result: a seam of two mixed pictures would show both. Pixels where alpha, or flow and mask,
+    are 0 stay bit-identical.
     """
     result: Pixels = pixels.copy()
     box = _photo_box(alpha, photo_to_crop, pixels.shape)
     if box is None:
         return result
     left, top, right, bottom = box
-    fields = _refined(edit, photo_to_crop)
+    tone = tone_of(_sparse(pixels[top:bottom, left:right]))
+    fields = _refined(edit if tone is None else edit._replace(colour=toned(edit.colour, tone)), photo_to_crop)
     rows = max(1, _STRIP_PIXELS // (right - left))
     for first in range(top, bottom, rows):
         strip = (left, first, right, min(first + rows, bottom))
         _edit_box(pixels, result, strip, photo_to_crop, fields, alpha)
     return result
+
+
+def _sparse(pixels: Pixels) -> Pixels:
+    """Every k-th row and column: some ten thousand pixels at most."""
+    step = 1 + int(np.sqrt(pixels.shape[0] * pixels.shape[1] / _SAMPLE))
+    return pixels[::step, ::step]
 
 
 def _refined(edit: Edit, photo_to_crop: Floats) -> torch.Tensor:
@@ -159,8 +169,9 @@ def _edit_box(
     within = (..., rows, columns)
     inner = (box[0] + columns.start, box[1] + rows.start, box[0] + columns.stop, box[1] + rows.stop)
     colour = _sample(fields[:, 3:], place[:, rows, columns]).clamp(-1, 1)
-    mixed = torch.lerp(_moved(pixels, inner, shift[within]), (colour + 1) * 127.5, mask[within])
-    edited = mixed.round().clamp(0, 255).to(torch.uint8)[0].permute(1, 2, 0).numpy()
+    shown = _moved(pixels, inner, shift[within]) / 127.5 - 1
+    mixed = natural_colours(torch.lerp(shown, colour, mask[within]), shown)
+    edited = ((mixed + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)[0].permute(1, 2, 0).numpy()
     region = result[inner[1] : inner[3], inner[0] : inner[2]]
     np.copyto(region, edited, where=changed[within][0, 0].numpy()[..., None])
 

@@ -17,7 +17,7 @@ from twocet.errors import UserError
 from twocet.faces import Face, FaceFinder, Floats32, choose_face
 from twocet.images import Photo, PhotoLike, Pixels, read_photo, to_image, to_pixels
 from twocet.marks import Mark, edit_mark, write_marked
-from twocet.networks.edit import Edit, compose
+from twocet.networks.edit import Edit, render
 from twocet.randomness import generator_at
 from twocet.recent import Recent, photo_key
 
@@ -199,7 +199,7 @@ class Editor:
         def make() -> _Neutral:
             located = self._locate(target, "target", aligned, face)
             edit = self.model.edit(located.image, located.image.new_zeros(1, self.model.code_dim))
-            neutral = compose(located.image, edit)
+            neutral = render(located.image, edit)
             if blend.mean_change(located.image, neutral, located.alpha) <= _NOTHING_TO_REMOVE:
                 return _Neutral(located, located.image, located.photo.pixels, True)
             pixels = blend.apply_edit(located.photo.pixels, located.photo_to_crop, edit, located.alpha)
@@ -213,7 +213,7 @@ class Editor:
         if not given.any():
             return None, neutral.image
         edit = self.model.edit(neutral.image, torch.from_numpy(given)[None].to(neutral.image.device))
-        return edit, compose(neutral.image, edit)
+        return edit, render(neutral.image, edit)
 
     def _result(self, neutral: _Neutral, code: Code, strength: float, notes: Sequence[str]) -> Result:
         located, given = neutral.located, _scaled(code, strength)

@@ -14,7 +14,7 @@ from twocet.align import Floats
 from twocet.clips import Frame
 from twocet.editor import Code, Editor
 from twocet.images import Pixels, to_image
-from twocet.networks.edit import Edit, compose
+from twocet.networks.edit import Edit, render
 from twocet.smooth import OneEuro, local_weights, neighbourhoods
 
 _CODE_CUTOFF, _CODE_BETA = 1.5, 1.0
@@ -174,7 +174,7 @@ def _edited(editor: Editor, moments: Iterable[_Moment], code_of: CodeOf, reach: 
         shot = [(m.frame.seconds, e) for m, e in near if m.tracked and e and m.tracked.shot == moment.tracked.shot]
         weights = local_weights([seconds - moment.frame.seconds for seconds, _ in shot], reach)
         steady = _weighted([other for _, other in shot], weights)
-        tracked = moment.tracked._replace(image=compose(moment.tracked.image, steady))
+        tracked = moment.tracked._replace(image=render(moment.tracked.image, steady))
         yield moment._replace(tracked=tracked, edits=(*moment.edits, steady))
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from twocet import layers
 from twocet.config import NetworkConfig
 from twocet.errors import UserError
-from twocet.networks import Domain, Edit, Networks, build, compose, judge, warp
+from twocet.networks import Domain, Edit, Networks, build, compose, judge, render, warp
 
 TINY = {
     "paper": NetworkConfig(preset="paper", size=32, code_dim=5, first_width=4, max_width=8),
@@ -113,6 +113,14 @@ def test_edit_composes_to_the_output(preset: str) -> None:
     networks = tiny(preset)
     image, code = faces(2), some_codes(2)
     assert torch.allclose(compose(image, networks.generator.edit(image, code)), networks.generator(image, code))
+
+
+def test_once_trained_the_output_has_natural_colours() -> None:
+    generator = tiny("fast").generator.eval()
+    image, code = faces(2), 5 * some_codes(2)
+    edit = generator.edit(image, code)
+    assert torch.allclose(render(image, edit), generator(image, code))
+    assert (render(image, edit) - compose(image, edit)).abs().max() > 0.01
 
 
 @pytest.mark.parametrize("preset", PRESETS)

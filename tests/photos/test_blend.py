@@ -7,7 +7,7 @@ import torch
 from twocet import align
 from twocet.blend import FACE_OVAL, apply_edit, face_mask, mean_change
 from twocet.images import to_image, to_pixels
-from twocet.networks.edit import Edit, compose
+from twocet.networks.edit import Edit, render
 
 SIZE = 64
 
@@ -123,7 +123,26 @@ def test_mask_mixes_in_the_colour(photo):
     assert np.abs(result[65:85, 90:110] - wanted).max() <= 0.51
 
 
-def test_on_the_crop_itself_it_equals_compose():
+def test_no_tint_is_painted_that_faces_do_not_have():
+    skin = np.full((150, 200, 3), (220, 170, 140), np.uint8)
+    skin[::2] = (200, 110, 100)
+    edit = edit_of(mask=0.6)
+    edit.colour[:] = torch.tensor([-1.0, 1.0, 1.0]).view(1, 3, 1, 1)
+    result = apply_edit(skin, turned(100, 15, (100, 75)), edit, disc(0.3))[65:85, 90:110].astype(float)
+    assert (result != skin[65:85, 90:110]).any()
+    assert (result[..., 1:].mean(axis=-1) - result[..., 0]).max() <= 1
+
+
+def test_a_black_and_white_photo_stays_black_and_white(photo):
+    photo[:] = photo[..., :1]
+    edit = edit_of(mask=0.6)
+    edit.colour[:] = torch.tensor([0.5, -1.0, -1.0]).view(1, 3, 1, 1)
+    result = apply_edit(photo, turned(100, 15, (100, 75)), edit, disc(0.3))
+    assert (result != photo).any()
+    assert np.ptp(result, axis=-1).max() == 0
+
+
+def test_on_the_crop_itself_it_equals_render():
     generator = torch.Generator().manual_seed(0)
     pixels = np.random.default_rng(2).integers(0, 256, (SIZE, SIZE, 3)).astype(np.float32)
     smooth = torch.nn.functional.avg_pool2d(torch.from_numpy(pixels).permute(2, 0, 1)[None], 9, 1, 4)
@@ -132,10 +151,10 @@ def test_on_the_crop_itself_it_equals_compose():
     flow = torch.nn.functional.interpolate(coarse, SIZE, mode="bicubic")
     edit = Edit(flow, torch.full((1, 1, SIZE, SIZE), 0.4), torch.full((1, 3, SIZE, SIZE), -0.3))
     applied = apply_edit(pixels, align.square_to_crop(SIZE, SIZE), edit, np.ones((SIZE, SIZE), np.float32))
-    composed = to_pixels(compose(to_image(pixels), edit))
+    rendered = to_pixels(render(to_image(pixels), edit))
     inner = (slice(6, -6), slice(6, -6))
     # Bicubic against bilinear sampling of a smooth picture.
-    assert np.abs(applied[inner].astype(int) - composed[inner]).max() <= 2
+    assert np.abs(applied[inner].astype(int) - rendered[inner]).max() <= 2
 
 
 def test_strips_of_a_large_photo_join_without_a_seam(photo, monkeypatch):

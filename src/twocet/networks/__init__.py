@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from twocet.config import NetworkConfig
-from twocet.networks.edit import Edit, compose, warp
+from twocet.networks.edit import Edit, compose, render, warp
 from twocet.networks.fast import FastDiscriminator, FastEncoder, FastGenerator
 from twocet.networks.interfaces import Domain, Generator, Networks, judge
 from twocet.networks.paper import PaperDiscriminator, PaperEncoder, PaperGenerator
 
-__all__ = ["Domain", "Edit", "Generator", "Networks", "build", "compose", "judge", "warp"]
+__all__ = ["Domain", "Edit", "Generator", "Networks", "build", "compose", "judge", "render", "warp"]
 
 
 def build(config: NetworkConfig) -> Networks:

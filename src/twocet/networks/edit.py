@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from twocet.colours import natural_colours
+
 
 class Edit(NamedTuple):
     """A change of a face: shift its own pixels, then paint over them. All fields are float32.
@@ -40,10 +42,17 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
 def compose(image: Tensor, edit: Edit) -> Tensor:
     """Apply ``edit`` to ``image`` (N, 3, H, W) in [-1, 1]: (1 - mask) * warp(image, flow) + mask * colour.
 
-    Fields of another size are resized bilinearly first.
+    Fields of another size are resized bilinearly first. What training sees; what is shown is :func:`render`'s.
     """
     flow, mask, colour = (_resize(field, image) for field in edit)
     return torch.lerp(warp(image, flow), colour, mask)
+
+
+def render(image: Tensor, edit: Edit) -> Tensor:
+    """:func:`compose`, in colours that faces have (:func:`~twocet.colours.natural_colours`)."""
+    flow, mask, colour = (_resize(field, image) for field in edit)
+    shown = warp(image, flow)
+    return natural_colours(torch.lerp(shown, colour, mask), shown)
 
 
 def _resize(field: Tensor, image: Tensor) -> Tensor:

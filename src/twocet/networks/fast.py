@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from twocet.layers import AdaIN, AdaINBlock, ResidualBlock, activation, he_init, instance_norm, no_norm
-from twocet.networks.edit import Edit, compose
+from twocet.networks.edit import Edit, compose, render
 
 MAX_FLOW = 0.125
 """Largest displacement, in units of the crop side."""
@@ -68,7 +68,9 @@ class FastGenerator(nn.Module):
             nn.init.zeros_(head.weight)
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
-        return compose(image.float(), self.edit(image, code))
+        """``image`` (N, 3, S, S) in [-1, 1] with the expressions ``code`` (N, d); once trained, in natural colours."""
+        put_together = compose if self.training else render
+        return put_together(image.float(), self.edit(image, code))
 
     def edit(self, image: Tensor, code: Tensor) -> Edit:
         """Fields of size / reduce; the flow is smooth because it is made at a quarter of the size."""
