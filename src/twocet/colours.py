@@ -9,8 +9,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from twocet.images import Pixels
-
 LUMA = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in brightness (ITU-R BT.601)."""
 
@@ -75,7 +73,7 @@ Tone = npt.NDArray[np.float64]
 """(3, 3): red, green and blue less brightness (columns), by square, first power and constant of brightness (rows)."""
 
 
-def tone_of(pixels: Pixels) -> Tone | None:
+def tone_of(pixels: npt.NDArray[np.uint8]) -> Tone | None:
     """The tone of a black-and-white or sepia photo; None for one in colours.
 
     ``pixels``: (..., 3) uint8. In a toned photo brightness tells the colour: a parabola for each channel is fitted.
