@@ -21,7 +21,19 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "twocet"
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
 
-MATHEMATICS = ("layers", "networks", "codes", "losses", "cycles", "schedules", "ema", "rest", "metrics", "randomness")
+MATHEMATICS = (
+    "layers",
+    "networks",
+    "codes",
+    "colours",
+    "losses",
+    "cycles",
+    "schedules",
+    "ema",
+    "rest",
+    "metrics",
+    "randomness",
+)
 ALLOWED_IN_MATHEMATICS = {"torch", "numpy", "math", "zlib"}
 """Besides the language's own helpers below; no files, no pictures, no command line."""
 LANGUAGE = {"__future__", "collections", "enum", "dataclasses", "functools", "itertools", "typing", "types"}
