@@ -125,7 +125,7 @@ class Editor:
         """The ``crop`` of :meth:`transfer` alone, (S, S, 3) uint8, much sooner: the photo is not edited."""
         neutral = self._neutral(target, False, face)
         given, _ = self._code(code, False)
-        _, image = self._edited(neutral, _scaled(given, strength))
+        _, image = self._edited(neutral, given, strength)
         return to_pixels(image)
 
     def neutralize(self, target: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Result:
@@ -208,16 +208,16 @@ class Editor:
         return self._targets.get((photo_key(target), aligned, face), make)
 
     @torch.inference_mode()
-    def _edited(self, neutral: _Neutral, given: Code) -> tuple[Edit | None, torch.Tensor]:
+    def _edited(self, neutral: _Neutral, code: Code, strength: float) -> tuple[Edit | None, torch.Tensor]:
         """The edit that gives a neutral face an expression (None: none), and the (1, 3, S, S) crop with it."""
-        if not given.any():
+        if not _scaled(code, strength).any():
             return None, neutral.image
-        edit = self.model.edit(neutral.image, torch.from_numpy(given)[None].to(neutral.image.device))
+        edit = self.model.edit(neutral.image, torch.from_numpy(code)[None].to(neutral.image.device), strength)
         return edit, render(neutral.image, edit)
 
     def _result(self, neutral: _Neutral, code: Code, strength: float, notes: Sequence[str]) -> Result:
         located, given = neutral.located, _scaled(code, strength)
-        edit, image = self._edited(neutral, given)
+        edit, image = self._edited(neutral, code, strength)
         if edit is None:
             pixels = neutral.pixels.copy()
         else:

@@ -91,7 +91,7 @@ class FaceModel(Protocol):
 
     def encode(self, image: Tensor) -> Tensor: ...
 
-    def generate(self, image: Tensor, code: Tensor) -> Tensor: ...
+    def generate(self, image: Tensor, code: Tensor, strength: float = 1.0) -> Tensor: ...
 
 
 class CodeModel:
@@ -113,8 +113,8 @@ class CodeModel:
     def transfer(
         self, target: Tensor, reference: Tensor, strength: float = 1.0, label: Sequence[str] | None = None
     ) -> Tensor:
-        """``generate(target, strength * encode(reference))``; labels are not looked at."""
-        return self._model.generate(target, strength * self._model.encode(reference))
+        """``generate(target, encode(reference), strength)``; labels are not looked at."""
+        return self._model.generate(target, self._model.encode(reference), strength)
 
     def neutralize(self, image: Tensor) -> Tensor:
         """The faces with the zero code."""

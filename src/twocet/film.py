@@ -142,11 +142,16 @@ class _Moment(NamedTuple):
 
 
 CodeOf = Callable[[Tracked], Code]
-"""The expression that a tracked face is given."""
+"""The expression that a tracked face is given, at strength 1."""
 
 
 def edit_film(
-    editor: Editor, frames: Iterable[Frame], tracker: Tracker, code_of: CodeOf | None, smoothing: float
+    editor: Editor,
+    frames: Iterable[Frame],
+    tracker: Tracker,
+    code_of: CodeOf | None,
+    strength: float,
+    smoothing: float,
 ) -> Iterator[tuple[Frame, bool]]:
     """The film with other expressions on its face (None: neutral), and whether each frame shows the face.
 
@@ -157,16 +162,18 @@ def edit_film(
     """
     reach = min(_EDIT_REACH * smoothing, _EDIT_REACH_MOST)
     moments: Iterator[_Moment] = (_Moment(frame, tracker.follow(frame.pixels, frame.seconds), ()) for frame in frames)
-    moments = _edited(editor, moments, lambda tracked: np.zeros_like(tracked.code), reach)
+    moments = _edited(editor, moments, lambda tracked: np.zeros_like(tracked.code), 1.0, reach)
     if code_of is not None:
-        moments = _edited(editor, moments, code_of, reach)
+        moments = _edited(editor, moments, code_of, strength, reach)
     for moment in moments:
         yield _applied(editor, moment), moment.tracked is not None
 
 
-def _edited(editor: Editor, moments: Iterable[_Moment], code_of: CodeOf, reach: float) -> Iterator[_Moment]:
+def _edited(
+    editor: Editor, moments: Iterable[_Moment], code_of: CodeOf, strength: float, reach: float
+) -> Iterator[_Moment]:
     """The moments with one more edit each, smoothed over its shot."""
-    made = ((moment, _edit(editor, moment, code_of)) for moment in moments)
+    made = ((moment, _edit(editor, moment, code_of, strength)) for moment in moments)
     for (moment, edit), near in neighbourhoods(made, lambda pair: pair[0].frame.seconds, reach):
         if moment.tracked is None or edit is None:
             yield moment
@@ -179,11 +186,11 @@ def _edited(editor: Editor, moments: Iterable[_Moment], code_of: CodeOf, reach: 
 
 
 @torch.inference_mode()
-def _edit(editor: Editor, moment: _Moment, code_of: CodeOf) -> Edit | None:
+def _edit(editor: Editor, moment: _Moment, code_of: CodeOf, strength: float) -> Edit | None:
     if moment.tracked is None:
         return None
     image = moment.tracked.image
-    return editor.model.edit(image, torch.from_numpy(code_of(moment.tracked))[None].to(image.device))
+    return editor.model.edit(image, torch.from_numpy(code_of(moment.tracked))[None].to(image.device), strength)
 
 
 def _weighted(edits: list[Edit], weights: Floats) -> Edit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from twocet import codes, devices
 from twocet.config import NetworkConfig, check, from_dict
 from twocet.data import TEMPLATE, TEMPLATES
 from twocet.errors import UserError
-from twocet.networks import Edit, Networks, build
+from twocet.networks import Edit, Networks, build, render
 
 FORMAT = 1
 PACKAGED = ("default", "unpaired")
@@ -94,15 +95,23 @@ class Model:
         return codes.powered(self.encoder(image), 1 / self.power)
 
     @torch.inference_mode()
-    def edit(self, image: Tensor, code: Tensor) -> Edit:
-        """What the generator would do to these faces, as fields for any resolution."""
-        edit: Edit = self.generator.edit(image, codes.powered(code, self.power))
-        return edit
+    def edit(self, image: Tensor, code: Tensor, strength: float = 1.0) -> Edit:
+        """What the generator would do to these faces with ``strength * code``, as fields for any resolution.
+
+        Beyond strength 1, or -1, faces move on, and what is painted stays as it is there: movement can be exaggerated,
+        exaggerated paint is spots.
+        """
+        edit: Edit = self.generator.edit(image, codes.powered(strength * code, self.power))
+        if abs(strength) <= 1 or not self.generator.moves:
+            return edit
+        return self.edit(image, code, math.copysign(1.0, strength))._replace(flow=edit.flow)
 
     @torch.inference_mode()
-    def generate(self, image: Tensor, code: Tensor) -> Tensor:
-        """The faces with these expressions."""
-        output: Tensor = self.generator(image, codes.powered(code, self.power))
+    def generate(self, image: Tensor, code: Tensor, strength: float = 1.0) -> Tensor:
+        """The faces with these expressions, as :meth:`edit` makes them."""
+        if abs(strength) > 1 and self.generator.moves:
+            return render(image.float(), self.edit(image, code, strength))
+        output: Tensor = self.generator(image, codes.powered(strength * code, self.power))
         return output
 
 

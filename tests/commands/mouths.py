@@ -86,9 +86,9 @@ class StubModel:
     def sample_codes(self, count, generator):
         return torch.rand(count, 3, generator=generator)
 
-    def edit(self, image, code):
+    def edit(self, image, code, strength=1.0):
         """The zero code brings the mouth back to rest."""
-        value = float(code[0, 0])
+        value = strength * float(code[0, 0])
         own = float(self.encode(image)[0, 0])
         down = DROP * value * abs(value) if value else -DROP * own * abs(own)
         flow = torch.zeros(1, 2, SIZE, SIZE)

@@ -110,8 +110,8 @@ class ShakyModel(StubModel):
         super().__init__()
         self.random = np.random.default_rng(4)
 
-    def edit(self, image, code):
-        edit = super().edit(image, code)
+    def edit(self, image, code, strength=1.0):
+        edit = super().edit(image, code, strength)
         return edit._replace(flow=edit.flow + self.random.normal(0, 0.01))
 
 
@@ -120,8 +120,8 @@ def edited(model, pictures, strength, smoothing):
     editor = Editor(model, finder=StubFinder())
     frames = [clips.Frame(pixels, k / 25) for k, pixels in enumerate(pictures)]
     tracker = Tracker(editor, face=None, smoothing=smoothing)
-    code_of = (lambda tracked: np.float32(strength) * tracked.own_code) if strength else None
-    made = list(edit_film(editor, frames, tracker, code_of, smoothing))
+    code_of = (lambda tracked: tracked.own_code) if strength else None
+    made = list(edit_film(editor, frames, tracker, code_of, strength, smoothing))
     assert all(found for _, found in made)
     assert [frame.seconds for frame, _ in made] == [frame.seconds for frame in frames]
     return [frame.pixels for frame, _ in made]

@@ -70,10 +70,10 @@ class Painter:
         pixels = (image + 1) * 127.5
         return (pixels[:, :1, -1, 10] - pixels[:, :1, -1, 0]) / 40
 
-    def generate(self, image, code):
+    def generate(self, image, code, strength=1.0):
         change = torch.zeros_like(image)
         change[:, :, SIDE // 2 :, 5:15] = 1
-        return image + change * (self.share * 40 * code / 127.5)[:, :, None, None]
+        return image + change * (self.share * 40 * strength * code / 127.5)[:, :, None, None]
 
 
 class Plain:

@@ -169,7 +169,7 @@ def test_diversity_of_the_peoples_own_photos(folder, evaluate):
 
 def test_a_face_turned_into_somebody_else_is_not_recognised(folder, evaluate):
     class Swapper(Painter):
-        def generate(self, image, code):
+        def generate(self, image, code, strength=1.0):
             return image + 60 / 127.5
 
     summary = evaluate(Swapper(1.0), folder).summary
@@ -186,8 +186,8 @@ def test_outputs_without_a_face_are_counted(folder, evaluate):
             return found
 
     class Black(Painter):
-        def generate(self, image, code):
-            made = super().generate(image, code)
+        def generate(self, image, code, strength=1.0):
+            made = super().generate(image, code, strength)
             return torch.where((image[:, :1, :1, :1] > -0.75), -torch.ones_like(image), made)
 
     summary = evaluate(Black(1.0), folder, readers=Blind()).summary

@@ -19,7 +19,7 @@ GREY = pixel(128, 128, 128)
 
 
 @pytest.mark.parametrize(
-    "usual", [(224, 172, 140), (90, 56, 44), (200, 110, 100), (40, 12, 12), (235, 230, 220), (0, 0, 0), (255, 255, 255)]
+    "usual", [(224, 172, 140), (90, 56, 44), (200, 110, 100), (40, 12, 12), (235, 228, 220), (0, 0, 0), (255, 255, 255)]
 )
 def test_skin_lips_teeth_and_dark_mouths_stay(usual):
     assert levels(natural_colours(pixel(*usual), GREY)) == pytest.approx(usual, abs=1e-3)
@@ -33,6 +33,14 @@ def test_teal_and_blue_become_grey_and_purest_red_a_dark_red():
     assert green == pytest.approx(blue, abs=0.1)
     # A twentieth of 255 and nine tenths of the brightness of 76.2.
     assert red - green == pytest.approx(81.4, abs=0.1)
+
+
+def test_on_skin_the_greys_that_are_left_are_warm():
+    red, green, blue = levels(natural_colours(pixel(60, 160, 160), pixel(224, 172, 140)))
+    brightness = 0.299 * red + 0.587 * green + 0.114 * blue
+    assert red - (green + blue) / 2 >= 0.07 * brightness - 0.1
+    assert (red + green) / 2 - blue >= 0.06 * brightness - 0.1
+    assert green - (red + blue) / 2 <= 0.01 * brightness + 0.1
 
 
 def test_brightness_stays():

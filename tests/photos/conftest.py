@@ -84,8 +84,9 @@ class StubModel:
         self.calls.encode += 1
         return torch.cat([image.mean(dim=(2, 3)), torch.zeros(len(image), 1)], dim=1)
 
-    def edit(self, image, code):
+    def edit(self, image, code, strength=1.0):
         self.calls.edit += 1
+        code = strength * code
         mouth = bump(0.5, 0.68, 0.2)
         down = -0.05 * float(code[0, 0]) * mouth
         right = -0.02 * mouth if self.expressive and not code.any() else torch.zeros_like(mouth)

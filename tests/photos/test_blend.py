@@ -118,6 +118,7 @@ def test_alpha_scales_the_shift_instead_of_mixing_two_pictures(photo):
 
 
 def test_mask_mixes_in_the_colour(photo):
+    photo[:] = photo // 4 + np.array((180, 100, 60), np.uint8)
     result = apply_edit(photo, turned(100, 15, (100, 75)), edit_of(mask=0.25, colour=1.0), disc(0.3))
     wanted = 0.75 * photo[65:85, 90:110] + 0.25 * 255
     assert np.abs(result[65:85, 90:110] - wanted).max() <= 0.51

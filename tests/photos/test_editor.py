@@ -207,7 +207,7 @@ def test_opacity_of_the_target_is_kept(editor, portrait, tmp_path):
 
 def test_a_face_that_would_hardly_change_is_neutral_already(editor, portrait, monkeypatch):
     def faint(level):
-        def edit(image, code):
+        def edit(image, code, strength=1.0):
             # The paint covers the whole crop, and differs from it by ``level`` grey levels.
             return Edit(torch.zeros(1, 2, 128, 128), torch.ones(1, 1, 128, 128), image + level / 127.5)
 

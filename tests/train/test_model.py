@@ -9,12 +9,13 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from twocet import codes
 from twocet.config import NetworkConfig
 from twocet.errors import UserError
 from twocet.model import Model, file_hash, load_model, new_model, save_model
-from twocet.networks import build
+from twocet.networks import build, render
 
 CONFIG = NetworkConfig(size=32, code_dim=4, generator_widths=(4, 6), trunk_widths=(4, 6))
 
@@ -60,6 +61,35 @@ def test_power_is_between_the_codes_and_the_networks(model: Model) -> None:
     weaker = even.generate(image, 0.5 * even.encode(image))
     torch.testing.assert_close(weaker, model.generate(image, 0.5**1.4 * model.encode(image)))
     torch.testing.assert_close(even.edit(image, code).flow, model.edit(image, codes.powered(code, 1.4)).flow)
+
+
+def restless_model(preset: str) -> Model:
+    """One whose heads, which begin with zeros, do something."""
+    torch.manual_seed(0)
+    config = (
+        CONFIG if preset == "fast" else NetworkConfig(preset=preset, size=32, code_dim=4, first_width=4, max_width=8)
+    )
+    networks = build(config)
+    for parameter in networks.generator.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.1)
+    return new_model(networks, config, {})
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_beyond_strength_1_movement_grows_and_paint_stays(preset: str) -> None:
+    model = restless_model(preset)
+    image, code = torch.rand(2, 3, 32, 32) * 2 - 1, torch.randn(2, 4)
+    for strength, whole in ((1.6, 1.0), (-1.6, -1.0)):
+        more, plain = model.edit(image, code, strength), model.edit(image, strength * code)
+        torch.testing.assert_close(more.flow, plain.flow)
+        painted = model.edit(image, whole * code) if preset == "fast" else plain
+        torch.testing.assert_close(more.mask, painted.mask)
+        torch.testing.assert_close(more.colour, painted.colour)
+        shown = render(image, more) if preset == "fast" else plain.colour
+        torch.testing.assert_close(model.generate(image, code, strength), shown)
+    torch.testing.assert_close(model.edit(image, code, 0.6).colour, model.edit(image, 0.6 * code).colour)
+    torch.testing.assert_close(model.generate(image, code, 0.6), model.generate(image, 0.6 * code))
 
 
 def test_loaded_model_is_for_evaluation(tmp_path: Path, model: Model) -> None:

@@ -116,17 +116,16 @@ def _editing(
 
     tracker = Tracker(editor, face=face, smoothing=smoothing)
     fixed = preset_code(preset, editor) if preset else None
-    factor = np.float32(1.0 if strength is None else strength)
+    factor = 1.0 if strength is None else strength
 
     def code_of(tracked: Tracked) -> Code:
-        code: Code = factor * (tracked.own_code if fixed is None else fixed)
-        return code
+        return tracked.own_code if fixed is None else fixed
 
     def change(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
-        return edit_film(editor, frames, tracker, code_of if factor else None, smoothing)
+        return edit_film(editor, frames, tracker, code_of if factor else None, factor, smoothing)
 
     unmarked = Photo(pixels=np.zeros((1, 1, 3), np.uint8))
-    return change, edit_mark(unmarked, model=editor.name, model_sha256=editor.sha256, strength=float(factor))
+    return change, edit_mark(unmarked, model=editor.name, model_sha256=editor.sha256, strength=factor)
 
 
 def _driving(

@@ -35,6 +35,8 @@ FLATNESS = 0.05
 class FastGenerator(nn.Module):
     """G: ``widths`` are the channels at size / reduce / shuffle and at each halving from there."""
 
+    moves = True
+
     def __init__(
         self,
         size: int,

@@ -28,6 +28,9 @@ class Generator(Protocol):
         """The same change as fields: ``compose(image, edit)`` is the generator's output in training."""
         ...
 
+    moves: bool
+    """Whether its edits move the image's own pixels, so that more of an expression can be had without more paint."""
+
     def parameters(self) -> Any: ...
 
 

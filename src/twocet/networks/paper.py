@@ -24,6 +24,8 @@ def widths(size: int, depth: int, first: int | None, cap: int) -> list[int]:
 class PaperGenerator(nn.Module):
     """G: down to size / 2^(log2(size) - 4) = 16 px with instance norm, up again with AdaIN."""
 
+    moves = False
+
     def __init__(self, size: int, code_dim: int, first_width: int | None = None, max_width: int = 512) -> None:
         super().__init__()
         channels = widths(size, size.bit_length() - 5, first_width, max_width)
