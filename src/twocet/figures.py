@@ -117,9 +117,9 @@ def continuity(
     """
     cells: list[list[Pixels | None]] = []
     for k, expression in enumerate(expressions):
-        target = people.targets[k % len(people.targets)].expand(len(strengths), -1, -1, -1)
-        codes = torch.tensor(strengths)[:, None] * class_code(model, faces, expression)
-        cells.append([to_pixels(target[0]), *generate(model, target, codes)])
+        target, code = people.targets[[k % len(people.targets)]], class_code(model, faces, expression)[None]
+        made = torch.cat([model.generate(target, code, strength) for strength in strengths])
+        cells.append([*pictures(target), *pictures(made)])
     return Grid(cells, list(expressions), ["target", *(f"{strength:g}" for strength in strengths)])
 
 

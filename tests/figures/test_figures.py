@@ -65,8 +65,8 @@ class Adder:
         grey = (image.mean(dim=(1, 2, 3)) + 1) * 127.5
         return torch.remainder(grey, 10)[:, None]
 
-    def generate(self, image, code):
-        return image + code[:, :, None, None] / 127.5
+    def generate(self, image, code, strength=1.0):
+        return image + strength * code[:, :, None, None] / 127.5
 
 
 def levels(grid: Grid):
