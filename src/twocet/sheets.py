@@ -53,7 +53,7 @@ def _fitted(pixels: Pixels, side: int) -> Image.Image:
 
 
 def _shortened(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    short = label
+    short = label.replace("\N{MINUS SIGN}", "-")  # which Pillow's own font shows as an empty box
     while len(short) > 1 and font.getlength(short) > width:
         short = short[:-2] + "…"
     return short

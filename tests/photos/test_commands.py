@@ -212,6 +212,11 @@ def test_sheet_puts_pictures_and_labels_in_their_places():
     assert below_blue.min() == 255
 
 
+def test_a_minus_in_a_label_is_drawn_as_one():
+    grey = np.zeros((32, 32, 3), np.uint8)
+    assert np.array_equal(sheet([[Cell(grey, "− grey")]]), sheet([[Cell(grey, "- grey")]]))
+
+
 def test_a_label_that_is_too_long_is_shortened():
     picture = np.zeros((64, 64, 3), np.uint8)
     pixels = sheet([[Cell(picture, "a very long file name.jpg" * 5)]], side=64, gap=8)
