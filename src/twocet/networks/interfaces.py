@@ -20,6 +20,9 @@ class Domain(IntEnum):
 class Generator(Protocol):
     """G: a face (N, 3, S, S) in [-1, 1] and a code (N, d) to the face with that expression."""
 
+    moves: bool
+    """Whether its edits move the image's own pixels, so that more of an expression can be had without more paint."""
+
     def __call__(self, image: Tensor, code: Tensor) -> Tensor:
         """The edited image, (N, 3, S, S) float32."""
         ...
@@ -27,9 +30,6 @@ class Generator(Protocol):
     def edit(self, image: Tensor, code: Tensor) -> Edit:
         """The same change as fields: ``compose(image, edit)`` is the generator's output in training."""
         ...
-
-    moves: bool
-    """Whether its edits move the image's own pixels, so that more of an expression can be had without more paint."""
 
     def parameters(self) -> Any: ...
 
