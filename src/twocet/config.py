@@ -12,7 +12,7 @@ from twocet.errors import UserError
 from twocet.schedules import Decay, Schedule, constant
 
 Preset = Literal["paper", "fast"]
-Recipe = Literal["paper", "authors", "fast", "unpaired"]
+Recipe = Literal["paper", "authors", "fast", "unpaired", "close_up"]
 Selection = Literal["gain", "cycle", "agreement", "kid_mobilenetv2"]
 
 
@@ -49,6 +49,8 @@ class NetworkConfig:
     """Preset fast: side of the block of pixels that becomes channels first."""
     placed: bool = True
     """Preset fast: whether the generator has maps that say where in the crop a code acts."""
+    close_up: bool = False
+    """Preset fast: whether a second network of the generator finishes mouths at full size."""
     first_width: int | None = None
     """Preset paper: channels at full resolution; None is the published 16384 / size."""
     max_width: int = 512
@@ -60,6 +62,7 @@ class NetworkConfig:
         return self.size // self.reduce if self.preset == "fast" else self.size
 
     def __post_init__(self) -> None:
+        check(not self.close_up or self.preset == "fast", "close_up is for networks of the preset fast alone")
         # JSON knows lists only.
         object.__setattr__(self, "generator_widths", tuple(self.generator_widths))
         object.__setattr__(self, "trunk_widths", tuple(self.trunk_widths))
@@ -245,6 +248,8 @@ class TrainConfig(RunConfig):
     mismatch: float = 1.0
     """Weight in D of real faces shown to the other domain's head, where they count as fake: it teaches D the domains
     early and needs no further labels."""
+    features: float = 1.0
+    """Close-up: weight of what the discriminator sees in true mouths and not in the finished ones of the same pairs."""
     code_size: float = 0.03
     """Pairs: weight of the codes' mean square above 1."""
     even: bool = True
@@ -262,6 +267,10 @@ class TrainConfig(RunConfig):
         check(self.r1_every >= 1, f"r1_every must be at least 1, not {self.r1_every}")
         check(0 <= self.ema < 1, f"ema must be in [0, 1), not {self.ema}")
         check(self.code_range > 0, f"code_range must be positive, not {self.code_range}")
+        check(
+            self.network.close_up == (self.recipe == "close_up"),
+            "the recipe close_up, and no other, trains networks with a close-up",
+        )
         check(not self.landmarks or self.recipe == "fast", "the setting landmarks is for the recipe fast alone")
         # Neutral photos with themselves are added to the pairs: they cannot be all.
         check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -80,6 +81,17 @@ def unexplained_over_scales(
         images = [functional.avg_pool2d(image, 2) for image in images]
         total = total + unexplained_change(*images, floor=floor, focus=focus)
     return total / scales
+
+
+def unexplained_whole(truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
+    """Error of all outputs as a share of all that had to change (images (N, 3, S, S)): 1 - gain of the mini-batch."""
+    return (output - truth).abs().mean() / ((given - truth).abs().mean() + 1e-3)
+
+
+def feature_difference(features: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of a network's features, each layer's relative to its size, mean over layers."""
+    shares = [(mine - true).abs().mean() / true.abs().mean() for mine, true in zip(features, wanted, strict=True)]
+    return torch.stack(shares).mean()
 
 
 def unsketched_change(change: Tensor, sketch: Tensor, size: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from twocet.baselines.config import GANimationConfig, StarGANConfig
 from twocet.config import RunConfig, Selection, TrainConfig, from_dict
 from twocet.data import DatasetFolder, Faces
 from twocet.loader import Batches
-from twocet.recipes import Recipe, TrainState, build_recipe
+from twocet.recipes import Recipe, TrainState, build_recipe, new_state
 from twocet.sampler import Sampler
 from twocet.selection import METRICS, Metric
 from twocet.trained import History, export_model, sample_rows
@@ -110,7 +110,7 @@ class TwoCet:
 
     def new_state(self, device: torch.device) -> TrainState:
         """See :class:`Method`."""
-        return TrainState(self.config, device)
+        return new_state(self.config, device)
 
     def sampler(self, sets: Sequence[Faces], mix: Sequence[float]) -> Sampler:
         """See :class:`Method`."""

@@ -20,7 +20,7 @@ def train(
     data: tuple[Path, ...] = (),
     mix: tuple[float, ...] = (),
     preset: Literal["paper", "fast"] | None = None,
-    recipe: Literal["paper", "authors", "fast", "unpaired"] | None = None,
+    recipe: Literal["paper", "authors", "fast", "unpaired", "close_up"] | None = None,
     set: tuple[str, ...] = (),
     steps: int | None = None,
     minutes: float | None = None,
@@ -44,6 +44,7 @@ def train(
       twocet train --data synth london --mix 0.75 0.25 -o runs/two --set batch=16 lr=5e-4
       twocet train --data faces -o runs/three --device cuda --set batch=64
       twocet train --data strangers --recipe unpaired -o runs/four --minutes 90
+      twocet train --data faces --recipe close_up --init runs/one/model.safetensors -o runs/mouths --minutes 60
       twocet train -o runs/one --resume
       torchrun --nproc-per-node 2 -m twocet train --data faces -o runs/two --minutes 90
       twocet train --data faces -o runs/paper --preset paper --recipe authors --dry-run
@@ -53,8 +54,8 @@ def train(
         data: Dataset folders, made by `twocet synth` or `twocet prepare`.
         mix: Share of each folder in a mini-batch; equal if not given.
         preset: Networks and default recipe: fast (the default) or paper.
-        recipe: What happens in a round: fast knows who is who; unpaired, paper and authors do not. By default the one
-            named like the preset.
+        recipe: What happens in a round: fast knows who is who; unpaired, paper and authors do not. close_up teaches a
+            finished model (--init) sharp mouths. By default the one named like the preset.
         set: Any other settings as field=value; --dry-run shows them all.
         steps: Rounds to train.
         minutes: Time budget in place of --steps.
@@ -110,11 +111,16 @@ def _start(
         used = list((output / "checkpoints").glob("step-*.pt"))
         check(not used, f"{output} holds a run: --resume it, or choose another")
 
+    check(
+        bool(init) or config.recipe != "close_up",
+        "a close-up finishes what a trained generator makes: name its model with --init",
+    )
     with joined():
         from_lead(check_unused)
         model = load_model(init) if init else None
         if model:
-            config = dataclasses.replace(config, network=model.config)
+            network = dataclasses.replace(model.config, close_up=config.network.close_up)
+            config = dataclasses.replace(config, network=network)
         sources = Sources(
             data=tuple(str(folder) for folder in data), mix=mix or (1.0,) * len(data), allow_one_sided=one_sided
         )
@@ -137,7 +143,7 @@ def _finish(complete: bool, output: Path) -> None:
 
 def configure(
     preset: Literal["paper", "fast"],
-    recipe: Literal["paper", "authors", "fast", "unpaired"] | None,
+    recipe: Literal["paper", "authors", "fast", "unpaired", "close_up"] | None,
     settings: tuple[str, ...],
     **given: float | str | None,
 ) -> TrainConfig:

@@ -23,7 +23,7 @@ def build(config: NetworkConfig) -> Networks:
         )
     shape = (config.shuffle, config.reduce)
     return Networks(
-        generator=FastGenerator(size, code_dim, config.generator_widths, *shape, config.placed),
+        generator=FastGenerator(size, code_dim, config.generator_widths, *shape, config.placed, config.close_up),
         encoder=FastEncoder(size, code_dim, config.grey, config.trunk_widths, *shape),
         discriminator=FastDiscriminator(size, config.trunk_widths, *shape),
     )

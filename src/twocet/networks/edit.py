@@ -44,18 +44,19 @@ def compose(image: Tensor, edit: Edit) -> Tensor:
 
     Fields of another size are resized bilinearly first. What training sees; what is shown is :func:`render`'s.
     """
-    flow, mask, colour = (_resize(field, image) for field in edit)
+    flow, mask, colour = (resize(field, image) for field in edit)
     return torch.lerp(warp(image, flow), colour, mask)
 
 
 def render(image: Tensor, edit: Edit) -> Tensor:
     """:func:`compose`, in colours that faces have (:func:`~twocet.colours.natural_colours`)."""
-    flow, mask, colour = (_resize(field, image) for field in edit)
+    flow, mask, colour = (resize(field, image) for field in edit)
     shown = warp(image, flow)
     return natural_colours(torch.lerp(shown, colour, mask), shown)
 
 
-def _resize(field: Tensor, image: Tensor) -> Tensor:
+def resize(field: Tensor, image: Tensor) -> Tensor:
+    """``field`` (N, C, h, w) at the size of ``image``, bilinearly."""
     if field.shape[-2:] == image.shape[-2:]:
         return field
     return functional.interpolate(field, size=image.shape[-2:], mode="bilinear", align_corners=False)

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twocet.layers import AdaIN, AdaINBlock, ResidualBlock, activation, he_init, instance_norm, no_norm
+from twocet.layers import ResidualBlock, he_init, no_norm
+from twocet.networks.body import CodedBody
+from twocet.networks.close_up import CloseUp
 from twocet.networks.edit import Edit, compose, render
 
 MAX_FLOW = 0.125
@@ -32,7 +34,7 @@ FLATNESS = 0.05
 """Added to the standard deviation by which photos are divided, so that flat ones do not become noise."""
 
 
-class FastGenerator(nn.Module):
+class FastGenerator(CodedBody):
     """G: ``widths`` are the channels at size / reduce / shuffle and at each halving from there."""
 
     moves = True
@@ -45,29 +47,17 @@ class FastGenerator(nn.Module):
         shuffle: int = 4,
         reduce: int = 2,
         placed: bool = True,
+        close_up: bool = False,
     ) -> None:
-        super().__init__()
-        self.working_size = size // reduce
-        levels = list(pairwise(widths))
-        first, deepest = widths[0], widths[-1]
-        self.shuffle, self.reduce = shuffle, reduce
-        self.stem = nn.Conv2d(3 * shuffle**2, first, 3, padding=1)
-        self.down = nn.ModuleList(ResidualBlock(few, many, instance_norm, halves=True) for few, many in levels)
-        self.middle = ResidualBlock(deepest, deepest, instance_norm)
-        self.coded = nn.ModuleList(AdaINBlock(deepest, deepest, code_dim) for _ in range(2))
-        self.up = nn.ModuleList(AdaINBlock(many, few, code_dim, doubles=True) for few, many in reversed(levels))
-        self.merge = nn.ModuleList(nn.Conv2d(2 * few, few, 1) for few, _ in reversed(levels))
-        side = self.working_size // shuffle
-        self.places = nn.ModuleList(
-            CodeMap(code_dim, few, side >> level) if placed else NoMap()
-            for level, (few, _) in reversed(list(enumerate(levels)))
-        )
-        self.norm = AdaIN(first, code_dim)
+        super().__init__(size // reduce, code_dim, widths, shuffle, placed)
+        self.working_size, self.reduce = size // reduce, reduce
+        first = widths[0]
         self.flow_head = nn.Conv2d(first, 2 * reduce**2, 3, padding=1)
         self.paint_head = nn.Conv2d(first, 4 * shuffle**2, 3, padding=1)
         he_init(self)
         for head in (self.flow_head, self.paint_head):
             nn.init.zeros_(head.weight)
+        self.close_up = CloseUp(size, code_dim) if close_up else None
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
         """``image`` (N, 3, S, S) in [-1, 1] with the expressions ``code`` (N, d); once trained, in natural colours."""
@@ -75,7 +65,12 @@ class FastGenerator(nn.Module):
         return put_together(image.float(), self.edit(image, code))
 
     def edit(self, image: Tensor, code: Tensor) -> Edit:
-        """Fields of size / reduce; the flow is smooth because it is made at a quarter of the size."""
+        """Fields of size / reduce, with a close-up of the full size."""
+        edit = self.whole(image, code)
+        return edit if self.close_up is None else self.close_up.finish(image.float(), edit, code)
+
+    def whole(self, image: Tensor, code: Tensor) -> Edit:
+        """The change of the whole face, without the close-up; the flow, made at a quarter of the size, is smooth."""
         features = self.decode(*self.encode(reduced(image, self.working_size)), code)
         flow = functional.pixel_shuffle(self.flow_head(features).float(), self.reduce)
         paint = functional.pixel_shuffle(self.paint_head(features).float(), self.shuffle)
@@ -89,50 +84,6 @@ class FastGenerator(nn.Module):
             mask=torch.sigmoid(paint[:, 3:] + MASK_BIAS),
             colour=torch.tanh(paint[:, :3]) * COLOUR_RANGE,
         )
-
-    def encode(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """What does not depend on the code: the deepest features, and those to be merged back, finest first."""
-        features = self.stem(functional.pixel_unshuffle(image, self.shuffle))
-        skipped = []
-        for block in self.down:
-            skipped.append(features)
-            features = block(features)
-        return self.middle(features), skipped
-
-    def decode(self, features: Tensor, skipped: list[Tensor], code: Tensor) -> Tensor:
-        """Features at size / shuffle of the face with the expression ``code``."""
-        for block in self.coded:
-            features = block(features, code)
-        for block, place, merge, finer in zip(self.up, self.places, self.merge, reversed(skipped), strict=True):
-            features = merge(torch.cat([block(features, code), finer], dim=1)) + place(code)
-        return activation(self.norm(features, code))
-
-
-class CodeMap(nn.Module):
-    """Where in the aligned crop a code acts: a linear map from the code to features (N, C, side, side).
-
-    Modulation alone treats every place alike, and convolutions have to find out from the zeros at the border where a
-    mouth corner is. The map has no bias: the zero code leaves the features as they are.
-    """
-
-    CHANNELS = 16
-
-    def __init__(self, code_dim: int, width: int, side: int) -> None:
-        super().__init__()
-        self.side = side
-        self.linear = nn.Linear(code_dim, self.CHANNELS * side**2, bias=False)
-        self.mix = nn.Conv2d(self.CHANNELS, width, 1, bias=False)
-
-    def forward(self, code: Tensor) -> Tensor:
-        mixed: Tensor = self.mix(self.linear(code).view(-1, self.CHANNELS, self.side, self.side))
-        return mixed
-
-
-class NoMap(nn.Module):
-    """In place of a :class:`CodeMap`: nothing is added."""
-
-    def forward(self, code: Tensor) -> Tensor:
-        return code.new_zeros(())
 
 
 def reduced(image: Tensor, size: int) -> Tensor:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import torch
+
 from twocet.config import TrainConfig
 from twocet.recipes.base import Recipe, State, TrainState
 
-__all__ = ["Recipe", "State", "TrainState", "TwoCetRecipe", "build_recipe"]
+__all__ = ["Recipe", "State", "TrainState", "TwoCetRecipe", "build_recipe", "new_state"]
 
 
 class TwoCetRecipe(Recipe[TrainState, Any], Protocol):
@@ -23,6 +25,19 @@ def build_recipe(config: TrainConfig) -> TwoCetRecipe:
         from twocet.recipes.fast import FastRecipe
 
         return FastRecipe(config)
+    if config.recipe == "close_up":
+        from twocet.recipes.close_up import CloseUpRecipe
+
+        return CloseUpRecipe(config)
     from twocet.recipes.paper import PaperRecipe
 
     return PaperRecipe(config)
+
+
+def new_state(config: TrainConfig, device: torch.device) -> TrainState:
+    """What the recipe ``config.recipe`` changes, as it is at the start."""
+    if config.recipe == "close_up":
+        from twocet.recipes.close_up import CloseUpState
+
+        return CloseUpState(config, device)
+    return TrainState(config, device)

@@ -119,9 +119,13 @@ class TrainState:
         ema.update(self.average.encoder, self.networks.encoder, decay)
 
     def start_from(self, networks: Networks) -> None:
-        """Take over the weights of ``networks`` (fine-tuning), for the averages too."""
+        """Take over the weights of ``networks`` (fine-tuning), for the averages too.
+
+        A close-up fits one generator alone: theirs is dropped, and a new one is left as it is.
+        """
         for mine, theirs in zip(self.networks, networks, strict=True):
-            mine.load_state_dict(theirs.state_dict())
+            given = theirs.state_dict()
+            mine.load_state_dict({name: given.get(name, new) for name, new in mine.state_dict().items()})
         self.average = averages(self.networks)
 
     def weights(self) -> Iterator[Tensor]:
