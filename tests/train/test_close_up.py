@@ -201,6 +201,8 @@ def test_recipe_and_networks_must_agree(tmp_path: Path) -> None:
         TrainConfig(network=NETWORK)
     with pytest.raises(UserError, match="preset fast alone"):
         NetworkConfig(preset="paper", close_up=True)
+    with pytest.raises(UserError, match="batch of 8 or more, not 4"):
+        build_recipe(dataclasses.replace(TINY, batch=4, accumulate=2))
     from twocet.commands.train import train
 
     with pytest.raises(UserError, match="name its model with --init"):

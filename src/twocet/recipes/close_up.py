@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
-from twocet import augment, codes, losses
-from twocet.config import TrainConfig
+from twocet import augment, codes, losses, ranks
+from twocet.config import TrainConfig, check
 from twocet.devices import CPU, autocast
 from twocet.losses import detached
 from twocet.networks import Networks, compose
@@ -92,6 +92,8 @@ class CloseUpRecipe:
     num_batches = 1
 
     def __init__(self, config: TrainConfig) -> None:
+        fewest = 4 * config.accumulate * ranks.share().parts
+        check(config.batch >= fewest, f"the recipe close_up needs a batch of {fewest} or more, not {config.batch}")
         self.config = config
 
     def augment(self, batch: Batch, generator: Generator) -> Batch:
