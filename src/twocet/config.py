@@ -112,7 +112,7 @@ class RunConfig:
     """Photos of each domain in a mini-batch, of all processes together."""
     accumulate: int = 1
     """Pieces in which a process works through its rows of a mini-batch: less memory, same result, except that with the
-    recipe fast codes travel between the people of a piece only."""
+    recipes fast and close_up codes go to other people of a piece only."""
     steps: int = 20_000
     """Rounds to train. With ``minutes`` it is replaced by what fits."""
     minutes: float | None = None

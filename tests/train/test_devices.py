@@ -19,7 +19,7 @@ from twocet.data import load_faces, open_dataset, to_image
 from twocet.errors import UserError
 from twocet.loader import Loader
 from twocet.randomness import generator_at, rows
-from twocet.recipes import TrainState, build_recipe
+from twocet.recipes import build_recipe, new_state
 from twocet.sampler import Batch, Sampler
 from twocet.train import Run, Sources, resume, train
 
@@ -109,7 +109,7 @@ class OneDevice(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("recipe", ["paper", "authors", "fast"])
+@pytest.mark.parametrize("recipe", ["paper", "authors", "fast", "close_up"])
 def test_a_round_on_a_device_mixes_nothing_with_the_processor(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the device without numbers."""
     settings = ("network.size=32", "network.code_dim=4", "network.generator_widths=8,12", "network.trunk_widths=8,12",
@@ -120,7 +120,7 @@ def test_a_round_on_a_device_mixes_nothing_with_the_processor(recipe: str, monke
     monkeypatch.setattr(torch.optim.Adam, "step", lambda self: None)
     batch = Batch(*(torch.zeros(4, 3, 32, 32, device=NOWHERE) for _ in range(2)))
     with devices.on(NOWHERE), OneDevice():
-        state = TrainState(config, NOWHERE)
+        state = new_state(config, NOWHERE)
         state.begin_round(0, 100)
         terms = build_recipe(config).round(state, lambda: batch, 0)
         state.end_round(0)

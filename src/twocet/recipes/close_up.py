@@ -12,15 +12,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from twocet import augment, codes, losses, ranks
 from twocet.config import TrainConfig, check
 from twocet.devices import CPU, autocast
 from twocet.losses import detached
 from twocet.networks import Networks, compose
-from twocet.networks.close_up import CloseUp, CloseUpDiscriminator, Retouch, cut
-from twocet.networks.fast import FastGenerator
+from twocet.networks.close_up import CloseUpDiscriminator, Retouch, cut
 from twocet.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
 from twocet.recipes.fast import noise
 from twocet.sampler import Batch
@@ -37,7 +36,7 @@ class CloseUpState(TrainState):
         super().__init__(config, device)
         self.judge = CloseUpDiscriminator(config.network.size, config.network.code_dim).to(device)
         self.generator_optimiser = torch.optim.Adam(
-            close_up(self.networks).parameters(), lr=config.lr, betas=config.betas, fused=True
+            self.networks.generator.close_up.parameters(), lr=config.lr, betas=config.betas, fused=True
         )
         self.discriminator_optimiser = torch.optim.Adam(
             self.judge.parameters(), lr=config.lr_discriminator, betas=config.betas_discriminator, fused=True
@@ -119,7 +118,7 @@ class CloseUpRecipe:
         for piece, generator in pieces(batch, self.config, step, "close-up"):
             mouths = self.mouths(state.networks, piece, generator, step)
             with autocast(self.config.bf16):
-                retouch: Retouch = close_up(state.networks)(mouths.made, mouths.given)
+                retouch: Retouch = state.networks.generator.close_up(mouths.made, mouths.given)
             output = retouch.applied(mouths.made)
             total, terms = self.close_up_total(state.judge, mouths, output, retouch, step)
             made.append(Finished(mouths, output.detach(), terms))
@@ -136,7 +135,7 @@ class CloseUpRecipe:
             others, nothing = read.roll(1, dims=0)[:half], codes.neutral(quarter, dim)
             photos = torch.cat([batch.neutral, batch.neutral[:half], batch.expressive[:quarter]])
             given = torch.cat([noisy, others, nothing])
-            made = compose(photos, whole(networks).whole(photos, given))
+            made = compose(photos, networks.generator.whole(photos, given))
         kept = torch.cat([torch.arange(num), torch.arange(num + half, len(photos))]).to(photos.device)
         truth = cut(torch.cat([batch.expressive, batch.neutral[:quarter]]))
         meant = torch.cat([read, others, nothing])
@@ -177,19 +176,6 @@ class CloseUpRecipe:
             total = total + config.r1 * config.r1_every * losses.r1(logits, real)
         terms["discriminator"] = total.detach()
         return total
-
-
-def whole(networks: Networks) -> FastGenerator:
-    """The generator, which has a close-up."""
-    generator: FastGenerator = networks.generator
-    return generator
-
-
-def close_up(networks: Networks) -> CloseUp:
-    """The generator's close-up."""
-    found: nn.Module | None = whole(networks).close_up
-    assert isinstance(found, CloseUp)
-    return found
 
 
 def changing(batch: Batch, generator: Generator) -> Tensor:
