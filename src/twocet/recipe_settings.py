@@ -42,7 +42,7 @@ RECIPES: dict[str, TrainConfig] = {
     # Mouths for the generator of a finished model. Sharp ones lose against any pixel's mean, so nothing is selected.
     "close_up": TrainConfig(
         recipe="close_up", network=NetworkConfig(close_up=True), batch=32, lr=5e-4, betas=(0.5, 0.99), coarse=False,
-        code_noise=constant(0.3), adversarial=constant(0.3), painted=0.02, mismatch=0.5, r1=0.1,
+        code_noise=constant(0.3), adversarial=constant(0.3), painted=0.02, mismatch=0.5, r1=1.0, steps=3_000,
         validate_every=1_000_000,
     ),
 }  # fmt: skip

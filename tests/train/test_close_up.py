@@ -120,12 +120,13 @@ def test_what_there_is_to_finish() -> None:
     batch = random_batch()
     recipe = CloseUpRecipe(dataclasses.replace(TINY, code_noise=constant(0.0)))
     mouths = recipe.mouths(networks, batch, Generator(), 0)
-    assert len(mouths.made) == 8 + 4 + 2
+    assert len(mouths.made) == 8 + 4 + 2 + 1
     torch.testing.assert_close(mouths.given, mouths.meant)
     torch.testing.assert_close(mouths.meant[8:12], mouths.meant[:8].roll(1, dims=0)[:4])
     assert not mouths.meant[12:].any()
-    torch.testing.assert_close(mouths.truth, cut(torch.cat([batch.expressive, batch.neutral[:2]])))
-    torch.testing.assert_close(mouths.before, cut(torch.cat([batch.neutral, batch.expressive[:2]])))
+    torch.testing.assert_close(mouths.truth, cut(torch.cat([batch.expressive, batch.neutral[:2], batch.neutral[:1]])))
+    before = torch.cat([batch.neutral, batch.expressive[:2], batch.neutral[:1]])
+    torch.testing.assert_close(mouths.before, cut(before))
 
 
 def test_the_close_up_alone_learns() -> None:

@@ -60,7 +60,7 @@ class CloseUpState(TrainState):
 
 
 class Mouths(NamedTuple):
-    """N pairs made expressive, then N / 2 neutral photos with another's expression, then N / 4 made neutral."""
+    """N pairs made expressive, N / 2 neutral photos with another's expression, N / 4 made neutral, N / 8 left neutral."""
 
     made: Tensor
     """What the generator makes of them, (n, 3, s, s)."""
@@ -128,16 +128,17 @@ class CloseUpRecipe:
     def mouths(self, networks: Networks, batch: Batch, generator: Generator, step: int) -> Mouths:
         """What there is to be finished."""
         num, dim = len(batch.neutral), self.config.network.code_dim
-        half, quarter = num // 2, num // 4
+        half, quarter, eighth = num // 2, num // 4, num // 8
         with autocast(self.config.bf16):
             read = networks.encoder(batch.expressive)
             noisy = read + noise(num, dim, self.config.code_noise.at(step), generator)
-            others, nothing = read.roll(1, dims=0)[:half], codes.neutral(quarter, dim)
-            photos = torch.cat([batch.neutral, batch.neutral[:half], batch.expressive[:quarter]])
+            others, nothing = read.roll(1, dims=0)[:half], codes.neutral(quarter + eighth, dim)
+            pairs = [batch.neutral, batch.neutral[:half], batch.expressive[:quarter], batch.neutral[:eighth]]
+            photos = torch.cat(pairs)
             given = torch.cat([noisy, others, nothing])
             made = compose(photos, networks.generator.whole(photos, given))
         kept = torch.cat([torch.arange(num), torch.arange(num + half, len(photos))]).to(photos.device)
-        truth = cut(torch.cat([batch.expressive, batch.neutral[:quarter]]))
+        truth = cut(torch.cat([batch.expressive, batch.neutral[:quarter], batch.neutral[:eighth]]))
         meant = torch.cat([read, others, nothing])
         return Mouths(cut(made), given, meant, kept, truth, cut(photos)[kept])
 
