@@ -60,7 +60,7 @@ class CloseUpState(TrainState):
 
 
 class Mouths(NamedTuple):
-    """N pairs made expressive, N / 2 neutral photos with another's expression, N / 4 made neutral, N / 8 left neutral."""
+    """N pairs made expressive, N / 2 neutral photos with another's expression, N / 4 made neutral, N / 8 left so."""
 
     made: Tensor
     """What the generator makes of them, (n, 3, s, s)."""
