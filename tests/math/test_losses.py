@@ -249,3 +249,16 @@ def test_a_sketch_is_judged_by_the_change_it_misses() -> None:
     change = torch.tensor([[[[3.0, 0.0], [0.0, 1.0]]]])
     sketch = torch.tensor([[[[1.0, 0.0], [0.0, 1.0]]]])
     assert float(losses.unsketched_change(change, sketch, change.square().mean())) == pytest.approx(4 / 10)
+
+
+def test_unexplained_whole_is_one_minus_gain_of_the_batch() -> None:
+    truth, output, given = (
+        torch.tensor(x)[:, None, None, None].expand(2, 3, 4, 4) for x in ([0.5, 0.0], [0.3, 0.1], [0.0, 0.1])
+    )
+    assert losses.unexplained_whole(truth, output, given).item() == pytest.approx(0.15 / (0.3 + 1e-3))
+
+
+def test_feature_difference_counts_every_layer_alike() -> None:
+    mine, true = [torch.tensor([1.0, 3.0]), torch.tensor([30.0])], [torch.tensor([2.0, 2.0]), torch.tensor([20.0])]
+    assert losses.feature_difference(mine, true).item() == pytest.approx((0.5 + 0.5) / 2)
+    assert losses.feature_difference(true, true).item() == 0
