@@ -10,6 +10,17 @@ from torch.nn import functional
 
 from twocet.layers import AdaIN, AdaINBlock, ResidualBlock, activation, instance_norm
 
+MAX_FLOW = 0.125
+"""Largest displacement, in sides of the picture that is seen."""
+FLOW_GAIN = 0.1
+"""Expressions move a face by about a hundredth of the crop: without it one step of Adam would move it further."""
+
+
+def smooth_flow(raw: Tensor, scale: float) -> Tensor:
+    """Displacements in sides from a head's output ``raw`` (N, 2, h, w), ``scale`` times as large: (N, 2, .., ..)."""
+    flow = torch.tanh(raw.float() * FLOW_GAIN) * MAX_FLOW
+    return functional.interpolate(flow, scale_factor=scale, mode="bilinear", align_corners=False)
+
 
 class CodedBody(nn.Module):
     """Unshuffles a picture of ``side``, halves it, and doubles it again, steered by the code.

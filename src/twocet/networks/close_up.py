@@ -15,17 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from twocet.layers import ResidualBlock, activation, he_init, no_norm
-from twocet.networks.body import CodedBody
+from twocet.networks.body import CodedBody, smooth_flow
 from twocet.networks.edit import Edit, compose, resize, warp
 
 TOP, LEFT, SIDE = 29 / 64, 1 / 4, 1 / 2
 """Where mouths are in the aligned crop, in its sides."""
 MARGIN = 10 / 64
 """How far from its border, in sides of the part, the close-up comes in."""
-MAX_FLOW = 0.125
-"""Largest displacement, in sides of the part."""
-FLOW_GAIN = 0.1
-"""See ``twocet.networks.fast``."""
 COVERS = 0.3
 """Added colour (of a range of 2) from which nothing of the photo's own detail, which no network saw, is kept."""
 
@@ -78,12 +74,7 @@ class CloseUp(nn.Module):
     def forward(self, part: Tensor, code: Tensor) -> Retouch:
         """``part`` (N, 3, s, s) in [-1, 1], :func:`cut` from a face with the expression ``code`` (N, d)."""
         features = self.body.decode(*self.body.encode(part), code)
-        flow = functional.interpolate(
-            torch.tanh(self.flow_head(features).float() * FLOW_GAIN) * MAX_FLOW,
-            scale_factor=self.shuffle,
-            mode="bilinear",
-            align_corners=False,
-        )
+        flow = smooth_flow(self.flow_head(features), self.shuffle)
         added = torch.tanh(functional.pixel_shuffle(self.paint_head(features).float(), self.shuffle))
         return Retouch(flow * self.window, added * self.window)
 

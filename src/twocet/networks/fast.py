@@ -16,14 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from twocet.layers import ResidualBlock, he_init, no_norm
-from twocet.networks.body import CodedBody
+from twocet.networks.body import CodedBody, smooth_flow
 from twocet.networks.close_up import CloseUp
 from twocet.networks.edit import Edit, compose, render
 
-MAX_FLOW = 0.125
-"""Largest displacement, in units of the crop side."""
-FLOW_GAIN = 0.1
-"""Expressions move a face by about a hundredth of the crop: without it one step of Adam would move it further."""
 MASK_BIAS = -4.0
 """The mask's logit at the start of training: a mask of 0.02, close to the identity and still with a gradient."""
 COLOUR_RANGE = 1.05
@@ -72,15 +68,10 @@ class FastGenerator(CodedBody):
     def whole(self, image: Tensor, code: Tensor) -> Edit:
         """The change of the whole face, without the close-up; the flow, made at a quarter of the size, is smooth."""
         features = self.decode(*self.encode(reduced(image, self.working_size)), code)
-        flow = functional.pixel_shuffle(self.flow_head(features).float(), self.reduce)
+        flow = functional.pixel_shuffle(self.flow_head(features), self.reduce)
         paint = functional.pixel_shuffle(self.paint_head(features).float(), self.shuffle)
         return Edit(
-            flow=functional.interpolate(
-                torch.tanh(flow * FLOW_GAIN) * MAX_FLOW,
-                scale_factor=self.shuffle / self.reduce,
-                mode="bilinear",
-                align_corners=False,
-            ),
+            flow=smooth_flow(flow, self.shuffle / self.reduce),
             mask=torch.sigmoid(paint[:, 3:] + MASK_BIAS),
             colour=torch.tanh(paint[:, :3]) * COLOUR_RANGE,
         )
