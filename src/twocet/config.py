@@ -250,6 +250,8 @@ class TrainConfig(RunConfig):
     early and needs no further labels."""
     features: float = 1.0
     """Close-up: weight of what the discriminator sees in true mouths and not in the finished ones of the same pairs."""
+    unpaired: bool = False
+    """Close-up: whether nobody is known. Pairs are then those of the recipe unpaired whose expressions were lent."""
     code_size: float = 0.03
     """Pairs: weight of the codes' mean square above 1."""
     even: bool = True
@@ -272,6 +274,7 @@ class TrainConfig(RunConfig):
             "the recipe close_up, and no other, trains networks with a close-up",
         )
         check(not self.landmarks or self.recipe == "fast", "the setting landmarks is for the recipe fast alone")
+        check(not self.unpaired or self.recipe == "close_up", "the setting unpaired is for the recipe close_up alone")
         # Neutral photos with themselves are added to the pairs: they cannot be all.
         check(
             not self.knows_movements or 0 <= self.zero_edits < 1,
@@ -282,12 +285,17 @@ class TrainConfig(RunConfig):
     @property
     def knows_movements(self) -> bool:
         """Whether landmarks tell how the faces of the pairs move."""
-        return self.landmarks or self.recipe == "unpaired"
+        return self.landmarks or self.knows_nobody
+
+    @property
+    def knows_nobody(self) -> bool:
+        """Whether training takes all photos for those of strangers."""
+        return self.unpaired or self.recipe == "unpaired"
 
     @property
     def needs_both_of_everybody(self) -> bool:
-        """Whether training fails on people with photos in one domain only; ``unpaired`` knows nobody."""
-        return self.recipe != "unpaired"
+        """Whether training fails on people with photos in one domain only."""
+        return not self.knows_nobody
 
 
 def from_dict(kind: type[Any], values: dict[str, Any]) -> Any:

@@ -104,8 +104,9 @@ class TwoCet:
         lending.check_ready()
         tables = [landmark_table.shared_meshes(data, self._folder, self.config.threads) for data in self._datasets]
         unchanged = self.config.zero_edits
-        if self.config.recipe == "unpaired":
-            return unpaired.prepare(train, validation, tables, unchanged, progress=progress)
+        if self.config.knows_nobody:
+            lent_alone = self.config.unpaired
+            return unpaired.prepare(train, validation, tables, unchanged, lent_alone=lent_alone, progress=progress)
         return lending.prepare(train, tables, unchanged, progress=progress), validation
 
     def new_state(self, device: torch.device) -> TrainState:

@@ -46,24 +46,40 @@ def estimated_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, *, progres
 
 
 def prepare(
-    train: Sequence[Faces], validation: Sequence[Faces], meshes: Sequence[Meshes], unchanged: float, *, progress: bool
+    train: Sequence[Faces],
+    validation: Sequence[Faces],
+    meshes: Sequence[Meshes],
+    unchanged: float,
+    *,
+    lent_alone: bool = False,
+    progress: bool,
 ) -> tuple[list[Faces], list[Faces]]:
     """Pairs of the training and of the validation photos of all datasets.
 
     The training photos of each dataset tell where its faces lie at rest: between two datasets more differs than
-    expressions. Raises UserError for piles that are too small.
+    expressions. ``lent_alone`` leaves out the pairs whose neutral face was estimated: it keeps traces of teeth. Raises
+    UserError for piles that are too small.
     """
     with lending.one_blas_thread():
         fitted = [fit_rest(faces, table) for faces, table in zip(train, meshes, strict=True)]
         known = list(zip(train, validation, meshes, fitted, strict=True))
         return (
-            [training_pairs(faces, table, at_rest, unchanged, progress=progress) for faces, _, table, at_rest in known],
+            [
+                training_pairs(faces, table, at_rest, unchanged, lent_alone=lent_alone, progress=progress)
+                for faces, _, table, at_rest in known
+            ],
             [estimated_pairs(faces, table, at_rest, progress=progress) for _, faces, table, at_rest in known],
         )
 
 
-def training_pairs(faces: Faces, meshes: Meshes, at_rest: rest.Rest, unchanged: float, *, progress: bool) -> Faces:
-    """Pairs of all kinds, ``unchanged`` being the share of those with nothing to change."""
+def training_pairs(
+    faces: Faces, meshes: Meshes, at_rest: rest.Rest, unchanged: float, *, lent_alone: bool = False, progress: bool
+) -> Faces:
+    """Pairs of all kinds, ``unchanged`` being the share of those with nothing to change; see :func:`prepare`."""
     pairs = estimated_pairs(faces, meshes, at_rest, progress=progress)
     moved = movements(found(pairs.expressive_rows, meshes)[1], at_rest)
-    return lending.training_pairs(pairs, faces, meshes, moved, unchanged, pictured=True, progress=progress)
+    made = lending.training_pairs(pairs, faces, meshes, moved, unchanged, pictured=True, progress=progress)
+    if not lent_alone:
+        return made
+    estimated = len(pairs.expressive)
+    return made._replace(companions=[[] for _ in range(estimated)] + made.companions[estimated:])

@@ -16,7 +16,7 @@ from twocet.networks import Edit, build, compose
 from twocet.networks.close_up import CloseUp, CloseUpDiscriminator, Retouch, cut, follow, resize, window
 from twocet.recipe_settings import preset_config
 from twocet.recipes import TrainState, build_recipe, new_state
-from twocet.recipes.close_up import CloseUpRecipe, CloseUpState, changing
+from twocet.recipes.close_up import SHIFT, CloseUpRecipe, CloseUpState, Mouths, Shown, changing
 from twocet.sampler import Batch
 from twocet.schedules import constant
 
@@ -109,6 +109,7 @@ def test_pairs_stay_pairs_and_moving_mouths_are_preferred(monkeypatch: pytest.Mo
     monkeypatch.setattr(augment, "photometric", lambda images, generator: tuple(images))
     made = CloseUpRecipe(TINY).augment(batch, Generator().manual_seed(0))
     assert len(made.neutral) == 32
+    assert torch.equal(made.reference, made.expressive)
     difference = (made.expressive - made.neutral).mean(dim=(1, 2, 3))
     assert bool(((difference < 1e-4) | ((difference - 1).abs() < 1e-4)).all())
     assert 14 <= int((difference > 0.5).sum()) <= 16
@@ -117,16 +118,32 @@ def test_pairs_stay_pairs_and_moving_mouths_are_preferred(monkeypatch: pytest.Mo
 def test_what_there_is_to_finish() -> None:
     torch.manual_seed(0)
     networks = build(NETWORK)
-    batch = random_batch()
+    batch = Shown(*random_batch(), reference=smooth(8, 3, SIZE, 3) - 0.5)
     recipe = CloseUpRecipe(dataclasses.replace(TINY, code_noise=constant(0.0)))
     mouths = recipe.mouths(networks, batch, Generator(), 0)
+    assert mouths.pairs == 8
     assert len(mouths.made) == 8 + 4 + 2 + 1
     torch.testing.assert_close(mouths.given, mouths.meant)
     torch.testing.assert_close(mouths.meant[8:12], mouths.meant[:8].roll(1, dims=0)[:4])
     assert not mouths.meant[12:].any()
-    torch.testing.assert_close(mouths.truth, cut(torch.cat([batch.expressive, batch.neutral[:2], batch.neutral[:1]])))
+    neutral = batch.neutral[:2], batch.neutral[:1]
+    torch.testing.assert_close(mouths.truth, cut(torch.cat([batch.expressive, *neutral])))
+    torch.testing.assert_close(mouths.real, cut(torch.cat([batch.reference, *neutral])))
+    with torch.no_grad():
+        torch.testing.assert_close(mouths.meant[:8], networks.encoder(batch.reference))
     before = torch.cat([batch.neutral, batch.expressive[:2], batch.neutral[:1]])
     torch.testing.assert_close(mouths.before, cut(before))
+
+
+def test_the_discriminator_looks_a_little_beside_the_place() -> None:
+    rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    parts = torch.stack([rows, columns])[None]
+    nothing = torch.empty(0)
+    places = [(SHIFT, SHIFT), (0, 2 * SHIFT)]
+    straight, beside = (Mouths(0, *[nothing] * 7, place).seen(parts) for place in places)
+    assert torch.equal(straight, parts)
+    # Up and to the right, where edges are repeated.
+    assert torch.equal(beside, torch.stack([(rows - SHIFT).clamp(min=0), (columns + SHIFT).clamp(max=31)])[None])
 
 
 def test_the_close_up_alone_learns() -> None:
@@ -141,10 +158,11 @@ def test_the_close_up_alone_learns() -> None:
     before = {name: value.clone() for name, value in state.networks.generator.state_dict().items()}
     encoder = {name: value.clone() for name, value in state.networks.encoder.state_dict().items()}
     recipe = build_recipe(config)
+    shown = Shown(*batch, reference=batch.expressive)
     found = []
     for step in range(15):
         state.begin_round(step, 15)
-        found.append(float(recipe.round(state, lambda: batch, step)["pair"]))
+        found.append(float(recipe.round(state, lambda: shown, step)["pair"]))
         state.end_round(step)
     assert found[0] > 0.9
     assert found[-1] < 0.85
@@ -176,7 +194,7 @@ def test_its_state_is_saved_with_the_discriminator() -> None:
     torch.manual_seed(0)
     state = CloseUpState(TINY)
     names = set(state.parts())
-    assert "judge" in names
+    assert "close_up_discriminator" in names
     other = CloseUpState(dataclasses.replace(TINY, seed=5))
     other.load({name: part.state_dict() for name, part in state.parts().items()})
     for mine, theirs in zip(other.weights(), state.weights(), strict=True):
@@ -203,6 +221,8 @@ def test_a_model_gets_a_close_up_keeps_it_and_loses_it() -> None:
 def test_recipe_and_networks_must_agree(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="recipe close_up, and no other"):
         TrainConfig(network=NETWORK)
+    with pytest.raises(UserError, match="setting unpaired is for the recipe close_up alone"):
+        TrainConfig(unpaired=True)
     with pytest.raises(UserError, match="preset fast alone"):
         NetworkConfig(preset="paper", close_up=True)
     with pytest.raises(UserError, match="batch of 8 or more, not 4"):

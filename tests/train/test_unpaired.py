@@ -259,6 +259,21 @@ def test_the_training_photos_alone_tell_where_faces_lie(folder, tmp_path, readin
     assert any(row["domain"] == "neutral" for row in train_pairs[0].neutral_rows)
 
 
+def test_pairs_whose_neutral_face_was_estimated_can_be_left_out(folder, tmp_path, readings):
+    dataset = open_dataset(folder)
+    meshes = landmark_table.read_meshes(dataset, tmp_path, 1)
+    sets = [load_faces(dataset, split, SIZE, progress=False) for split in ("train", "val")]
+    made = []
+    for lent_alone in (False, True):
+        ((pairs,), _) = unpaired.prepare([sets[0]], [sets[1]], [meshes], 0.1, lent_alone=lent_alone, progress=False)
+        neutral = [pairs.neutral_rows[k]["domain"] for others in pairs.companions for k in others]
+        made.append((len(pairs.companions), neutral.count("neutral"), neutral.count("expressive")))
+    (count, neutral, estimated), (same, kept, left) = made
+    assert (same, kept, left) == (count, neutral, 0)
+    # As many were lent, and some neutral photos stay as they are.
+    assert neutral > estimated > 0
+
+
 def test_every_dataset_has_its_own_rest(tmp_path, readings):
     """Two datasets at once give what each gives alone."""
     datasets = [open_dataset(write_dataset(tmp_path / name, identities=24, expressions=1)) for name in "ab"]

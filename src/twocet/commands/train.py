@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from twocet.config import TrainConfig, check
+from twocet.config import Recipe, TrainConfig, check
 from twocet.recipe_settings import preset_config
 from twocet.settings import override
 
@@ -20,7 +20,7 @@ def train(
     data: tuple[Path, ...] = (),
     mix: tuple[float, ...] = (),
     preset: Literal["paper", "fast"] | None = None,
-    recipe: Literal["paper", "authors", "fast", "unpaired", "close_up"] | None = None,
+    recipe: Recipe | None = None,
     set: tuple[str, ...] = (),
     steps: int | None = None,
     minutes: float | None = None,
@@ -143,7 +143,7 @@ def _finish(complete: bool, output: Path) -> None:
 
 def configure(
     preset: Literal["paper", "fast"],
-    recipe: Literal["paper", "authors", "fast", "unpaired", "close_up"] | None,
+    recipe: Recipe | None,
     settings: tuple[str, ...],
     **given: float | str | None,
 ) -> TrainConfig:

@@ -95,12 +95,12 @@ def follow(edit: Edit, part: Tensor, retouch: Retouch) -> Edit:
     Displacements are in sides of the crop. Added colours are painted; the more is added, the less of the photo's own
     detail shows through.
     """
-    flow = SIDE * retouch.flow + warp(edit.flow, retouch.flow)
-    moved_mask, moved_paint = warp(edit.mask, retouch.flow), warp(edit.mask * edit.colour, retouch.flow)
+    fields = torch.cat([edit.flow, edit.mask, edit.mask * edit.colour, part], dim=1)
+    flow, moved_mask, moved_paint, moved_part = torch.split(warp(fields, retouch.flow), [2, 1, 3, 3], dim=1)
     share = (retouch.added.abs().amax(dim=1, keepdim=True) / COVERS).clamp(max=1)
     mask = 1 - (1 - share) * (1 - moved_mask)
-    paint = (1 - share) * moved_paint + share * warp(part, retouch.flow) + retouch.added
-    return Edit(flow, mask, (paint / mask.clamp(min=1e-4)).clamp(-1, 1))
+    paint = (1 - share) * moved_paint + share * moved_part + retouch.added
+    return Edit(SIDE * retouch.flow + flow, mask, (paint / mask.clamp(min=1e-4)).clamp(-1, 1))
 
 
 class CloseUpDiscriminator(nn.Module):
@@ -126,7 +126,7 @@ class CloseUpDiscriminator(nn.Module):
             found.append(block(found[-1]))
         return found[1:]
 
-    def judge(self, features: Tensor, code: Tensor) -> Tensor:
+    def logits(self, features: Tensor, code: Tensor) -> Tensor:
         """The logits (N,) of the last of :meth:`features`, given the codes (N, d)."""
         seen = activation(features)
         joined = activation(self.joined(seen).flatten(1))
@@ -135,4 +135,4 @@ class CloseUpDiscriminator(nn.Module):
         return logits.float()
 
     def forward(self, part: Tensor, code: Tensor) -> Tensor:
-        return self.judge(self.features(part)[-1], code)
+        return self.logits(self.features(part)[-1], code)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from twocet import augment, codes, losses, ranks
 from twocet.config import TrainConfig, check
@@ -22,11 +23,13 @@ from twocet.networks import Networks, compose
 from twocet.networks.close_up import CloseUpDiscriminator, Retouch, cut
 from twocet.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
 from twocet.recipes.fast import noise
-from twocet.sampler import Batch
+from twocet.sampler import Pair
 from twocet.schedules import learning_rate_factor
 
 CLOSED = 0.2
 """How likely, relative to the average pair, one is trained whose mouth does not change."""
+SHIFT = 4
+"""By how many pixels what the discriminator sees is moved at most, so that it does not learn people by heart."""
 
 
 class CloseUpState(TrainState):
@@ -34,17 +37,17 @@ class CloseUpState(TrainState):
 
     def __init__(self, config: TrainConfig, device: torch.device = CPU) -> None:
         super().__init__(config, device)
-        self.judge = CloseUpDiscriminator(config.network.size, config.network.code_dim).to(device)
+        self.discriminator = CloseUpDiscriminator(config.network.size, config.network.code_dim).to(device)
         self.generator_optimiser = torch.optim.Adam(
             self.networks.generator.close_up.parameters(), lr=config.lr, betas=config.betas, fused=True
         )
         self.discriminator_optimiser = torch.optim.Adam(
-            self.judge.parameters(), lr=config.lr_discriminator, betas=config.betas_discriminator, fused=True
+            self.discriminator.parameters(), lr=config.lr_discriminator, betas=config.betas_discriminator, fused=True
         )
 
     def parts(self) -> dict[str, Any]:
         """The objects to be saved, by name."""
-        return {**super().parts(), "judge": self.judge}
+        return {**super().parts(), "close_up_discriminator": self.discriminator}
 
     def begin_round(self, step: int, steps: int | None) -> None:
         """Set the learning rates, which are functions of the step."""
@@ -56,12 +59,23 @@ class CloseUpState(TrainState):
     def weights(self) -> Iterator[Tensor]:
         """Every weight, and its average where there is one."""
         yield from super().weights()
-        yield from self.judge.parameters()
+        yield from self.discriminator.parameters()
+
+
+class Shown(NamedTuple):
+    """Pairs, (N, 3, S, S) float32 in [-1, 1] each."""
+
+    neutral: Tensor
+    expressive: Tensor
+    reference: Tensor
+    """Real photos with the expressions of those in ``expressive``: themselves, unless expressions were lent."""
 
 
 class Mouths(NamedTuple):
     """N pairs made expressive, N / 2 neutral photos with another's expression, N / 4 made neutral, N / 8 left so."""
 
+    pairs: int
+    """N."""
     made: Tensor
     """What the generator makes of them, (n, 3, s, s)."""
     given: Tensor
@@ -72,8 +86,18 @@ class Mouths(NamedTuple):
     """(k,) int64: the rows whose true pictures are known."""
     truth: Tensor
     """Their true pictures, (k, 3, s, s)."""
+    real: Tensor
+    """Photos as they are that show what these are meant to, (k, 3, s, s)."""
     before: Tensor
     """Their photos before the edit, (k, 3, s, s)."""
+    place: tuple[int, int]
+    """Where the discriminator looks, down and across: at ``SHIFT`` in its place."""
+
+    def seen(self, parts: Tensor) -> Tensor:
+        """What the discriminator sees of ``parts`` (n, 3, s, s), likewise; edges are repeated."""
+        (top, left), side = self.place, parts.shape[-1]
+        wide = functional.pad(parts, [SHIFT] * 4, mode="replicate")
+        return wide[..., top : top + side, left : left + side]
 
 
 class Finished(NamedTuple):
@@ -95,42 +119,42 @@ class CloseUpRecipe:
         check(config.batch >= fewest, f"the recipe close_up needs a batch of {fewest} or more, not {config.batch}")
         self.config = config
 
-    def augment(self, batch: Batch, generator: Generator) -> Batch:
+    def augment(self, batch: Pair, generator: Generator) -> Shown:
         """Half of the rows, those whose mouths change more likely than others; mirrored and relit."""
         chosen = changing(batch, generator)
         mirrored = augment.coin(0.5, len(chosen), generator)
-        pair = [augment.flip(x[chosen], mirrored) for x in batch]
-        return Batch(*augment.photometric(pair, generator))
+        photos = batch.neutral, batch.expressive, batch.reference
+        return Shown(*augment.photometric([augment.flip(x[chosen], mirrored) for x in photos], generator))
 
-    def round(self, state: TrainState, draw: Draw[Batch], step: int) -> dict[str, Tensor]:
+    def round(self, state: TrainState, draw: Draw[Shown], step: int) -> dict[str, Tensor]:
         """One mini-batch."""
         assert isinstance(state, CloseUpState)
         made: list[Finished] = []
         batch = draw()
-        with frozen(state.judge):
+        with frozen(state.discriminator):
             step_optimiser(state.generator_optimiser, self.close_up_totals(state, batch, step, made))
-        totals = (self.discriminator_total(state.judge, finished, step) for finished in made)
+        totals = (self.discriminator_total(state.discriminator, finished, step) for finished in made)
         step_optimiser(state.discriminator_optimiser, totals)
         return mean_terms(finished.terms for finished in made)
 
-    def close_up_totals(self, state: CloseUpState, batch: Batch, step: int, made: list[Finished]) -> Iterator[Tensor]:
+    def close_up_totals(self, state: CloseUpState, batch: Shown, step: int, made: list[Finished]) -> Iterator[Tensor]:
         """The total of each piece of the mini-batch; what was finished is appended to ``made``."""
         for piece, generator in pieces(batch, self.config, step, "close-up"):
             mouths = self.mouths(state.networks, piece, generator, step)
             with autocast(self.config.bf16):
                 retouch: Retouch = state.networks.generator.close_up(mouths.made, mouths.given)
             output = retouch.applied(mouths.made)
-            total, terms = self.close_up_total(state.judge, mouths, output, retouch, step)
+            total, terms = self.close_up_total(state.discriminator, mouths, output, retouch, step)
             made.append(Finished(mouths, output.detach(), terms))
             yield total
 
     @torch.no_grad()
-    def mouths(self, networks: Networks, batch: Batch, generator: Generator, step: int) -> Mouths:
+    def mouths(self, networks: Networks, batch: Shown, generator: Generator, step: int) -> Mouths:
         """What there is to be finished."""
         num, dim = len(batch.neutral), self.config.network.code_dim
         half, quarter, eighth = num // 2, num // 4, num // 8
         with autocast(self.config.bf16):
-            read = networks.encoder(batch.expressive)
+            read = networks.encoder(batch.reference)
             noisy = read + noise(num, dim, self.config.code_noise.at(step), generator)
             others, nothing = read.roll(1, dims=0)[:half], codes.neutral(quarter + eighth, dim)
             pairs = [batch.neutral, batch.neutral[:half], batch.expressive[:quarter], batch.neutral[:eighth]]
@@ -138,20 +162,22 @@ class CloseUpRecipe:
             given = torch.cat([noisy, others, nothing])
             made = compose(photos, networks.generator.whole(photos, given))
         kept = torch.cat([torch.arange(num), torch.arange(num + half, len(photos))]).to(photos.device)
-        truth = cut(torch.cat([batch.expressive, batch.neutral[:quarter], batch.neutral[:eighth]]))
+        neutral = [batch.neutral[:quarter], batch.neutral[:eighth]]
+        truth, real = (cut(torch.cat([x, *neutral])) for x in (batch.expressive, batch.reference))
         meant = torch.cat([read, others, nothing])
-        return Mouths(cut(made), given, meant, kept, truth, cut(photos)[kept])
+        top, left = torch.randint(2 * SHIFT + 1, (2,), generator=generator, device="cpu").tolist()
+        return Mouths(num, cut(made), given, meant, kept, truth, real, cut(photos)[kept], (top, left))
 
     def close_up_total(
-        self, judge: CloseUpDiscriminator, mouths: Mouths, output: Tensor, retouch: Retouch, step: int
+        self, discriminator: CloseUpDiscriminator, mouths: Mouths, output: Tensor, retouch: Retouch, step: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Weighted sum for the close-up, and the unweighted terms."""
         config, kept = self.config, mouths.kept
         with autocast(config.bf16):
-            seen = judge.features(output)
+            seen = discriminator.features(mouths.seen(output))
             with torch.no_grad():
-                wanted = judge.features(mouths.truth)
-            logits = judge.judge(seen[-1], mouths.meant)
+                wanted = discriminator.features(mouths.seen(mouths.truth))
+            logits = discriminator.logits(seen[-1], mouths.meant)
         terms = {
             "pair": losses.unexplained_whole(mouths.truth, output[kept], mouths.before),
             "adversarial": losses.adversarial(logits, real=True),
@@ -161,16 +187,15 @@ class CloseUpRecipe:
         total = terms["pair"] + config.adversarial.at(step) * terms["adversarial"]
         return total + config.features * terms["features"] + config.painted * terms["painted"], detached(terms)
 
-    def discriminator_total(self, judge: CloseUpDiscriminator, finished: Finished, step: int) -> Tensor:
+    def discriminator_total(self, discriminator: CloseUpDiscriminator, finished: Finished, step: int) -> Tensor:
         """Realness given the code, real mouths with other people's codes as fakes, and R1 where it is due."""
         config, (mouths, output, terms) = self.config, finished
         penalise = config.r1 > 0 and step % config.r1_every == 0
-        real = mouths.truth.detach().requires_grad_(penalise)
+        real = mouths.seen(mouths.real).requires_grad_(penalise)
         meant = mouths.meant[mouths.kept]
-        expressive = len(mouths.meant) - len(mouths.kept)
         with autocast(config.bf16):
-            logits, seen = judge(real, meant), judge(output, mouths.meant)
-            mismatched = judge(mouths.truth[: 2 * expressive], meant[: 2 * expressive].roll(1, dims=0))
+            logits, seen = discriminator(real, meant), discriminator(mouths.seen(output), mouths.meant)
+            mismatched = discriminator(real[: mouths.pairs], meant[: mouths.pairs].roll(1, dims=0))
         total = losses.adversarial(logits, real=True) + losses.adversarial(seen, real=False)
         total = total + config.mismatch * losses.adversarial(mismatched, real=False)
         if penalise:
@@ -179,7 +204,7 @@ class CloseUpRecipe:
         return total
 
 
-def changing(batch: Batch, generator: Generator) -> Tensor:
+def changing(batch: Pair, generator: Generator) -> Tensor:
     """(N / 2,) indices of rows, without repetition; the more a pair's mouth changes, the likelier."""
     change = (cut(batch.expressive) - cut(batch.neutral)).abs().mean(dim=(1, 2, 3))
     weight = change + CLOSED * change.mean() + 1e-6
