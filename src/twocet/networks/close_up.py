@@ -59,7 +59,7 @@ class CloseUp(nn.Module):
 
     window: Tensor
 
-    def __init__(self, size: int, code_dim: int, widths: tuple[int, ...] = (32, 64, 96, 96), shuffle: int = 2) -> None:
+    def __init__(self, size: int, code_dim: int, widths: tuple[int, ...] = (64, 96, 96), shuffle: int = 4) -> None:
         super().__init__()
         side = round(size * SIDE)
         self.body = CodedBody(side, code_dim, widths, shuffle, placed=False)
