@@ -63,11 +63,9 @@ def residual_sum(shortcut: Tensor, residual: Tensor) -> Tensor:
 
 def adaptive_instance_norm(features: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     """AdaIN (Huang and Belongie 2017): instance-normalised ``features`` (N, C, H, W) times gain + bias, both (N, C)."""
-    # Groups of one channel are instance norm, three times as fast on a CPU. With every row's channels beside each other
-    # gain and bias are part of the same pass.
-    channels = features.flatten(0, 1)[None]
-    normed = functional.group_norm(channels, channels.shape[1], gain.flatten(), bias.flatten())
-    return normed.view_as(features)
+    # Groups of one channel are instance norm, three times as fast on a CPU.
+    normed = functional.group_norm(features, features.shape[1])
+    return torch.addcmul(bias[:, :, None, None], gain[:, :, None, None], normed)
 
 
 class AdaIN(nn.Module):
