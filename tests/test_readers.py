@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import twocet
-from twocet import align
+from twocet import align, resample
 from twocet.cli import main
 from twocet.errors import UserError
 from twocet.evaluation.readers import PooledReaders
@@ -83,7 +83,7 @@ def test_descriptor_survives_size_and_tilt_and_tells_people_apart(identity, expr
 def test_aligned_crop_needs_no_landmarks(identity, expression):
     pixels = np.asarray(picture("target-2.jpg"))
     landmarks = expression.read(pixels).landmarks
-    crop = align.crop(pixels, align.fit_similarity(landmarks[FIVE]), 256)
+    crop = resample.crop(pixels, align.fit_similarity(landmarks[FIVE]), 256)
     assert np.linalg.norm(identity.describe(crop) - identity.describe(pixels, landmarks[FIVE])) < 0.15
 
 

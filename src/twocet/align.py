@@ -6,15 +6,8 @@ x to the right, y down, so that pixel (i, j) of a crop of size S is centred at (
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
-
-if TYPE_CHECKING:
-    # Not at run time: images needs torch, which the renderer's processes do without.
-    from twocet.images import Pixels
 
 Floats = npt.NDArray[np.float64]
 
@@ -106,56 +99,3 @@ def apply(matrix: Floats, points: npt.ArrayLike) -> Floats:
 def square_to_crop(width: int, height: int) -> Floats:
     """photo_to_crop of a photo that is an aligned crop already: the whole picture is the crop."""
     return np.array([(1 / width, 0.0, 0.0), (0.0, 1 / height, 0.0)])
-
-
-def crop(pixels: Pixels, photo_to_crop: Floats, size: int, *, outside: str = "edge", supersample: int = 2) -> Pixels:
-    """The square crop, (size, size, 3) uint8; free of aliasing however much the photo is shrunk.
-
-    ``outside`` is numpy.pad's mode for what lies beyond the photo: "edge" repeats the border, "constant" is black.
-    ``supersample`` squared places make one pixel where the photo is shrunk: 2 is sharper than 1, and slower.
-    """
-    crop_to_photo = invert(photo_to_crop)
-    step = float(np.sqrt(abs(np.linalg.det(crop_to_photo[:, :2])))) / size
-    supersample = supersample if step > 1 else 1
-    window, origin = _window(pixels, crop_to_photo, margin=4 + 4 * step, outside=outside)
-    picture = Image.fromarray(window)
-    shrink = max(1.0, step / supersample)
-    if shrink > 1:
-        wanted = [max(1, round(side / shrink)) for side in picture.size]
-        shrunk = picture.resize((wanted[0], wanted[1]), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    else:
-        shrunk = picture
-    ratio = np.array(shrunk.size) / picture.size
-    out = size * supersample
-    to_window = np.column_stack([crop_to_photo[:, :2] / out, crop_to_photo[:, 2] - origin]) * ratio[:, None]
-    return _sampled(np.asarray(shrunk), to_window, size, supersample)
-
-
-def _sampled(window: Pixels, crop_to_window: Floats, size: int, supersample: int) -> Pixels:
-    """Bicubic samples of ``window`` at (size * supersample) squared places, averaged to (size, size, 3)."""
-    out = size * supersample
-    channels = []
-    for channel in np.moveaxis(window, 2, 0):
-        # As float: for bytes, Pillow's transform cuts the fraction off, which darkens by half a level.
-        values = Image.fromarray(channel.astype(np.float32)).transform(
-            (out, out), Image.Transform.AFFINE, crop_to_window.ravel().tolist(), Image.Resampling.BICUBIC
-        )
-        channels.append(np.asarray(values).reshape(size, supersample, size, supersample).mean(axis=(1, 3)))
-    sampled: Pixels = np.clip(np.rint(np.stack(channels, axis=-1)), 0, 255).astype(np.uint8)
-    return sampled
-
-
-def _window(pixels: Pixels, crop_to_photo: Floats, *, margin: float, outside: str) -> tuple[Pixels, Floats]:
-    """The part of the photo that the crop needs, padded where it leaves the photo, and its upper left corner."""
-    corners = apply(crop_to_photo, [(0, 0), (1, 0), (0, 1), (1, 1)])
-    low = np.floor(corners.min(axis=0) - margin).astype(int)
-    high = np.ceil(corners.max(axis=0) + margin).astype(int)
-    limit = np.array((pixels.shape[1], pixels.shape[0]))
-    # A crop wholly beside the photo still needs one photo pixel to repeat.
-    inner_low, inner_high = np.clip(low, 0, limit - 1), np.clip(high, 1, limit)
-    inner = pixels[inner_low[1] : inner_high[1], inner_low[0] : inner_high[0]]
-    before, after = np.maximum(inner_low - low, 0), np.maximum(high - inner_high, 0)
-    if before.any() or after.any():
-        padding = ((before[1], after[1]), (before[0], after[0]), (0, 0))
-        inner = np.pad(inner, padding, mode=outside)  # type: ignore[call-overload]
-    return np.ascontiguousarray(inner), low.astype(np.float64)

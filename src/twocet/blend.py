@@ -24,7 +24,8 @@ _JAW_DROP = 0.10
 _DILATION = 0.02
 _FEATHER = 0.08
 _BORDER = 0.05
-_STRIP_PIXELS = 1 << 20
+_STRIP_PIXELS = 1 << 17
+"""What is worked on at a time: little enough to stay in the processor's cache, enough to keep its cores busy."""
 _SAMPLE = 10_000
 _REFINE_FROM = 1.5
 _REFINEMENT = 2
@@ -185,16 +186,18 @@ def _bounds(hits: npt.NDArray[np.bool_]) -> tuple[slice, slice] | None:
 
 
 def _crop_positions(box: Box, photo_to_crop: Floats) -> torch.Tensor:
-    """(1, h, w, 2) float32: where each photo pixel of ``box`` lies in the crop."""
+    """(1, h, w, 2) float32: where each photo pixel of ``box`` lies in the crop, counted from -1 to 1."""
     left, top, right, bottom = box
     x, y = np.arange(left, right) + 0.5, np.arange(top, bottom)[:, None] + 0.5
-    axes = [(row[0] * x + row[1] * y + row[2]).astype(np.float32) for row in photo_to_crop]
-    return torch.from_numpy(np.stack(axes, axis=-1))[None]
+    place = np.empty((1, bottom - top, right - left, 2), np.float32)
+    for axis, row in enumerate(2 * photo_to_crop):
+        place[0, ..., axis] = row[0] * x + (row[1] * y + (row[2] - 1))
+    return torch.from_numpy(place)
 
 
 def _sample(field: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-    """``field`` (1, C, S, S) at crop positions (1, h, w, 2), bilinear."""
-    return grid_sample(field, 2 * place - 1, mode="bilinear", padding_mode="border", align_corners=False)
+    """``field`` (1, C, S, S) at :func:`_crop_positions` (1, h, w, 2), bilinear."""
+    return grid_sample(field, place, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _moved(pixels: Pixels, box: Box, shift: torch.Tensor) -> torch.Tensor:

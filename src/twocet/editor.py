@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from twocet import align, blend
+from twocet import align, blend, resample
 from twocet.errors import UserError
 from twocet.faces import Face, FaceFinder, Floats32, choose_face
 from twocet.images import Photo, PhotoLike, Pixels, read_photo, to_image, to_pixels
@@ -70,7 +70,6 @@ class _Located(NamedTuple):
 
     photo: Photo
     photo_to_crop: align.Floats
-    alpha: npt.NDArray[np.float32]
     image: torch.Tensor
     """(1, 3, S, S) crop."""
     landmarks: Floats32 | None
@@ -81,6 +80,8 @@ class _Neutral(NamedTuple):
     """A target without its expression: what every strength and every reference starts from."""
 
     located: _Located
+    alpha: npt.NDArray[np.float32]
+    """(S, S): how much of an edit the photo takes, see :func:`twocet.blend.face_mask`."""
     image: torch.Tensor
     """(1, 3, S, S) neutral crop."""
     pixels: Pixels
@@ -198,12 +199,13 @@ class Editor:
     def _neutral(self, target: PhotoLike, aligned: bool, face: int | None) -> _Neutral:
         def make() -> _Neutral:
             located = self._locate(target, "target", aligned, face)
+            alpha = _mask(located)
             edit = self.model.edit(located.image, located.image.new_zeros(1, self.model.code_dim))
             neutral = render(located.image, edit)
-            if blend.mean_change(located.image, neutral, located.alpha) <= _NOTHING_TO_REMOVE:
-                return _Neutral(located, located.image, located.photo.pixels, True)
-            pixels = blend.apply_edit(located.photo.pixels, located.photo_to_crop, edit, located.alpha)
-            return _Neutral(located, neutral, pixels, False)
+            if blend.mean_change(located.image, neutral, alpha) <= _NOTHING_TO_REMOVE:
+                return _Neutral(located, alpha, located.image, located.photo.pixels, True)
+            pixels = blend.apply_edit(located.photo.pixels, located.photo_to_crop, edit, alpha)
+            return _Neutral(located, alpha, neutral, pixels, False)
 
         return self._targets.get((photo_key(target), aligned, face), make)
 
@@ -221,7 +223,7 @@ class Editor:
         if edit is None:
             pixels = neutral.pixels.copy()
         else:
-            pixels = blend.apply_edit(neutral.pixels, located.photo_to_crop, edit, located.alpha)
+            pixels = blend.apply_edit(neutral.pixels, located.photo_to_crop, edit, neutral.alpha)
         return Result(
             photo=replace(located.photo, pixels=pixels),
             crop=to_pixels(image),
@@ -241,21 +243,19 @@ class Editor:
             width, height = photo.size
             if width != height:
                 raise UserError(f"{name} is {width} x {height}: an aligned face crop is square; leave out --aligned.")
-            photo_to_crop = align.square_to_crop(width, height)
-            alpha, landmarks = np.ones((size, size), np.float32), None
+            photo_to_crop, landmarks = align.square_to_crop(width, height), None
         else:
             chosen, choice = choose_face(self._find_faces(photo.pixels, name), face, name)
             template = str(self.model.metadata.get("template", align.TEMPLATE_NAME))
             photo_to_crop = align.align_to(template, chosen.landmarks, photo.size)
             landmarks = chosen.landmarks
-            alpha = blend.face_mask(align.apply(photo_to_crop, landmarks[:, :2]), size)
             notes = [choice] if choice else []
             side = 1 / np.hypot(*photo_to_crop[:, 0])
             if side < _SMALL_FACE * size:
                 notes.append(f"{name}: the face is small ({side:.0f} pixels): a larger one gives a better result.")
-        crop = align.crop(photo.pixels, photo_to_crop, size)
+        crop = resample.crop(photo.pixels, photo_to_crop, size)
         device = next(self.model.generator.parameters()).device
-        return _Located(photo, photo_to_crop, alpha, to_image(crop).to(device), landmarks, tuple(notes))
+        return _Located(photo, photo_to_crop, to_image(crop).to(device), landmarks, tuple(notes))
 
     def find_faces(self, pixels: Pixels) -> list[Face]:
         """The faces in a picture, largest first, with the editor's own finder; it is loaded when first needed."""
@@ -285,6 +285,14 @@ def load(
     path = find_model(Path(model) if isinstance(model, os.PathLike) else model)
     finder = FaceFinder(face_model) if face_model is not None else None
     return Editor(load_model(path, device), name=path.stem, sha256=file_hash(path), finder=finder)
+
+
+def _mask(located: _Located) -> npt.NDArray[np.float32]:
+    """Where an edit may change the photo: on the face, or everywhere if the photo is a crop already."""
+    size = located.image.shape[-1]
+    if located.landmarks is None:
+        return np.ones((size, size), np.float32)
+    return blend.face_mask(align.apply(located.photo_to_crop, located.landmarks[:, :2]), size)
 
 
 def _scaled(code: Code, strength: float) -> Code:

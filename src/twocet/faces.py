@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from twocet import align
+from twocet import align, resample
 from twocet.errors import UserError
 from twocet.face_model import FACE_MODEL_URL, locate_face_model
 from twocet.images import Pixels
@@ -139,7 +139,7 @@ class FaceFinder:
 
     def _detect(self, pixels: Pixels, window: npt.NDArray[np.float64]) -> list[_Region]:
         """Faces within the square ``window``, a homogeneous (3, 3) map from its unit square to the photo."""
-        crop = align.crop(pixels, align.invert(window[:2]), _DETECTOR_SIDE, outside="constant", supersample=1)
+        crop = resample.crop(pixels, align.invert(window[:2]), _DETECTOR_SIDE, outside="constant", supersample=1)
         boxes, logits = self._run("face_detector", crop.astype(np.float32) / 127.5 - 1)
         scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0].astype(np.float64), -80, 80)))
         found = np.flatnonzero(scores > _MIN_SCORE)
@@ -156,7 +156,7 @@ class FaceFinder:
 
     def _mesh(self, pixels: Pixels, region: _Region) -> Face | None:
         window = _square_window(region.centre, region.side, region.angle)
-        crop = align.crop(pixels, align.invert(window[:2]), _MESH_SIDE, supersample=1)
+        crop = resample.crop(pixels, align.invert(window[:2]), _MESH_SIDE, supersample=1)
         points, presence, _ = self._run("face_landmarks_detector", crop.astype(np.float32) / 255)
         if 1 / (1 + np.exp(-float(presence.ravel()[0]))) < _MIN_PRESENCE:
             return None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from twocet import align, blend, codes
+from twocet import align, blend, codes, resample
 from twocet.align import Floats
 from twocet.clips import Frame
 from twocet.editor import Code, Editor
@@ -80,7 +80,7 @@ class Tracker:
         scale = np.array((1 / self._unit, 1 / self._unit, 1.0, 1.0))
         photo_to_crop = crop_at(self._place(place * scale, seconds) / scale)
         outline = self._outline(align.apply(photo_to_crop, landmarks), seconds)
-        image = to_image(align.crop(pixels, photo_to_crop, self._editor.model.size)).to(self._device)
+        image = to_image(resample.crop(pixels, photo_to_crop, self._editor.model.size)).to(self._device)
         code = self._editor.model.encode(image).float().cpu()
         # As long as the generator takes it: a short code is hardly seen, but the power would enlarge its noise.
         seen = codes.powered(code, self._power)[0].numpy()

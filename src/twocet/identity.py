@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twocet import align
+from twocet import align, resample
 from twocet.errors import UserError
 from twocet.images import Pixels
 from twocet.metrics import Floats
@@ -60,7 +60,7 @@ class IdentityReader:
         height, width = pixels.shape[:2]
         where = align.TEMPLATE * (width, height) if points is None else points
         chip_points = (_CHIP_PADDING + _MEAN_FACE) / (2 * _CHIP_PADDING + 1)
-        chip = align.crop(pixels, align.fit_similarity(where, chip_points), _CHIP_SIDE)
+        chip = resample.crop(pixels, align.fit_similarity(where, chip_points), _CHIP_SIDE)
         return np.array(self._network.compute_face_descriptor(np.ascontiguousarray(chip)), dtype=np.float64)
 
 

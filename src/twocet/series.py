@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from twocet import align, stimuli
+from twocet import align, resample, stimuli
 from twocet.align import Floats
 from twocet.editor import Code, Editor, Result
 from twocet.errors import UserError
@@ -113,7 +113,7 @@ class Finish:
     def _view(self, result: Result) -> tuple[Pixels, Floats]:
         if self.size is None:
             return result.pixels, result.photo_to_crop
-        cut = align.crop(result.pixels, result.photo_to_crop, self.size)
+        cut = resample.crop(result.pixels, result.photo_to_crop, self.size)
         return cut, align.square_to_crop(self.size, self.size)
 
     def matched(self, results: Sequence[Result]) -> Finish:

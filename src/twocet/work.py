@@ -40,7 +40,7 @@ def for_each(function: Callable[[_Job], None], jobs: Sequence[_Job], workers: in
         return
     # Forking is not safe once torch has threads, and the command line may have imported it: start fresh processes.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), context, die_with_parent) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, _begin) as pool:
         futures = [pool.submit(function, job) for job in jobs]
         try:
             for future in as_completed(futures):
@@ -48,6 +48,12 @@ def for_each(function: Callable[[_Job], None], jobs: Sequence[_Job], workers: in
                 yield
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin() -> None:
+    """What a worker does first, before it imports torch: one worker keeps one core busy."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    die_with_parent()
 
 
 def die_with_parent() -> None:

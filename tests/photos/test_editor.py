@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from twocet import align, blend
+from twocet import align, blend, resample
 from twocet.editor import Editor
 from twocet.errors import UserError
 from twocet.images import read_photo
@@ -64,7 +64,7 @@ def test_strength_zero_of_a_neutral_face_is_the_photo_itself(editor, portrait):
 def test_an_expressive_face_passes_through_neutral(editor, portrait, finder):
     neutral = expressive(editor).neutralize(portrait)
     assert not np.array_equal(neutral.pixels, portrait)
-    before = align.crop(portrait, align.align(finder.find(portrait)[0].landmarks), 128)
+    before = resample.crop(portrait, align.align(finder.find(portrait)[0].landmarks), 128)
     assert (neutral.crop != before).any()
     assert np.array_equal(editor.transfer(portrait, DOWN, 0).pixels, neutral.pixels)
     # From the neutral photo, for a model that holds every face to be neutral, the second pass is the same.
@@ -130,7 +130,7 @@ def test_two_faces(editor, two_faces):
 
 
 def test_aligned_photos_are_taken_whole(editor, stub, portrait, finder):
-    crop = align.crop(portrait, align.align(finder.find(portrait)[0].landmarks), 128)
+    crop = resample.crop(portrait, align.align(finder.find(portrait)[0].landmarks), 128)
     result = Editor(stub, finder=None).transfer(crop, DOWN, aligned=True)
     assert result.pixels.shape == (128, 128, 3)
     assert mouth(finder, result.pixels) - mouth(finder, crop) == pytest.approx(0.05, abs=0.02)

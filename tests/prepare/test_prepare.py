@@ -12,7 +12,7 @@ import pytest
 from fakes import save
 from PIL import Image
 
-from twocet import align, cli
+from twocet import align, cli, resample
 from twocet.data import open_dataset
 from twocet.errors import UserError
 from twocet.faces import FaceFinder
@@ -65,7 +65,7 @@ def test_cfee_becomes_a_dataset_folder(prepared, cfee):
     pixels = read_photo(cfee / "02" / "02_130_AB.jpg").pixels
     photo_to_crop = align.align(FaceFinder(threads=1).find(pixels)[0].landmarks)
     for place, size in (("faces", 64), ("masters", 96)):
-        assert (read_photo(prepared / place / "130_02.png").pixels == align.crop(pixels, photo_to_crop, size)).all()
+        assert (read_photo(prepared / place / "130_02.png").pixels == resample.crop(pixels, photo_to_crop, size)).all()
     with Image.open(prepared / "contact-sheet.jpg") as picture:
         assert picture.width > 3 * 128
         assert picture.height > 4 * 128

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from twocet import align
+from twocet import align, resample
 from twocet.errors import UserError
 from twocet.faces import FaceFinder
 from twocet.identity import IdentityReader
@@ -79,7 +79,7 @@ def make_crops(job: CropJob) -> None:
                 points = landmarks[list(align.TEMPLATE_LANDMARKS), :2]
                 record[DESCRIPTOR] = _reader().describe(pixels, points).round(4).tolist()
             crops = {
-                place: align.crop(pixels, photo_to_crop, side) for place, side in sides(job.size, job.master).items()
+                place: resample.crop(pixels, photo_to_crop, side) for place, side in sides(job.size, job.master).items()
             }
             record["thumbnail"] = thumbnail(crops["faces"]).tobytes().hex()
             for place, crop in crops.items():
