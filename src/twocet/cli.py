@@ -43,6 +43,7 @@ COMMANDS = {
     "import-authors": Command(
         "twocet.commands.import_authors:import_authors", "turn a checkpoint of the paper's authors into a model file"
     ),
+    "export": Command("twocet.commands.export:export", "write a model as ONNX, to run it sooner or without PyTorch"),
     "figure": Command("twocet.commands.figure:figure", "draw the paper's figures from a model and a dataset"),
     "evaluate": Command("twocet.commands.evaluate:evaluate", "measure a model on a dataset folder with ground truth"),
     "compare": Command(

@@ -50,6 +50,8 @@ def natural_colours(painted: Tensor, shown: Tensor) -> Tensor:
         Likewise; equal to ``painted`` wherever that is natural.
     """
     flat, own = (image.movedim(1, 0).flatten(1) for image in (painted, shown))
+    if torch.compiler.is_exporting():  # a graph has no choices
+        return _without_tints(flat, own).view(3, -1, *painted.shape[2:]).movedim(0, 1)
     # Most pixels are natural, which one product tells; only the others cost more.
     slopes = np.array([np.array(tint.axis) - tint.share * np.array(LUMA) for tint in TINTS])
     usual = np.array([tint.least + tint.share for tint in TINTS])

@@ -254,8 +254,7 @@ class Editor:
             if side < _SMALL_FACE * size:
                 notes.append(f"{name}: the face is small ({side:.0f} pixels): a larger one gives a better result.")
         crop = resample.crop(photo.pixels, photo_to_crop, size)
-        device = next(self.model.generator.parameters()).device
-        return _Located(photo, photo_to_crop, to_image(crop).to(device), landmarks, tuple(notes))
+        return _Located(photo, photo_to_crop, to_image(crop).to(self.model.device), landmarks, tuple(notes))
 
     def find_faces(self, pixels: Pixels) -> list[Face]:
         """The faces in a picture, largest first, with the editor's own finder; it is loaded when first needed."""
@@ -276,15 +275,15 @@ def load(
     device: str = "cpu",
     face_model: str | os.PathLike[str] | None = None,
 ) -> Editor:
-    """An editor with the packaged model ``default`` or a model file. Raises UserError.
+    """An editor with the packaged model ``default``, a model file or an exported model. Raises UserError.
 
     ``device``: as torch names it. ``face_model``: a ``face_landmarker.task`` to use instead of the packaged one.
     """
-    from twocet.model import file_hash, find_model, load_model
+    from twocet.model import find_model, identify, load_model
 
     path = find_model(Path(model) if isinstance(model, os.PathLike) else model)
     finder = FaceFinder(face_model) if face_model is not None else None
-    return Editor(load_model(path, device), name=path.stem, sha256=file_hash(path), finder=finder)
+    return Editor(load_model(path, device), **identify(path)._asdict(), finder=finder)
 
 
 def _mask(located: _Located) -> npt.NDArray[np.float32]:

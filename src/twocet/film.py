@@ -94,8 +94,7 @@ class Tracker:
 
     @property
     def _device(self) -> torch.device:
-        device: torch.device = next(self._editor.model.generator.parameters()).device
-        return device
+        return self._editor.model.device
 
     def _nearest(self, pixels: Pixels) -> Floats | None:
         faces = [face.landmarks[:, :2].astype(np.float64) for face in self._editor.find_faces(pixels)]

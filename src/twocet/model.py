@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -29,6 +29,8 @@ PACKAGED = ("default", "unpaired")
 """Names of the models that come with the package."""
 SAMPLE_WIDTH = 0.3
 """How far random codes are from a training photo's, see :func:`twocet.codes.resampled`."""
+MANIFEST = "model.json"
+"""The file by which a folder is an exported model, see :mod:`twocet.exported`."""
 _KEY = "twocet"
 
 
@@ -57,6 +59,11 @@ class Model:
     def discriminator(self) -> torch.nn.Module:
         """D."""
         return self.networks.discriminator
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks take their images from."""
+        return next(self.generator.parameters(), torch.empty(0)).device
 
     @property
     def config(self) -> NetworkConfig:
@@ -151,11 +158,16 @@ def save_networks(
 
 
 def load_model(name: Path | str, device: str = "cpu") -> Model:
-    """Read a model file, or a packaged model by its name, onto a device (see ``devices.find``).
+    """Read a model file, an exported model or a packaged one by its name, onto a device (see ``devices.find``).
 
     Raises UserError unless everything fits.
     """
     path, place = find_model(name), devices.find(device)
+    if path.is_dir():
+        from twocet.exported import load_exported
+
+        check(place == devices.CPU, f"{path} is an exported model, which runs on the processor: use --device cpu")
+        return load_exported(path)
     text, tensors = read_file(path)
     metadata, config = _read_metadata(path, text)
     networks = build(config)
@@ -209,14 +221,34 @@ def _read_metadata(path: Path, text: str) -> tuple[dict[str, Any], NetworkConfig
 
 
 def find_model(name: Path | str) -> Path:
-    """The file of a packaged model, or the path itself. Raises UserError if there is none."""
+    """The file of a packaged model, or the path itself (a file, or an exported model's folder). Raises UserError."""
     path = Path(name)
+    if (path / MANIFEST).is_file():
+        return path
     if str(name) in PACKAGED and not path.is_file():
         path = packaged_file(str(name))
         check(path.is_file(), f"this installation lacks the packaged model {str(name)!r}: install twocet again")
         return path
     check(path.is_file(), f"there is no model file {path}: give a file or one of {', '.join(PACKAGED)}")
     return path
+
+
+class Identity(NamedTuple):
+    """Which model it is, for marks, presets and reports."""
+
+    name: str
+    sha256: str
+    """Of the model file; for an exported model, of the one it was made from."""
+
+
+def identify(path: Path) -> Identity:
+    """Which model the result of :func:`find_model` is. Raises UserError for a damaged export."""
+    if path.is_dir():
+        from twocet.exported import read_manifest
+
+        manifest = read_manifest(path)
+        return Identity(manifest["name"], manifest["sha256"])
+    return Identity(path.stem, file_hash(path))
 
 
 def packaged_file(name: str) -> Path:

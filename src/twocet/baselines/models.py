@@ -144,8 +144,10 @@ def save_baseline(path: Path, model: StarGANModel | GANimationModel) -> None:
 
 
 def load_any(name: Path | str, device: str = "cpu") -> ExpressionModel:
-    """Read a model file of any method, or a packaged model by its name. Raises UserError unless everything fits."""
+    """Read a model file of any method, an exported or a packaged model. Raises UserError unless everything fits."""
     path = find_model(name)
+    if path.is_dir():
+        return expression_model(load_model(path, device))
     text, tensors = read_file(path)
     method = _read_json(path, text).get("method")
     if method is None:

@@ -54,14 +54,14 @@ def batch(
     from twocet import presets
     from twocet.images import write_bytes
     from twocet.jobs import read_table
-    from twocet.model import file_hash, find_model, load_model
+    from twocet.model import find_model, identify, load_model
     from twocet.work import make_folder, num_cores
 
     path = find_model(model)
     load_model(path)  # a model that is wrong is wrong for every row
-    sha256 = file_hash(path)
+    known_as, sha256 = identify(path)
     settings = work.Settings(model=str(path), model_sha256=sha256, device=device, mark=not no_mark, crop_only=crop_only)
-    table = read_table(jobs, output, lambda name: presets.find(name, path.stem, sha256).code)
+    table = read_table(jobs, output, lambda name: presets.find(name, known_as, sha256).code)
     make_folder(output)
     journal = work.Journal(output)
     keyed = [(job, work.key_of(job, settings)) for job in table.jobs]

@@ -22,14 +22,15 @@ def info(
         model: Name of a packaged model, or a model file.
         json_output: Print one JSON object.
     """
-    from twocet.model import file_hash, find_model, load_model
+    from twocet.model import find_model, identify, load_model
 
     path = find_model(model)
     loaded = load_model(path)
+    files = path.iterdir() if path.is_dir() else [path]
     facts: dict[str, Any] = {
         "file": str(path),
-        "bytes": path.stat().st_size,
-        "sha256": file_hash(path),
+        "bytes": sum(file.stat().st_size for file in files),
+        "sha256": identify(path).sha256,
         "parameters": {
             name: sum(parameter.numel() for parameter in network.parameters())
             for name, network in loaded.networks._asdict().items()

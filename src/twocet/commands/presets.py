@@ -45,22 +45,21 @@ def presets(
         as_json: Report in JSON.
     """
     from twocet import presets as book
-    from twocet.model import file_hash, find_model
+    from twocet.model import find_model, identify
 
     if references and action != "save":
         raise UserError(f"twocet presets {action} takes no photos: {references[0]}")
     if action == "save":
         _announce([_save(name, references, model, aligned, device)], as_json, verb="saved")
         return
-    path = find_model(model)
-    sha256 = file_hash(path)
+    known_as, sha256 = identify(find_model(model))
     if action == "list":
-        found = sorted(book.fitting(path.stem, sha256).values(), key=lambda preset: (preset.own, preset.name))
+        found = sorted(book.fitting(known_as, sha256).values(), key=lambda preset: (preset.own, preset.name))
         _announce(found, as_json, verb="")
     elif name is None:
         raise UserError(f"The name is missing: twocet presets {action} NAME")
     elif action == "show":
-        _announce([book.find(name, path.stem, sha256)], as_json, verb="", codes=True)
+        _announce([book.find(name, known_as, sha256)], as_json, verb="", codes=True)
     else:
         print(f"removed {name} from {book.remove(name, sha256)}")
 

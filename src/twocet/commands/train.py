@@ -117,6 +117,7 @@ def _start(
     )
     with joined():
         from_lead(check_unused)
+        check(not init or not Path(init).is_dir(), f"{init} is an exported model: train on from its model file")
         model = load_model(init) if init else None
         if model:
             network = dataclasses.replace(model.config, close_up=config.network.close_up)

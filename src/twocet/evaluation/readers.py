@@ -29,6 +29,8 @@ Kind = Literal["expression", "identity", "diversity", "mobilenetv2", "inception"
 _CHUNK = 16
 """Pictures that a process reads at a time; groups for diversity have fewer."""
 _BLENDSHAPES, _LANDMARKS = 51, 478
+_READING = 2
+"""Counts up when the same weights give other values, so that no cache mixes them."""
 
 
 class Expressions(NamedTuple):
@@ -228,4 +230,4 @@ def _name(kind: Kind) -> str:
         "diversity": mobilenet.locate_weights,
         "mobilenetv2": mobilenet.locate_weights,
     }
-    return f"{kind} {file_hash(files[kind]())}" if kind in files else kind
+    return f"{kind} {_READING} {file_hash(files[kind]())}" if kind in files else kind
