@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from twocet import codes
 from twocet.config import check
@@ -60,7 +61,7 @@ ENCODER = _Graph("encoder.onnx", ("image",), ("code",))
 GENERATOR = _Graph("generator.onnx", ("image", "code"), ("flow", "mask", "colour", "output"))
 
 
-def export(model: Model, identity: Identity, folder: Path) -> float:
+def export(model: Model, identity: Identity, folder: Path, *, progress: bool = False) -> float:
     """Write ``encoder.onnx``, ``generator.onnx`` and ``model.json``, last, to ``folder``; takes a minute.
 
     Returns:
@@ -75,8 +76,9 @@ def export(model: Model, identity: Identity, folder: Path) -> float:
     # Two faces, because a batch of one would be taken for a constant.
     image = torch.linspace(-1, 1, 2 * 3 * size * size).view(2, 3, size, size)
     code = torch.linspace(-0.5, 0.5, 2 * model.code_dim).view(2, -1)
-    write_whole(folder / ENCODER.file, _onnx(_Encoder(model), (image,), ENCODER))
-    write_whole(folder / GENERATOR.file, _onnx(_Generator(model), (image, code), GENERATOR))
+    jobs = ((ENCODER, _Encoder(model), (image,)), (GENERATOR, _Generator(model), (image, code)))
+    for graph, network, given in tqdm(jobs, "exporting", unit="graph", disable=None if progress else True):
+        write_whole(folder / graph.file, _onnx(network, given, graph))
     # The graphs' codes are users' codes: their power is one.
     metadata = {key: value for key, value in model.metadata.items() if key != codes.POWER}
     manifest = {"format": FORMAT, **identity._asdict(), "moves": model.generator.moves, "metadata": metadata}

@@ -33,7 +33,7 @@ def export(
 
     path = find_model(model)
     check(not path.is_dir(), f"{path} is exported already: give the name of a packaged model, or a model file")
-    difference = exported.export(load_model(path), identify(path), output)
+    difference = exported.export(load_model(path), identify(path), output, progress=True)
     if as_json:
         import json
 
