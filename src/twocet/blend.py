@@ -50,7 +50,7 @@ def face_mask(landmarks: npt.ArrayLike, size: int) -> npt.NDArray[np.float32]:
     lowered = _smoothstep((outline[:, 1] - nose) / max(chin - nose, 1e-6))
     outline = outline + np.column_stack([np.zeros_like(lowered), _JAW_DROP * lowered])
     ticks = (np.arange(size) + 0.5) / size
-    x, y = np.meshgrid(ticks, ticks)
+    x, y = ticks, ticks[:, None]
     inside = _smoothstep((_DILATION + _FEATHER - _signed_distance(x, y, outline)) / _FEATHER)
     # Half a pixel in from the side, so that the outermost pixels are exactly 0.
     to_border = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y)) - 0.5 / size
@@ -63,12 +63,13 @@ def _smoothstep(value: Floats) -> Floats:
 
 
 def _signed_distance(x: Floats, y: Floats, polygon: Floats) -> Floats:
-    """Distance of each point (x, y) to the outline of ``polygon`` (K, 2); negative within."""
-    squared = np.full(x.shape, np.inf)
-    within = np.zeros(x.shape, bool)
+    """(H, W): distance of points, columns ``x`` (W,), rows ``y`` (H, 1), to ``polygon`` (K, 2); negative within."""
+    squared = np.full((len(y), len(x)), np.inf)
+    within = np.zeros(squared.shape, bool)
     for (ax, ay), (bx, by) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
         ex, ey = bx - ax, by - ay
-        along = np.clip(((x - ax) * ex + (y - ay) * ey) / max(ex * ex + ey * ey, 1e-12), 0, 1)
+        length = max(ex * ex + ey * ey, 1e-12)
+        along = np.clip((x - ax) * (ex / length) + (y - ay) * (ey / length), 0, 1)
         squared = np.minimum(squared, (x - ax - along * ex) ** 2 + (y - ay - along * ey) ** 2)
         if ay != by:
             within ^= ((ay > y) != (by > y)) & (x < ax + (y - ay) * ex / ey)
@@ -106,11 +107,10 @@ def apply_edit(pixels: Pixels, photo_to_crop: Floats, edit: Edit, alpha: npt.NDA
         return result
     left, top, right, bottom = box
     tone = tone_of(_sparse(pixels[top:bottom, left:right]))
-    fields = _refined(edit if tone is None else edit._replace(colour=toned(edit.colour, tone)), photo_to_crop)
+    fields = _fields(edit if tone is None else edit._replace(colour=toned(edit.colour, tone)), photo_to_crop, alpha)
     rows = max(1, _STRIP_PIXELS // (right - left))
     for first in range(top, bottom, rows):
-        strip = (left, first, right, min(first + rows, bottom))
-        _edit_box(pixels, result, strip, photo_to_crop, fields, alpha)
+        _edit_box(pixels, result, (left, first, right, min(first + rows, bottom)), photo_to_crop, fields)
     return result
 
 
@@ -120,16 +120,22 @@ def _sparse(pixels: Pixels) -> Pixels:
     return pixels[::step, ::step]
 
 
-def _refined(edit: Edit, photo_to_crop: Floats) -> torch.Tensor:
-    """Flow, mask and colour as one (1, 6, h, w) field, fine enough that linear interpolation in the photo is smooth.
+def _fields(edit: Edit, photo_to_crop: Floats, alpha: npt.NDArray[np.float32]) -> torch.Tensor:
+    """Shift in photo pixels, mask, both as far as ``alpha`` (S, S) allows them, and colour: one (1, 6, h, w) field.
 
-    Where one pixel of the edit covers several of the photo, a linear ramp would show as facets on cheeks and lips.
+    It is fine enough that linear interpolation in the photo is smooth: where one pixel of the edit covers several of
+    the photo, a linear ramp would show as facets on cheeks and lips.
     """
     fields = torch.cat([edit.flow, edit.mask, edit.colour], dim=1).float().cpu()
     photo_side = 1 / float(np.sqrt(np.linalg.det(photo_to_crop[:, :2])))
-    if photo_side < _REFINE_FROM * fields.shape[-1]:
-        return fields
-    return interpolate(fields, scale_factor=_REFINEMENT, mode="bicubic", align_corners=False)
+    if photo_side >= _REFINE_FROM * fields.shape[-1]:
+        fields = interpolate(fields, scale_factor=_REFINEMENT, mode="bicubic", align_corners=False)
+    weight = torch.from_numpy(alpha)[None, None]
+    weight = interpolate(weight, size=fields.shape[-2:], mode="bilinear", align_corners=False)
+    flow, mask, colour = fields.split_with_sizes([2, 1, 3], dim=1)
+    to_pixels = torch.from_numpy(np.linalg.inv(photo_to_crop[:, :2])).float()
+    shift = torch.einsum("kc,nchw->nkhw", to_pixels, flow * weight)
+    return torch.cat([shift, mask.clamp(0, 1) * weight, colour.clamp(-1, 1)], dim=1)
 
 
 def _photo_box(alpha: npt.NDArray[np.float32], photo_to_crop: Floats, shape: tuple[int, ...]) -> Box | None:
@@ -147,21 +153,10 @@ def _photo_box(alpha: npt.NDArray[np.float32], photo_to_crop: Floats, shape: tup
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def _edit_box(
-    pixels: Pixels,
-    result: Pixels,
-    box: Box,
-    photo_to_crop: Floats,
-    fields: torch.Tensor,
-    alpha: npt.NDArray[np.float32],
-) -> None:
-    """Writes the edited pixels of ``box`` into ``result``."""
+def _edit_box(pixels: Pixels, result: Pixels, box: Box, photo_to_crop: Floats, fields: torch.Tensor) -> None:
+    """Writes the edited pixels of ``box`` into ``result``; ``fields`` are :func:`_fields`'."""
     place = _crop_positions(box, photo_to_crop)
-    weight = _sample(torch.from_numpy(alpha)[None, None], place)
-    flow, mask = _sample(fields[:, :3], place).split_with_sizes([2, 1], dim=1)
-    mask = mask.clamp(0, 1) * weight
-    to_pixels = torch.from_numpy(np.linalg.inv(photo_to_crop[:, :2])).float()
-    shift = torch.einsum("kc,nchw->nkhw", to_pixels, flow * weight)
+    shift, mask = _sample(fields[:, :3], place).split_with_sizes([2, 1], dim=1)
     changed = (mask > _INVISIBLE_MASK) | (shift.abs().amax(dim=1, keepdim=True) > _INVISIBLE_SHIFT)
     part = _bounds(changed[0, 0].numpy())
     if part is None:
@@ -169,7 +164,7 @@ def _edit_box(
     rows, columns = part
     within = (..., rows, columns)
     inner = (box[0] + columns.start, box[1] + rows.start, box[0] + columns.stop, box[1] + rows.stop)
-    colour = _sample(fields[:, 3:], place[:, rows, columns]).clamp(-1, 1)
+    colour = _sample(fields[:, 3:], place[:, rows, columns])
     shown = _moved(pixels, inner, shift[within]) / 127.5 - 1
     mixed = natural_colours(torch.lerp(shown, colour, mask[within]), shown)
     edited = ((mixed + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)[0].permute(1, 2, 0).numpy()

@@ -30,8 +30,8 @@ def crop(pixels: Pixels, photo_to_crop: Floats, size: int, *, outside: str = "ed
     ratio = np.array(image.shape[:1:-1]) / window.shape[1::-1]
     to_window = np.column_stack([crop_to_photo[:, :2], crop_to_photo[:, 2] - origin]) * ratio[:, None]
     sampled = _sampled(image.float(), to_window, size * supersample)
-    averaged = avg_pool2d(sampled, supersample).round_().clamp_(0, 255).to(torch.uint8)
-    result: Pixels = averaged[0].permute(1, 2, 0).contiguous().numpy()
+    averaged = avg_pool2d(sampled, supersample) if supersample > 1 else sampled
+    result: Pixels = averaged.round_().clamp_(0, 255).to(torch.uint8)[0].permute(1, 2, 0).contiguous().numpy()
     return result
 
 

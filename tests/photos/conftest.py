@@ -74,7 +74,7 @@ class StubModel:
     def __init__(self):
         self.expressive = False
         self.metadata = {}
-        self.generator = torch.nn.Linear(1, 1)
+        self.device = torch.device("cpu")
         self.calls = SimpleNamespace(encode=0, edit=0)
 
     def sample_codes(self, num, generator):
