@@ -40,7 +40,7 @@ def batch(
         jobs: The table.
         output: Folder for the pictures, made if it is missing.
         workers: Processes; as many as there are processor cores if not given.
-        model: Name of a packaged model, or a model file.
+        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         crop_only: Write the aligned faces alone, at the model's size.
         no_mark: Leave out the mark that says that a model changed the picture.
         device: Where the model runs, for example cpu or cuda.

@@ -73,7 +73,7 @@ def continuum(
         seconds: How long the film moves.
         hold: How many seconds its last frame stays.
         easing: Move evenly, or start and stop softly.
-        model: Name of a packaged model, or a model file.
+        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photos are square face crops already; look for no face.
         face: Which face of TARGET to edit, 1 is the largest.
         no_mark: Leave out the mark that says that a model changed the picture.

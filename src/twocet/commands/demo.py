@@ -44,7 +44,7 @@ def demo(
 
     Args:
         output: Folder for the pictures, made if it is missing.
-        model: Name of a packaged model, or a model file.
+        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """

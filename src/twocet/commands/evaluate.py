@@ -37,7 +37,7 @@ def evaluate(
         twocet evaluate runs/one/model.safetensors --data faces-cfee --split val -o report
 
     Args:
-        model: Name of a packaged model, or a model file.
+        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         data: Dataset folder.
         output: Folder of the report.
         split: Whose photos are used.

@@ -19,7 +19,7 @@ def info(
       twocet info runs/one/model.safetensors --json
 
     Args:
-        model: Name of a packaged model, or a model file.
+        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         json_output: Print one JSON object.
     """
     from twocet.model import find_model, identify, load_model

@@ -31,7 +31,7 @@ def neutralize(
     Args:
         target: Photo whose face is edited, or a folder of photos.
         output: Picture to write (.png .jpg .webp .tif), or a folder if TARGET is one.
-        model: Name of a packaged model, or a model file.
+        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photos are square face crops already; look for no face.
         face: Which face of TARGET to edit, 1 is the largest.
         crop_only: Write the aligned face alone, at the model's size.

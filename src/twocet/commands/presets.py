@@ -39,7 +39,7 @@ def presets(
         action: What to do.
         name: Name of the preset; list needs none.
         references: Photos, or folders of photos, whose expression is saved.
-        model: Name of a packaged model, or a model file.
+        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photos are square face crops already; look for no face.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.

@@ -39,7 +39,7 @@ def sample(
         num: How many expressions.
         seed: The same seed draws the same expressions.
         strength: More than 1 exaggerates, less weakens.
-        model: Name of a packaged model, or a model file.
+        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photo is a square face crop already; look for no face.
         face: Which face of TARGET to edit, 1 is the largest.
         crop_only: Write the aligned face alone, at the model's size.

@@ -21,7 +21,7 @@ def serve(host: str = "127.0.0.1", port: int = 8420, model: str = "default", dev
     Args:
         host: Address to listen on; 0.0.0.0 lets everybody in who can reach this computer.
         port: Port to listen on; 0 takes a free one.
-        model: Name of a packaged model, or a model file.
+        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         device: Where the model runs, for example cpu or cuda.
     """
     if any(importlib.util.find_spec(package) is None for package in ("starlette", "uvicorn")):

@@ -48,7 +48,7 @@ def transfer(
         output: Picture to write (.png .jpg .webp .tif), or a folder if TARGET is one.
         preset: Named expressions in place of references, or besides them; twocet presets list names them.
         strength: 0 is neutral, 1 the reference's expression, more exaggerates, less than 0 opposes.
-        model: Name of a packaged model, or a model file.
+        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photos are square face crops already; look for no face.
         face: Which face of TARGET to edit, 1 is the largest.
         crop_only: Write the aligned face alone, at the model's size.

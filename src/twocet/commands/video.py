@@ -61,7 +61,7 @@ def video(
         smoothing: How much jitter is taken out of expressions and face positions; 0 is none, more is slower.
         no_sound: Leave the sound out.
         face: Which face of TARGET, 1 is the largest (in a film: in its first frame).
-        model: Name of a packaged model, or a model file.
+        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         no_mark: Leave out the mark that says that a model changed the film.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
