@@ -17,10 +17,10 @@ import torch
 from twocet import cli, editor, exported
 from twocet.config import NetworkConfig
 from twocet.errors import UserError
-from twocet.model import Identity, Model, identify, load_model, new_model, save_model
+from twocet.model import ModelId, Model, identify_model, load_model, new_model, save_model
 from twocet.networks import build
 
-IDENTITY = Identity("someone", "ab" * 32)
+MODEL_ID = ModelId("someone", "ab" * 32)
 FAST = NetworkConfig(size=64, code_dim=4, generator_widths=(8, 12), trunk_widths=(8, 12), close_up=True)
 PAPER = NetworkConfig(preset="paper", size=32, code_dim=4, first_width=4, max_width=8)
 
@@ -42,7 +42,7 @@ def pair(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Model,
     """A model, what was exported of it, and where."""
     model = moving(request.param)
     folder = tmp_path_factory.mktemp("exported") / "quick"
-    difference = exported.export(model, IDENTITY, folder)
+    difference = exported.export(model, MODEL_ID, folder)
     assert difference < 1e-4
     return model, load_model(folder), folder
 
@@ -84,11 +84,11 @@ def test_codes_scale_and_are_drawn_alike(pair: tuple[Model, Model, Path]) -> Non
 def test_the_files_say_what_they_are(pair: tuple[Model, Model, Path], capsys: pytest.CaptureFixture[str]) -> None:
     folder = pair[2]
     assert sorted(path.name for path in folder.iterdir()) == ["encoder.onnx", "generator.onnx", "model.json"]
-    assert identify(folder) == IDENTITY
+    assert identify_model(folder) == MODEL_ID
     assert editor.load(folder).name == "someone"
     assert cli.main(["info", str(folder), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["sha256"] == IDENTITY.sha256
+    assert facts["sha256"] == MODEL_ID.sha256
     assert facts["bytes"] == sum(path.stat().st_size for path in folder.iterdir())
     assert facts["data"] == [{"name": "x", "licence": "CC0"}]
 
@@ -137,7 +137,7 @@ def test_a_folder_without_the_manifest_is_no_model(folder: Path) -> None:
 def test_the_extra_is_named(lacking: str, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, lacking, None)
     with pytest.raises(UserError, match=r"pip install 'twocet\[onnx\]'"):
-        exported.export(moving(PAPER), IDENTITY, tmp_path / "made") if lacking == "onnxscript" else load_model(folder)
+        exported.export(moving(PAPER), MODEL_ID, tmp_path / "made") if lacking == "onnxscript" else load_model(folder)
     assert not (tmp_path / "made" / "model.json").exists()
 
 
@@ -147,10 +147,10 @@ def test_a_difference_that_shows_is_an_error(
     """Exporters have left parts of a network out without a word."""
     model, _, folder = pair
     monkeypatch.setattr(exported, "_onnx", lambda network, given, graph: (folder / graph.file).read_bytes())
-    assert exported.export(model, IDENTITY, tmp_path) < 1e-4
+    assert exported.export(model, MODEL_ID, tmp_path) < 1e-4
     other = new_model(build(model.config), model.config, model.metadata)
     with pytest.raises(UserError, match="differ from the model"):
-        exported.export(other, IDENTITY, tmp_path)
+        exported.export(other, MODEL_ID, tmp_path)
     assert not (tmp_path / "model.json").exists()
 
 
@@ -189,4 +189,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     report = json.loads(capsys.readouterr().out)
     assert report["output"] == str(folder)
     assert 0 < report["largest_difference"] < 1e-3
-    assert identify(folder) == identify(file)
+    assert identify_model(folder) == identify_model(file)

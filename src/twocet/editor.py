@@ -279,11 +279,11 @@ def load(
 
     ``device``: as torch names it. ``face_model``: a ``face_landmarker.task`` to use instead of the packaged one.
     """
-    from twocet.model import find_model, identify, load_model
+    from twocet.model import find_model, identify_model, load_model
 
     path = find_model(Path(model) if isinstance(model, os.PathLike) else model)
     finder = FaceFinder(face_model) if face_model is not None else None
-    return Editor(load_model(path, device), **identify(path)._asdict(), finder=finder)
+    return Editor(load_model(path, device), **identify_model(path)._asdict(), finder=finder)
 
 
 def _mask(located: _Located) -> npt.NDArray[np.float32]:

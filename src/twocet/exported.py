@@ -18,7 +18,7 @@ from tqdm import tqdm
 from twocet import codes
 from twocet.config import check
 from twocet.errors import UserError
-from twocet.model import MANIFEST, Identity, Model
+from twocet.model import MANIFEST, ModelId, Model
 from twocet.networks import Edit, Networks, render
 from twocet.work import json_bytes, make_folder, write_whole
 
@@ -61,7 +61,7 @@ ENCODER = _Graph("encoder.onnx", ("image",), ("code",))
 GENERATOR = _Graph("generator.onnx", ("image", "code"), ("flow", "mask", "colour", "output"))
 
 
-def export(model: Model, identity: Identity, folder: Path, *, progress: bool = False) -> float:
+def export(model: Model, model_id: ModelId, folder: Path, *, progress: bool = False) -> float:
     """Write ``encoder.onnx``, ``generator.onnx`` and ``model.json``, last, to ``folder``; takes a minute.
 
     Returns:
@@ -81,7 +81,7 @@ def export(model: Model, identity: Identity, folder: Path, *, progress: bool = F
         write_whole(folder / graph.file, _onnx(network, given, graph))
     # The graphs' codes are users' codes: their power is one.
     metadata = {key: value for key, value in model.metadata.items() if key != codes.POWER}
-    manifest = {"format": FORMAT, **identity._asdict(), "moves": model.generator.moves, "metadata": metadata}
+    manifest = {"format": FORMAT, **model_id._asdict(), "moves": model.generator.moves, "metadata": metadata}
     made = _load(folder, manifest)
     apart = (
         _largest(made.encode(image), model.encode(image)),

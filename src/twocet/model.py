@@ -233,7 +233,7 @@ def find_model(name: Path | str) -> Path:
     return path
 
 
-class Identity(NamedTuple):
+class ModelId(NamedTuple):
     """Which model it is, for marks, presets and reports."""
 
     name: str
@@ -241,14 +241,14 @@ class Identity(NamedTuple):
     """Of the model file; for an exported model, of the one it was made from."""
 
 
-def identify(path: Path) -> Identity:
+def identify_model(path: Path) -> ModelId:
     """Which model the result of :func:`find_model` is. Raises UserError for a damaged export."""
     if path.is_dir():
         from twocet.exported import read_manifest
 
         manifest = read_manifest(path)
-        return Identity(manifest["name"], manifest["sha256"])
-    return Identity(path.stem, file_hash(path))
+        return ModelId(manifest["name"], manifest["sha256"])
+    return ModelId(path.stem, file_hash(path))
 
 
 def packaged_file(name: str) -> Path:

@@ -54,12 +54,12 @@ def batch(
     from twocet import presets
     from twocet.images import write_bytes
     from twocet.jobs import read_table
-    from twocet.model import find_model, identify, load_model
+    from twocet.model import find_model, identify_model, load_model
     from twocet.work import make_folder, num_cores
 
     path = find_model(model)
     load_model(path)  # a model that is wrong is wrong for every row
-    known_as, sha256 = identify(path)
+    known_as, sha256 = identify_model(path)
     settings = work.Settings(model=str(path), model_sha256=sha256, device=device, mark=not no_mark, crop_only=crop_only)
     table = read_table(jobs, output, lambda name: presets.find(name, known_as, sha256).code)
     make_folder(output)

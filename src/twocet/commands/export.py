@@ -29,11 +29,11 @@ def export(
     """
     from twocet import exported
     from twocet.config import check
-    from twocet.model import find_model, identify, load_model
+    from twocet.model import find_model, identify_model, load_model
 
     path = find_model(model)
     check(not path.is_dir(), f"{path} is exported already: give the name of a packaged model, or a model file")
-    difference = exported.export(load_model(path), identify(path), output, progress=True)
+    difference = exported.export(load_model(path), identify_model(path), output, progress=True)
     if as_json:
         import json
 

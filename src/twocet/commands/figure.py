@@ -101,7 +101,7 @@ def _grid(
     from twocet import figures
     from twocet.data import open_dataset
     from twocet.marks import sheet_mark
-    from twocet.model import find_model, identify, load_model
+    from twocet.model import find_model, identify_model, load_model
 
     files = [find_model(name) for name in names]
     models = [load_model(file, device) for file in files]
@@ -118,5 +118,5 @@ def _grid(
         training = figures.load_split(dataset, "train" if dataset.select("train") else split, models[0].size)
         chosen = expressions or tuple(figures.cast(training, 1, num_targets, seed).expressions)
         grid = figures.continuity(models[0], people, training, strengths, chosen)
-    identities = [identify(file) for file in files]
-    return grid, sheet_mark(", ".join(identity.name for identity in identities), identities[0].sha256)
+    shown = [identify_model(file) for file in files]
+    return grid, sheet_mark(", ".join(each.name for each in shown), shown[0].sha256)

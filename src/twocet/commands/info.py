@@ -22,7 +22,7 @@ def info(
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         json_output: Print one JSON object.
     """
-    from twocet.model import find_model, identify, load_model
+    from twocet.model import find_model, identify_model, load_model
 
     path = find_model(model)
     loaded = load_model(path)
@@ -30,7 +30,7 @@ def info(
     facts: dict[str, Any] = {
         "file": str(path),
         "bytes": sum(file.stat().st_size for file in files),
-        "sha256": identify(path).sha256,
+        "sha256": identify_model(path).sha256,
         "parameters": {
             name: sum(parameter.numel() for parameter in network.parameters())
             for name, network in loaded.networks._asdict().items()

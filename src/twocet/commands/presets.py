@@ -45,14 +45,14 @@ def presets(
         as_json: Report in JSON.
     """
     from twocet import presets as book
-    from twocet.model import find_model, identify
+    from twocet.model import find_model, identify_model
 
     if references and action != "save":
         raise UserError(f"twocet presets {action} takes no photos: {references[0]}")
     if action == "save":
         _announce([_save(name, references, model, aligned, device)], as_json, verb="saved")
         return
-    known_as, sha256 = identify(find_model(model))
+    known_as, sha256 = identify_model(find_model(model))
     if action == "list":
         found = sorted(book.fitting(known_as, sha256).values(), key=lambda preset: (preset.own, preset.name))
         _announce(found, as_json, verb="")
