@@ -126,10 +126,12 @@ class ExportedGenerator(nn.Module):
         self._graph, self.moves = graph, moves
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
-        return self._graph(image, code)[3]
+        *_, output = self._graph(image, code)
+        return output
 
     def edit(self, image: Tensor, code: Tensor) -> Edit:
-        return Edit(*self._graph(image, code)[:3])
+        *fields, _ = self._graph(image, code)
+        return Edit(*fields)
 
 
 class ExportedEncoder(nn.Module):
@@ -140,7 +142,8 @@ class ExportedEncoder(nn.Module):
         self._graph = graph
 
     def forward(self, image: Tensor) -> Tensor:
-        return self._graph(image)[0]
+        (code,) = self._graph(image)
+        return code
 
 
 class _Missing(nn.Module):

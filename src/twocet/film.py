@@ -80,7 +80,7 @@ class Tracker:
         scale = np.array((1 / self._unit, 1 / self._unit, 1.0, 1.0))
         photo_to_crop = crop_at(self._place(place * scale, seconds) / scale)
         outline = self._outline(align.apply(photo_to_crop, landmarks), seconds)
-        image = to_image(resample.crop(pixels, photo_to_crop, self._editor.model.size)).to(self._device)
+        image = to_image(resample.crop(pixels, photo_to_crop, self._editor.model.size)).to(self._editor.model.device)
         code = self._editor.model.encode(image).float().cpu()
         # As long as the generator takes it: a short code is hardly seen, but the power would enlarge its noise.
         seen = codes.powered(code, self._power)[0].numpy()
@@ -91,10 +91,6 @@ class Tracker:
     def _aligned(self, landmarks: Floats, pixels: Pixels) -> Floats:
         """photo_to_crop by the template that the model was trained on."""
         return align.align_to(self._template, landmarks, (pixels.shape[1], pixels.shape[0]))
-
-    @property
-    def _device(self) -> torch.device:
-        return self._editor.model.device
 
     def _nearest(self, pixels: Pixels) -> Floats | None:
         faces = [face.landmarks[:, :2].astype(np.float64) for face in self._editor.find_faces(pixels)]
