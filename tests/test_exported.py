@@ -17,7 +17,7 @@ import torch
 from twocet import cli, editor, exported
 from twocet.config import NetworkConfig
 from twocet.errors import UserError
-from twocet.model import ModelId, Model, identify_model, load_model, new_model, save_model
+from twocet.model import Model, ModelId, identify_model, load_model, new_model, save_model
 from twocet.networks import build
 
 MODEL_ID = ModelId("someone", "ab" * 32)

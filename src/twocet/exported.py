@@ -18,7 +18,7 @@ from tqdm import tqdm
 from twocet import codes
 from twocet.config import check
 from twocet.errors import UserError
-from twocet.model import MANIFEST, ModelId, Model
+from twocet.model import MANIFEST, Model, ModelId
 from twocet.networks import Edit, Networks, render
 from twocet.work import json_bytes, make_folder, write_whole
 
