@@ -89,6 +89,7 @@ def test_the_files_say_what_they_are(pair: tuple[Model, Model, Path], capsys: py
     assert cli.main(["info", str(folder), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["sha256"] == MODEL_ID.sha256
+    assert facts["parameters"] == {}
     assert facts["bytes"] == sum(path.stat().st_size for path in folder.iterdir())
     assert facts["data"] == [{"name": "x", "licence": "CC0"}]
 

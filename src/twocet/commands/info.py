@@ -27,14 +27,13 @@ def info(
     path = find_model(model)
     loaded = load_model(path)
     files = path.iterdir() if path.is_dir() else [path]
+    # The networks of an exported model are not ours to count.
+    counts = {name: sum(each.numel() for each in net.parameters()) for name, net in loaded.networks._asdict().items()}
     facts: dict[str, Any] = {
         "file": str(path),
         "bytes": sum(file.stat().st_size for file in files),
         "sha256": identify_model(path).sha256,
-        "parameters": {
-            name: sum(parameter.numel() for parameter in network.parameters())
-            for name, network in loaded.networks._asdict().items()
-        },
+        "parameters": {name: count for name, count in counts.items() if count},
         **loaded.metadata,
     }
     print(json.dumps(facts, indent=2) if json_output else describe(facts))
@@ -48,7 +47,7 @@ def describe(facts: dict[str, Any]) -> str:
         ("file", f"{facts['file']} ({facts['bytes'] / 1e6:.1f} MB)"),
         ("sha256", facts["sha256"]),
         ("networks", f"preset {network['preset']}, {network['size']} px, codes of {network['code_dim']}"),
-        ("parameters", counts),
+        ("parameters", counts or "in ONNX files, without a discriminator"),
         ("template", facts["template"]),
     ]
     if training:
