@@ -50,6 +50,9 @@ COMMANDS = {
         "twocet.commands.compare:compare", "train 2CET, StarGAN v2 and GANimation alike and compare them (Table 1)"
     ),
     "ablate": Command("twocet.commands.compare:ablate", "take parts of the method away and compare (Table 3)"),
+    "study make": Command("twocet.commands.study:make", "make a human study: a page for raters, and its key (Table 2)"),
+    "study serve": Command("twocet.commands.study:serve", "open a study's page for raters and collect their answers"),
+    "study analyze": Command("twocet.commands.study:analyze", "analyse the answers: tables, intervals, agreement"),
     "info": Command("twocet.commands.info:info", "say what a model is and what it was trained on"),
 }
 
@@ -81,6 +84,12 @@ options:
 {EXAMPLES}
 
 exit code: 0 done, 2 the input was wrong, 1 the program's own fault"""
+
+
+def split_words(words: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The command, which may have two words, and its arguments."""
+    pair = " ".join(words[:2])
+    return (pair, words[2:]) if pair in COMMANDS else (words[0], words[1:])
 
 
 def load_command(name: str) -> Callable[..., None]:
@@ -120,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"twocet {__version__}")
         return EXIT_DONE
-    name, rest = words[0], words[1:]
+    name, rest = split_words(words)
     try:
         if name not in COMMANDS:
             raise UserError(f"{name!r} is no command: choose one of {', '.join(COMMANDS)}, or see twocet --help")
