@@ -87,8 +87,8 @@ def make(
         raise UserError("give the photos: --data with a dataset folder, or --pairs with a table")
     chosen, about, template = _pairs_of(data, pairs, split, labels, references, seed)
     if pairs_only:
+        from twocet.runtime.work import make_folder
         from twocet.study.pairs import write_pairs
-        from twocet.work import make_folder
 
         make_folder(folder)
         write_pairs(folder / PAIRS, chosen)
@@ -129,7 +129,7 @@ def _pairs_of(
     assert data is not None
     if references < 1:
         raise UserError(f"--references is {references}: give 1 or more")
-    from twocet.data import open_dataset
+    from twocet.data.dataset import open_dataset
 
     dataset = open_dataset(data, allow_one_sided=True)
     rows = dataset.rows if split == "all" else dataset.select(split)
@@ -149,7 +149,9 @@ def _announce(folder: Path, design: dict[str, Any], as_json: bool) -> None:
             "no rater sees a person twice in one condition; each rater sees a part of the pairs",
             file=sys.stderr,
         )
-    print(f"for raters: {folder / 'page' / 'index.html'} (the whole folder {folder / 'page'}), or twocet study serve {folder}")
+    print(
+        f"for raters: {folder / 'page' / 'index.html'} (the whole folder {folder / 'page'}), or twocet study serve {folder}"
+    )
     print(f"for you: {folder / 'trials.csv'} (the key) and {folder / 'design.json'}")
 
 

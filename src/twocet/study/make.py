@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from twocet import __version__
 from twocet.errors import UserError
-from twocet.images import Pixels
+from twocet.photo.images import Pixels
+from twocet.runtime.work import json_bytes, make_folder, write_whole
 from twocet.study import stimuli
 from twocet.study.design import Cell, Rounds, Rules, Task, blocks_of, check_answers, conditions_of, latin_lists
 from twocet.study.folder import DESIGN, KEY, KEY_COLUMNS, PAGE, PAIRS, design_hash
@@ -25,7 +26,6 @@ from twocet.study.page import write_page
 from twocet.study.pairs import Pair, write_pairs
 from twocet.study.stimuli import Method
 from twocet.study.texts import Texts
-from twocet.work import json_bytes, make_folder, write_whole
 
 TOP_SCORE = 5.0
 """Answers are scored from 0 to 5 in equal steps: "each score is in the range [0, 5]" (paper, Table 2)."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from twocet.errors import UserError
-from twocet.work import write_whole
+from twocet.runtime.work import write_whole
 
 COLUMNS = ("pair", "target", "reference", "target_id", "reference_id", "label", "own")
 Rows = Sequence[dict[str, str]]
@@ -118,7 +118,15 @@ def pairs_csv(pairs: Sequence[Pair]) -> bytes:
     for pair in pairs:
         own = pair.own.resolve() if pair.own else ""
         table.writerow(
-            [pair.pair, pair.target.resolve(), pair.reference.resolve(), pair.target_id, pair.reference_id, pair.label, own]
+            [
+                pair.pair,
+                pair.target.resolve(),
+                pair.reference.resolve(),
+                pair.target_id,
+                pair.reference_id,
+                pair.label,
+                own,
+            ]
         )
     return text.getvalue().encode()
 

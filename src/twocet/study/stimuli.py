@@ -11,10 +11,10 @@ from PIL import Image
 
 from twocet import __version__
 from twocet.errors import UserError
-from twocet.images import READABLE_SUFFIXES, Pixels, read_photo
-from twocet.marks import COMPOSITE, Mark, mark_xmp
+from twocet.photo.images import READABLE_SUFFIXES, Pixels, read_photo
+from twocet.photo.marks import COMPOSITE, Mark, mark_xmp
+from twocet.runtime.work import png_bytes
 from twocet.study.pairs import Pair
-from twocet.work import png_bytes
 
 COPY, OWN = "copy", "own"
 """Methods without a model: the target unchanged, and the target's own photo with an expression of the same label."""
@@ -112,9 +112,9 @@ def _files(method: Method, folder: Path, pairs: Sequence[Pair]) -> list[Path]:
 
 
 def _by_model(method: Method, pairs: Sequence[Pair], device: str, template: str | None) -> Sequence[Pixels]:
-    from twocet import devices
-    from twocet.baselines.models import load_any
+    from twocet.compare.baselines.models import load_any
     from twocet.evaluation.maker import Maker
+    from twocet.runtime import devices
 
     model = load_any(method.source, device)
     needed = model.metadata.get("template")
