@@ -13,9 +13,9 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from twocet.recipe_settings import RECIPES
-from twocet.recipes import TrainState, build_recipe
-from twocet.sampler import Batch
+from twocet.training.recipe_settings import RECIPES
+from twocet.training.recipes import TrainState, build_recipe
+from twocet.training.sampler import Batch
 
 
 class _NoModules:
