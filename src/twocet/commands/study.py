@@ -87,7 +87,7 @@ def make(
         raise UserError("give the photos: --data with a dataset folder, or --pairs with a table")
     chosen, about, template = _pairs_of(data, pairs, split, labels, references, seed)
     if pairs_only:
-        from twocet.runtime.work import make_folder
+        from twocet.runtime.files import make_folder
         from twocet.study.pairs import write_pairs
 
         make_folder(folder)

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from twocet import __version__
 from twocet.errors import UserError
 from twocet.photo.images import Pixels
-from twocet.runtime.work import json_bytes, make_folder, write_whole
+from twocet.runtime.files import json_bytes, make_folder, write_whole
 from twocet.study import stimuli
 from twocet.study.design import Cell, Rounds, Rules, Task, blocks_of, check_answers, conditions_of, latin_lists
 from twocet.study.folder import DESIGN, KEY, KEY_COLUMNS, PAGE, PAIRS, design_hash

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from twocet.runtime.work import write_whole
+from twocet.runtime.files import write_whole
 
 STATIC = Path(str(resources.files("twocet"))) / "study" / "static"
 DATA = "study-data.js"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from twocet.errors import UserError
-from twocet.runtime.work import write_whole
+from twocet.runtime.files import write_whole
 
 COLUMNS = ("pair", "target", "reference", "target_id", "reference_id", "label", "own")
 Rows = Sequence[dict[str, str]]

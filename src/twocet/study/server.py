@@ -18,9 +18,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from twocet.runtime.guard import LOOPBACK, Guard, listen
 from twocet.study.folder import PAGE, read_design, read_key
 from twocet.study.log import LOG, Form, Log, Refused
-from twocet.web.guard import LOOPBACK, Guard, listen
 
 _CONNECTIONS = 256
 _MOST_BYTES = 200_000

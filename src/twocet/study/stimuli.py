@@ -13,7 +13,7 @@ from twocet import __version__
 from twocet.errors import UserError
 from twocet.photo.images import READABLE_SUFFIXES, Pixels, read_photo
 from twocet.photo.marks import COMPOSITE, Mark, mark_xmp
-from twocet.runtime.work import png_bytes
+from twocet.photo.png import png_bytes
 from twocet.study.pairs import Pair
 
 COPY, OWN = "copy", "own"
