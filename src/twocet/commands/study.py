@@ -145,13 +145,11 @@ def _announce(folder: Path, design: dict[str, Any], as_json: bool) -> None:
     print(f"study {design['study_id']}: {design['trials']} trials for each rater, about {design['minutes']} minutes")
     if design["target_people"] < design["pairs"]:
         print(
-            f"note: {design['target_people']} people are targets of {design['pairs']} pairs: {design['lists']} lists, so that "
-            "no rater sees a person twice in one condition; each rater sees a part of the pairs",
+            f"note: {design['target_people']} people are targets of {design['pairs']} pairs: each rater gets one of "
+            f"{design['lists']} lists with a part of the pairs, so that nobody is seen twice in one condition",
             file=sys.stderr,
         )
-    print(
-        f"for raters: {folder / 'page' / 'index.html'} (the whole folder {folder / 'page'}), or twocet study serve {folder}"
-    )
+    print(f"for raters: the folder {folder / 'page'} (open index.html), or twocet study serve {folder}")
     print(f"for you: {folder / 'trials.csv'} (the key) and {folder / 'design.json'}")
 
 
@@ -186,10 +184,10 @@ def analyze(
 ) -> None:
     """Analyse the answers of a study.
 
-    Joins the answers with the key, excludes raters by the rules of design.json, and writes the paper's table (with and
-    without its rule that drops scores more than three standard deviations away), means and differences with intervals
-    over raters and targets, an ordinal model, Bradley-Terry strengths and agreement (Krippendorff's alpha): report.html,
-    report.md, report.json, figure.svg and .pdf, and responses.csv with every answer. What cannot be analysed is said.
+    Joins the answers with the key, excludes raters by the rules of design.json, and writes report.html, report.md and
+    report.json (the paper's table with and without its rule that drops scores more than three standard deviations away,
+    means and differences with intervals over raters and targets, an ordinal model, Bradley-Terry strengths, agreement),
+    figure.svg and .pdf, and responses.csv with every answer. What cannot be estimated is said.
     Needs: pip install 'twocet[study]'
 
     examples:
@@ -203,7 +201,7 @@ def analyze(
         output: Folder of the report; FOLDER/report if not given.
         as_json: Print report.json.
     """
-    _need("krippendorff", "matplotlib", "pandas", "statsmodels")
+    _need("krippendorff", "matplotlib", "statsmodels")
     from twocet.study.report import analyze_study
 
     output = output or folder / "report"

@@ -1,4 +1,4 @@
-"""Answers in a file to which lines are only ever added, one JSON object each, safe on the disk before they are confirmed."""
+"""A file of answers to which lines are only ever added, one JSON object each, on the disk before they are confirmed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEVICES = ("phone", "tablet", "computer")
 _MOST_MS = 24 * 60 * 60 * 1000
 
 
-class Refused(ValueError):
+class FormError(ValueError):
     """A record that is not one of this study's."""
 
 
@@ -36,14 +36,14 @@ class Form:
         self._items = items
 
     def checked(self, record: object) -> dict[str, Any]:
-        """The record with its known fields alone. Raises Refused."""
+        """The record with its known fields alone. Raises FormError."""
         if not isinstance(record, dict) or record.get("type") not in FIELDS:
-            raise Refused("no record of a known type")
+            raise FormError("no record of a known type")
         names = (*COMMON, *FIELDS[record["type"]])
         if lacking := [name for name in names if name not in record]:
-            raise Refused(f"{lacking[0]} is missing")
+            raise FormError(f"{lacking[0]} is missing")
         if wrong := [name for name in names if not self._fits(name, record[name], record)]:
-            raise Refused(f"{wrong[0]} is {str(record[wrong[0]])[:40]!r}")
+            raise FormError(f"{wrong[0]} is {str(record[wrong[0]])[:40]!r}")
         return {name: record[name] for name in names}
 
     def _fits(self, name: str, value: object, record: Mapping[str, Any]) -> bool:
@@ -96,7 +96,7 @@ class Log:
         return chosen
 
     def add(self, records: list[Any]) -> None:
-        """Append those records that are new, and return when they are on the disk. Raises Refused, adding nothing."""
+        """Append those records that are new, and return when they are on the disk. Raises FormError, adding nothing."""
         checked = [self._form.checked(record) for record in records]
         new = {identity(record): record for record in checked if identity(record) not in self._known}
         if not new:

@@ -230,8 +230,8 @@ def _check(plan: Plan, files: _Files, pair: int, name: str, answers: list[int]) 
 
 def _row(name: str, kind: str, pair: Pair, method: str, other: str, side: str) -> dict[str, str]:
     return {
-        "item_id": name, "kind": kind, "pair": pair.pair, "target_id": pair.target_id, "reference_id": pair.reference_id,
-        "label": pair.label, "method": method, "other_method": other, "side": side,
+        "item_id": name, "kind": kind, "pair": pair.pair, "target_id": pair.target_id,
+        "reference_id": pair.reference_id, "label": pair.label, "method": method, "other_method": other, "side": side,
     }  # fmt: skip
 
 

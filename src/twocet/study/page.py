@@ -17,7 +17,7 @@ DATA = "study-data.js"
 def write_page(folder: Path, study: dict[str, Any]) -> None:
     """Write ``index.html`` and what it needs beside ``stimuli/``.
 
-    What the study shows is a script and not JSON, since a page from the disk may run scripts beside it and read nothing.
+    What the study shows is a script and not JSON: a page from the disk may run scripts beside it, but read nothing.
     """
     for file in sorted(STATIC.iterdir()):
         shutil.copyfile(file, folder / file.name)

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from twocet.runtime.guard import LOOPBACK, Guard, listen
 from twocet.study.folder import PAGE, read_design, read_key
-from twocet.study.log import LOG, Form, Log, Refused
+from twocet.study.log import LOG, Form, FormError, Log
 
 _CONNECTIONS = 256
 _MOST_BYTES = 200_000
@@ -51,7 +51,7 @@ def make_app(page: Path, log: Log, *, allowed_hosts: list[str] | None = None) ->
             records = json.loads(content)["records"]
             async with turn:
                 await asyncio.to_thread(log.add, list(records))
-        except (Refused, ValueError, KeyError, TypeError) as error:
+        except (FormError, ValueError, KeyError, TypeError) as error:
             return JSONResponse({"error": str(error)}, 400)
         return JSONResponse({"kept": len(records)})
 

@@ -93,8 +93,8 @@ def _own(pairs: Sequence[Pair], size: int) -> list[Pixels]:
     lacking = [pair.pair for pair in pairs if pair.own is None]
     if lacking:
         raise UserError(
-            f"the method {OWN} needs the target's own photo of every pair's label: {len(lacking)} of {len(pairs)} pairs "
-            f"have none ({lacking[0]} first)"
+            f"the method {OWN} needs the target's own photo of every pair's label: {len(lacking)} of {len(pairs)} "
+            f"pairs have none, such as {lacking[0]}"
         )
     return [picture(pair.own, size) for pair in pairs if pair.own]
 
@@ -105,8 +105,8 @@ def _files(method: Method, folder: Path, pairs: Sequence[Pair]) -> list[Path]:
     lacking = [pair.pair for pair in pairs if pair.pair not in found]
     if lacking:
         raise UserError(
-            f"{folder} ({method.name}) lacks {len(lacking)} of {len(pairs)} results, such as {lacking[0]}.png: results are "
-            "named as the pairs in pairs.csv (twocet study make --pairs-only)"
+            f"{folder} ({method.name}) lacks {len(lacking)} of {len(pairs)} results, such as {lacking[0]}.png: results "
+            "are named as the pairs in pairs.csv (twocet study make --pairs-only)"
         )
     return [found[pair.pair] for pair in pairs]
 
@@ -120,8 +120,8 @@ def _by_model(method: Method, pairs: Sequence[Pair], device: str, template: str 
     needed = model.metadata.get("template")
     if template and needed and needed != template:
         raise UserError(
-            f"{method.name} needs crops aligned to {needed}, those of the dataset are to {template}: prepare the photos "
-            "again with the other --alignment"
+            f"{method.name} needs crops aligned to {needed}, those of the dataset are to {template}: prepare the "
+            "photos again with the other --alignment"
         )
     read: Callable[[Path], Pixels] = lambda path: _crop(path, model.size, method.name)  # noqa: E731
     targets = np.stack([read(pair.target) for pair in pairs])

@@ -28,14 +28,14 @@ _COMMON: Texts = {
     "language": "en",
     "title": "Faces and expressions",
     "consent": [
-        "Thank you for your interest. We study how well computer programs change the expression of a face in a picture. "
-        "You will look at pictures of faces and answer {questions} short questions about each of {trials} trials. "
-        "This takes about {minutes} minutes; you can take breaks and go on later on the same device.",
+        "Thank you for your interest. We study how well computer programs change the expression of a face in a "
+        "picture. In each of {trials} trials you will look at pictures of faces and answer {questions} short "
+        "questions. This takes about {minutes} minutes; you can take breaks and go on later on the same device.",
         "Taking part is voluntary. You can stop at any time without giving a reason, and withdraw: press “Withdraw” at "
         "the foot of the page, and none of your answers will be used.",
-        "We store your answers, how long they took, the kind of device (phone, tablet or computer) and a random number. "
-        "We do not ask who you are and do not store your name, address or anything that identifies you. After the end "
-        "we therefore cannot find your answers any more to remove them.",
+        "We store your answers, how long they took, the kind of device (phone, tablet or computer) and a random "
+        "number. We do not ask who you are and do not store your name, address or anything that identifies you. After "
+        "the end we therefore cannot find your answers any more to remove them.",
         "Some pictures were changed by computer programs. No picture is meant to upset; the expressions include fear, "
         "anger and disgust.",
     ],
@@ -74,8 +74,8 @@ _COMMON: Texts = {
 _OF_TASK: dict[Task, Texts] = {
     "rating": {
         "instructions": [
-            "Picture A shows a person. Picture B shows another person with some expression. The result is meant to show "
-            "the person of picture A with the expression of picture B.",
+            "Picture A shows a person. Picture B shows another person with some expression. The result is meant to "
+            "show the person of picture A with the expression of picture B.",
             "Judge the result as it is. There are no right or wrong answers; your first impression counts.",
         ],
         "results": ["Result"],

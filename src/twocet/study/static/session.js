@@ -41,7 +41,7 @@ class Session {
     this.save();
   }
 
-  /* Rounds one after the other, each shuffled; checks fall evenly over all, at random places of their stretch. */
+  /* Rounds one after the other, each shuffled; checks fall evenly over all, at random places of their stretch, none first. */
   order(list, shuffle) {
     const target = (item) => this.study.items[item].target;
     const order = [];
@@ -54,8 +54,8 @@ class Session {
     const checks = shuffle([...this.study.checks]);
     const stretch = order.length / Math.max(1, checks.length);
     checks.forEach((item, number) => {
-      const place = number + Math.floor((number + 0.15 + 0.8 * Math.random()) * stretch);
-      order.splice(Math.min(place, order.length), 0, { item, break: false });
+      const place = number + Math.floor((number + Math.random()) * stretch);
+      order.splice(Math.max(1, Math.min(place, order.length)), 0, { item, break: false });
     });
     return order;
   }

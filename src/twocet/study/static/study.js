@@ -85,6 +85,7 @@
       type: FacesPlugin, item: study.items[item_id], item_id, number: number + 1, trials: order.length, texts,
       on_load: () => order.slice(number + 1, number + 3).forEach((place) => prefetch(study.items[place.item])),
       on_finish: (data) => {
+        if (session.state.ended) return; // withdrawn within the trial
         session.answer(data.answers);
         collector.deliver();
       },
@@ -153,6 +154,8 @@
     yes.textContent = texts.withdraw_yes;
     withdraw.addEventListener("click", () => dialog.showModal());
     no.addEventListener("click", () => dialog.close());
+    // Or the next Enter, meant for a trial, would press it again.
+    dialog.addEventListener("close", () => withdraw.blur());
     yes.addEventListener("click", () => {
       dialog.close();
       session.end("withdraw");
