@@ -192,9 +192,7 @@ def told(model: Model, faces: Rendered, rounds: int) -> tuple[nn.Module, nn.Line
     config = TrainConfig()
 
     def unexplained(truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
-        return losses.unexplained_over_scales(
-            truth, output, given, floor=config.change_floor, focus=config.focus, scales=config.scales
-        )
+        return losses.unexplained_over_scales(truth, output, given, floor=config.change_floor)
 
     def steps() -> Iterator[Tensor]:
         for neutral, expressive, units in batches(faces, 16, rounds):
@@ -225,7 +223,7 @@ def taught(model: Model, faces: Rendered, of_units: Callable[[Tensor], Tensor], 
             with torch.no_grad():
                 wanted = of_units(units)
             with autocast(True):
-                code = encoder(augment.encoder_input(expressive, generator, TrainConfig().shape))
+                code = encoder(augment.encoder_input(expressive, generator))
             yield functional.mse_loss(code, wanted, reduction="none").sum(dim=1).mean() / spread
 
     optimise(list(encoder.parameters()), steps(), rounds, 1e-3)

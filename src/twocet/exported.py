@@ -93,7 +93,7 @@ def export(model: Model, model_id: ModelId, folder: Path, *, progress: bool = Fa
 
 
 def load_exported(folder: Path) -> Model:
-    """The model in ``folder``, without a discriminator, for use on the processor. Raises UserError."""
+    """The model in ``folder``, for use on the processor. Raises UserError."""
     return _load(folder, read_manifest(folder))
 
 
@@ -115,7 +115,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def _load(folder: Path, manifest: dict[str, Any]) -> Model:
     generator = ExportedGenerator(_Compiled(folder / GENERATOR.file), bool(manifest["moves"]))
     encoder = ExportedEncoder(_Compiled(folder / ENCODER.file))
-    return Model(Networks(generator, encoder, _Missing()), manifest["metadata"])
+    return Model(Networks(generator, encoder), manifest["metadata"])
 
 
 class ExportedGenerator(nn.Module):
@@ -144,11 +144,6 @@ class ExportedEncoder(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         (code,) = self._graph(image)
         return code
-
-
-class _Missing(nn.Module):
-    def forward(self, *given: Tensor) -> Tensor:
-        raise UserError("an exported model has no discriminator: use the model file")
 
 
 class _Compiled:

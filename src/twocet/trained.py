@@ -113,7 +113,7 @@ class History(NamedTuple):
 
 def export_model(path: Path, state: TrainState, history: History) -> Model:
     """Write the averaged networks as a model file, with what is known about them."""
-    networks = Networks(*(copy.deepcopy(network) for network in state.average))
+    networks = Networks(**{name: copy.deepcopy(network) for name, network in state.average.named().items()})
     held_out = history.held_out
     metrics = {"validation_gain": validation_gain(networks, held_out, False)} if held_out else {}
     model = new_model(networks, state.config.network, {**history.metadata(state.config), "metrics": metrics})

@@ -38,7 +38,7 @@ def import_authors(
     # In float16 the outputs would differ from the authors' by more than 1e-5.
     save_model(output, model, half=False)
     if not has_discriminator:
-        print("note: the checkpoint holds no discriminator; the model has an untrained one", file=sys.stderr)
+        print("note: the checkpoint holds no discriminator, so the model has none", file=sys.stderr)
     if as_json:
         import json
 

@@ -1,4 +1,4 @@
-"""The recipe ``close_up``: mouths for the generator of a finished model.
+"""The recipes ``close_up`` and ``close_up_unpaired``: mouths for the generator of a finished model.
 
 Generator and encoder stay as they are. What the generator makes of a pair, with a noisy code, is finished by its
 close-up, and compared with the true mouth. A discriminator that knows the code judges the result, and that of other
@@ -47,7 +47,11 @@ class CloseUpState(TrainState):
 
     def parts(self) -> dict[str, Any]:
         """The objects to be saved, by name."""
-        return {**super().parts(), "close_up_discriminator": self.discriminator}
+        return {
+            **super().parts(),
+            "discriminator_optimiser": self.discriminator_optimiser,
+            "close_up_discriminator": self.discriminator,
+        }
 
     def begin_round(self, step: int, steps: int | None) -> None:
         """Set the learning rates, which are functions of the step."""

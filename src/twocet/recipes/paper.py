@@ -19,7 +19,7 @@ from twocet.devices import autocast
 from twocet.losses import Objective, Weights
 from twocet.networks import Domain, Networks, judge
 from twocet.networks.fast import reduced
-from twocet.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
+from twocet.recipes.base import AdversarialState, Draw, frozen, mean_terms, pieces, step_optimiser
 from twocet.sampler import Batch
 
 Cycles = Literal["both", "neutral"]
@@ -54,7 +54,7 @@ class PaperRecipe:
             return batch
         return Batch(augment.paper(batch.neutral, generator), augment.paper(batch.expressive, generator))
 
-    def round(self, state: TrainState, draw: Draw[Batch], step: int) -> dict[str, Tensor]:
+    def round(self, state: AdversarialState, draw: Draw[Batch], step: int) -> dict[str, Tensor]:
         """All mini-batches of one round."""
         weights = weights_at(self.config.weights, step)
         return mean_terms(
@@ -63,7 +63,7 @@ class PaperRecipe:
         )
 
     def mini_batch(
-        self, state: TrainState, batch: Batch, weights: Weights, cycles: Cycles, number: int
+        self, state: AdversarialState, batch: Batch, weights: Weights, cycles: Cycles, number: int
     ) -> dict[str, Tensor]:
         """One step of the discriminator, one of generator and encoder."""
         parts = pieces(batch, self.config, number, "codes")
