@@ -33,15 +33,17 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from twocet import augment, losses, metrics
-from twocet.config import TrainConfig
-from twocet.data import load_faces, open_dataset, to_image
-from twocet.devices import autocast
+from twocet import metrics
+from twocet.data.dataset import load_faces, open_dataset, to_image
 from twocet.evaluation.people import REFERENCE_OFFSET, read_people
-from twocet.images import Pixels, to_pixels
-from twocet.model import Model, find_model, load_model
+from twocet.method import losses
+from twocet.model.model import Model, find_model, load_model
 from twocet.networks import compose
 from twocet.networks.fast import reduced
+from twocet.photo.images import Pixels, to_pixels
+from twocet.runtime.devices import autocast
+from twocet.training import augment
+from twocet.training.config import TrainConfig
 
 SIZE = 128
 

@@ -30,11 +30,11 @@ from line import print_line
 from PIL import Image
 from tqdm import tqdm
 
-from twocet.clips import ClipReader, ClipWriter
 from twocet.errors import UserError
-from twocet.faces import FaceFinder
-from twocet.images import Pixels, read_photo
+from twocet.photo.faces import FaceFinder
+from twocet.photo.images import Pixels, read_photo
 from twocet.synth import Head, Identity, render
+from twocet.video.clips import ClipReader, ClipWriter
 from twocet.web.app import example_files
 
 PERSON = 900_065

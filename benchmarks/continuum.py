@@ -20,11 +20,11 @@ from PIL import Image
 from tqdm import tqdm
 
 import twocet
-from twocet import stimuli
 from twocet.errors import UserError
-from twocet.images import Pixels
 from twocet.metrics import linearity
-from twocet.series import Series
+from twocet.photo.images import Pixels
+from twocet.stimuli import calibration
+from twocet.stimuli.series import Series
 from twocet.web.app import example_files
 
 SCALE = 0.9
@@ -42,7 +42,7 @@ def read_anew(editor: twocet.Editor, series: Series, strengths: list[float], sto
     pictures = [smaller(series.render(strength).pixels) for strength in (0.0, max(1.0, stop), *strengths)]
     neutral, full, *points = (editor.find_faces(pixels)[0].landmarks[:, :2].astype(np.float64) for pixels in pictures)
     photo_to_crop = series.photo_to_crop @ np.diag((1 / SCALE, 1 / SCALE, 1.0))
-    movement = stimuli.Movement(neutral, full, photo_to_crop)
+    movement = calibration.Movement(neutral, full, photo_to_crop)
     return linearity(np.arange(len(points), dtype=np.float64), np.array([movement(point) for point in points]))
 
 

@@ -31,11 +31,11 @@ import torch
 import tyro
 
 from twocet.commands.train import configure
-from twocet.config import TrainConfig
 from twocet.evaluation import evaluate_model
-from twocet.model import load_model
-from twocet.train import Run, Sources, train
-from twocet.trained import MODEL_FILE, commit
+from twocet.model.model import load_model
+from twocet.training.config import TrainConfig
+from twocet.training.export import MODEL_FILE, commit
+from twocet.training.loop import Run, Sources, train
 
 NEVER = 10**9
 """Rounds between two of those things that an experiment has no time for."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from twocet.trained import commit
+from twocet.training.export import commit
 
 
 def print_line(values: dict[str, Any]) -> None:

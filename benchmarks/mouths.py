@@ -19,11 +19,11 @@ from line import print_line
 from PIL import Image
 
 from twocet.evaluation.people import read_people
-from twocet.features.mobilenet import MobileNetReader
-from twocet.images import to_image, to_pixels
 from twocet.metrics.distributions import kernel_distance
-from twocet.model import find_model, load_model
+from twocet.model.model import find_model, load_model
 from twocet.networks.close_up import cut
+from twocet.photo.images import to_image, to_pixels
+from twocet.readers.features.mobilenet import MobileNetReader
 
 OPEN = ("laugh", "scream", "surprise", "happy", "fear")
 NEXT = 7

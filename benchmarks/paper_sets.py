@@ -20,9 +20,9 @@ from PIL import Image
 from twocet.evaluation.maker import Maker
 from twocet.evaluation.people import picture_sets, read_people
 from twocet.evaluation.realism import make_set
-from twocet.expression_model import expression_model
-from twocet.images import Pixels
-from twocet.model import load_model
+from twocet.model.interface import expression_model
+from twocet.model.model import load_model
+from twocet.photo.images import Pixels
 
 
 def write(folder: Path, pictures: Pixels, first: int = 0) -> None:

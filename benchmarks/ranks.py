@@ -26,8 +26,8 @@ from typing import Literal
 import tyro
 from line import print_line
 
-from twocet.recipe_settings import RECIPES
 from twocet.synth import write_dataset
+from twocet.training.recipe_settings import RECIPES
 
 ROUNDS = {"authors": 1, "paper": 1, "fast": 100}
 PINNED = Path(__file__).with_name("pinned.py")

@@ -27,12 +27,13 @@ from line import print_line
 from numpy.typing import NDArray
 from torch import Tensor
 
-from twocet import metrics, morph, rest
-from twocet.data import load_faces, open_dataset, pairs
+from twocet import metrics
+from twocet.data.dataset import load_faces, open_dataset, pairs
 from twocet.evaluation.people import REFERENCE_OFFSET
-from twocet.expression import ExpressionReader
-from twocet.landmark_table import found, read_meshes
 from twocet.metrics import Floats
+from twocet.pairs import morph, neutral_estimate
+from twocet.pairs.landmark_table import found, read_meshes
+from twocet.readers.expression import ExpressionReader
 
 SIZE = 128
 
@@ -52,13 +53,13 @@ class KnownPairs(NamedTuple):
     labels: list[str]
 
 
-def strangers(folder: Path, work: Path) -> rest.Rest:
+def strangers(folder: Path, work: Path) -> neutral_estimate.Rest:
     """What the training photos of a dataset tell."""
     dataset = open_dataset(folder, allow_one_sided=True)
     meshes = read_meshes(dataset, work, 2)
     rows = dataset.select("train")
     piles = (found([row for row in rows if row["domain"] == domain], meshes) for domain in ("neutral", "expressive"))
-    return rest.fit(*(points for _, points in piles))
+    return neutral_estimate.fit(*(points for _, points in piles))
 
 
 def known_people(folder: Path, split: str, work: Path, most: int) -> KnownPairs:
@@ -160,7 +161,7 @@ def main(
     """
     torch.set_num_threads(2)
     estimate, measured = strangers(data, work), known_people(known, split, work, people)
-    moved = rest.quietened(estimate.movement(measured.landmarks))
+    moved = neutral_estimate.quietened(estimate.movement(measured.landmarks))
     back = morph.flows(measured.landmarks, measured.landmarks - moved, SIZE)
     backwards = morph.moved(measured.expressive, back)
     figures: dict[str, Any] = {

@@ -23,10 +23,10 @@ import torch
 import tyro
 from line import peak_memory_mb, print_line
 
-from twocet.config import TrainConfig
-from twocet.recipe_settings import RECIPES
-from twocet.recipes import build_recipe, new_state
-from twocet.sampler import Batch
+from twocet.training.config import TrainConfig
+from twocet.training.recipe_settings import RECIPES
+from twocet.training.recipes import build_recipe, new_state
+from twocet.training.sampler import Batch
 
 Precision = Literal["float32", "bfloat16"]
 ROUNDS = {"authors": 2, "paper": 2, "fast": 40}

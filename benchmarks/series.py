@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import tyro
 
-from twocet.recipe_settings import RECIPES
+from twocet.training.recipe_settings import RECIPES
 
 WHOLE = 60.0
 """Minutes on one core for which the recipe's schedules are made."""

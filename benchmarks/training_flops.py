@@ -13,9 +13,9 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from twocet.recipe_settings import RECIPES
-from twocet.recipes import build_recipe, new_state
-from twocet.sampler import Batch
+from twocet.training.recipe_settings import RECIPES
+from twocet.training.recipes import build_recipe, new_state
+from twocet.training.sampler import Batch
 
 
 class _NoModules:

@@ -10,8 +10,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from twocet.recipe_settings import RECIPES
-from twocet.schedules import Schedule
+from twocet.method.schedules import Schedule
+from twocet.training.recipe_settings import RECIPES
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "recipes.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"

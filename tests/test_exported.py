@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from twocet import cli, editor, exported
-from twocet.config import NetworkConfig
+from twocet import cli
+from twocet.edit import editor
 from twocet.errors import UserError
-from twocet.model import Model, ModelId, identify_model, load_model, new_model, save_model
+from twocet.model import export
+from twocet.model.model import Model, ModelId, identify_model, load_model, new_model, save_model
 from twocet.networks import build
+from twocet.training.config import NetworkConfig
 
 MODEL_ID = ModelId("someone", "ab" * 32)
 FAST = NetworkConfig(size=64, code_dim=4, generator_widths=(8, 12), trunk_widths=(8, 12), close_up=True)
@@ -42,7 +44,7 @@ def pair(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Model,
     """A model, what was exported of it, and where."""
     model = moving(request.param)
     folder = tmp_path_factory.mktemp("exported") / "quick"
-    difference = exported.export(model, MODEL_ID, folder)
+    difference = export.export(model, MODEL_ID, folder)
     assert difference < 1e-4
     return model, load_model(folder), folder
 
@@ -99,7 +101,7 @@ def test_what_it_cannot_do_is_said(
 ) -> None:
     _, made, folder = pair
     assert list(made.networks.named()) == ["generator", "encoder"]
-    monkeypatch.setattr("twocet.devices.find", lambda name: torch.device("cuda", 0))
+    monkeypatch.setattr("twocet.runtime.devices.find", lambda name: torch.device("cuda", 0))
     with pytest.raises(UserError, match="use --device cpu"):
         load_model(folder, "cuda")
     assert cli.main(["export", str(folder), "-o", str(tmp_path / "again")]) == 2
@@ -137,7 +139,7 @@ def test_a_folder_without_the_manifest_is_no_model(folder: Path) -> None:
 def test_the_extra_is_named(lacking: str, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, lacking, None)
     with pytest.raises(UserError, match=r"pip install 'twocet\[onnx\]'"):
-        exported.export(moving(PAPER), MODEL_ID, tmp_path / "made") if lacking == "onnxscript" else load_model(folder)
+        export.export(moving(PAPER), MODEL_ID, tmp_path / "made") if lacking == "onnxscript" else load_model(folder)
     assert not (tmp_path / "made" / "model.json").exists()
 
 
@@ -146,18 +148,18 @@ def test_a_difference_that_shows_is_an_error(
 ) -> None:
     """Exporters have left parts of a network out without a word."""
     model, _, folder = pair
-    monkeypatch.setattr(exported, "_onnx", lambda network, given, graph: (folder / graph.file).read_bytes())
-    assert exported.export(model, MODEL_ID, tmp_path) < 1e-4
+    monkeypatch.setattr(export, "_onnx", lambda network, given, graph: (folder / graph.file).read_bytes())
+    assert export.export(model, MODEL_ID, tmp_path) < 1e-4
     other = new_model(build(model.config), model.config, model.metadata)
     with pytest.raises(UserError, match="differ from the model"):
-        exported.export(other, MODEL_ID, tmp_path)
+        export.export(other, MODEL_ID, tmp_path)
     assert not (tmp_path / "model.json").exists()
 
 
 def test_nothing_is_reported_to_anybody(pair: tuple[Model, Model, Path], tmp_path: Path) -> None:
     """OpenVINO's package for that leaves an identifier in the home folder."""
     code = (
-        "import sys; from twocet.model import load_model; load_model(sys.argv[1]);"
+        "import sys; from twocet.model.model import load_model; load_model(sys.argv[1]);"
         "print('openvino' in sys.modules, 'openvino_telemetry.main' in sys.modules)"
     )
     command = [sys.executable, "-c", code, str(pair[2])]

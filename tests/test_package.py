@@ -95,7 +95,7 @@ def test_modules_stay_short(name):
 
 
 def test_face_weights_are_the_ones_of_the_notice():
-    digest = hashlib.sha256((PACKAGE / "weights" / "face_landmarker.task").read_bytes()).hexdigest()
+    digest = hashlib.sha256((PACKAGE / "photo" / "weights" / "face_landmarker.task").read_bytes()).hexdigest()
     assert digest in (ROOT / "NOTICE").read_text(encoding="utf-8")
 
 

@@ -12,15 +12,15 @@ import pytest
 from PIL import Image
 
 import twocet
-from twocet import align, resample
 from twocet.cli import main
 from twocet.errors import UserError
 from twocet.evaluation.readers import PooledReaders
-from twocet.expression import EXPRESSION_NAMES, NO_FACE, ExpressionReader
-from twocet.features import MobileNetReader
-from twocet.identity import IdentityReader
+from twocet.photo import align, resample
+from twocet.readers.expression import EXPRESSION_NAMES, NO_FACE, ExpressionReader
+from twocet.readers.features import MobileNetReader
+from twocet.readers.identity import IdentityReader
 
-EXAMPLES = Path(twocet.__file__).parent / "examples"
+EXAMPLES = Path(twocet.__file__).parent / "commands" / "examples"
 FIVE = list(align.TEMPLATE_LANDMARKS)
 
 
@@ -116,9 +116,9 @@ def test_evaluate_command_from_rendered_faces_to_report(tmp_path, capsys):
     require_weights()
     import torch
 
-    from twocet.config import NetworkConfig
-    from twocet.model import new_model, save_model
+    from twocet.model.model import new_model, save_model
     from twocet.networks import build
+    from twocet.training.config import NetworkConfig
 
     torch.manual_seed(0)
     config = NetworkConfig()

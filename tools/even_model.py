@@ -10,10 +10,10 @@ from typing import Annotated
 
 import tyro
 
-from twocet.data import load_faces, open_dataset
+from twocet.data.dataset import load_faces, open_dataset
 from twocet.errors import UserError
-from twocet.model import load_model, save_model
-from twocet.trained import with_even_strength, with_known_codes
+from twocet.model.model import load_model, save_model
+from twocet.training.export import with_even_strength, with_known_codes
 
 
 def main(

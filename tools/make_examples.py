@@ -1,4 +1,4 @@
-"""Render the packaged example photos: ``python tools/make_examples.py`` writes ``src/twocet/examples``.
+"""Render the packaged example photos: ``python tools/make_examples.py`` writes ``src/twocet/commands/examples``.
 
 Six neutral targets and six expressive references of other people, none of them in a training or benchmark set. They are
 whole-head portraits before a background, so that an example takes the same way as a user's photo: find, align, edit,
@@ -15,7 +15,7 @@ from PIL import Image
 
 from twocet.synth import EXPRESSIONS, Head, Identity, render
 
-FOLDER = Path(__file__).resolve().parents[1] / "src" / "twocet" / "examples"
+FOLDER = Path(__file__).resolve().parents[1] / "src" / "twocet" / "commands" / "examples"
 SIZE = 1024
 SUPERSAMPLE = 3
 QUALITY = 88

@@ -13,14 +13,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from twocet.editor import Editor as Editor
-    from twocet.editor import Result as Result
-    from twocet.editor import load as load
+    from twocet.edit.editor import Editor as Editor
+    from twocet.edit.editor import Result as Result
+    from twocet.edit.editor import load as load
     from twocet.errors import UserError as UserError
 
 __version__ = "0.1.0"
 
-_HOMES = {"Editor": "twocet.editor", "Result": "twocet.editor", "load": "twocet.editor", "UserError": "twocet.errors"}
+_HOMES = {
+    "Editor": "twocet.edit.editor",
+    "Result": "twocet.edit.editor",
+    "load": "twocet.edit.editor",
+    "UserError": "twocet.errors",
+}
 
 __all__ = ["Editor", "Result", "UserError", "__version__", "load"]
 

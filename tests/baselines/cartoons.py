@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from twocet.baselines.config import GANimationConfig, StarGANConfig
-from twocet.baselines.units import UNITS
-from twocet.config import NetworkConfig
+from twocet.compare.baselines.config import GANimationConfig, StarGANConfig
+from twocet.compare.baselines.units import UNITS
 from twocet.evaluation.readers import Expressions
-from twocet.features import ImageFeatures
+from twocet.readers.features import ImageFeatures
+from twocet.training.config import NetworkConfig
 
 SIZE = 32
 LABELS = ("happy", "sad", "units")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from cartoons import GANIMATION, write_dataset
 
-from twocet.baselines.config import GANimationConfig
+from twocet.compare.baselines.config import GANimationConfig
 
 torch.set_num_threads(1)
 

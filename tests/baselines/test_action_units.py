@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from cartoons import write_dataset
 
-from twocet.baselines.units import BLENDSHAPES_OF, TABLE, UNITS, annotate, read_openface, row_units, units_of
-from twocet.data import open_dataset
+from twocet.compare.baselines.units import BLENDSHAPES_OF, TABLE, UNITS, annotate, read_openface, row_units, units_of
+from twocet.data.dataset import open_dataset
 from twocet.errors import UserError
-from twocet.expression import EXPRESSION_NAMES
+from twocet.readers.expression import EXPRESSION_NAMES
 
 
 def blendshapes(**values):

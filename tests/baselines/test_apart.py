@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 import tasks
 
-from twocet.comparison.apart import ENDED, Task, run_apart
+from twocet.compare.comparison.pool import ENDED, Task, run_apart
 
 
 @pytest.fixture

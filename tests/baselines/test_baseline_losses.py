@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from twocet.baselines import losses
+from twocet.compare.baselines import losses
 
 
 def test_critic_and_its_opponent():

@@ -8,11 +8,11 @@ import pytest
 import torch
 from cartoons import GANIMATION, SIZE, STARGAN
 
-from twocet.baselines.config import baseline_config
-from twocet.baselines.networks import DomainLinear, build_ganimation, build_stargan
-from twocet.config import NetworkConfig
+from twocet.compare.baselines.config import baseline_config
+from twocet.compare.baselines.networks import DomainLinear, build_ganimation, build_stargan
 from twocet.networks import build
-from twocet.recipe_settings import preset_config
+from twocet.training.config import NetworkConfig
+from twocet.training.recipe_settings import preset_config
 
 TINY_PAPER = NetworkConfig(preset="paper", size=SIZE, code_dim=8, first_width=8, max_width=16)
 

@@ -14,19 +14,20 @@ from cartoons import GANIMATION, SIZE, STARGAN
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from twocet import checkpoint, devices
-from twocet.baselines.domains import DomainSampler
-from twocet.baselines.models import GANimationModel, StarGANModel, load_any
-from twocet.config import NetworkConfig
+from twocet.compare.baselines.domains import DomainSampler
+from twocet.compare.baselines.models import GANimationModel, StarGANModel, load_any
 from twocet.errors import UserError
-from twocet.expression_model import CodeModel, ExpressionModel, Neutralizes, Samples
-from twocet.loader import make_batch
-from twocet.model import load_model, new_model, save_model
+from twocet.method.schedules import constant
+from twocet.model.interface import CodeModel, ExpressionModel, Neutralizes, Samples
+from twocet.model.model import load_model, new_model, save_model
 from twocet.networks import build
-from twocet.randomness import Share
-from twocet.schedules import constant
-from twocet.train import Run, Sources, resume, train
-from twocet.trained import History
+from twocet.runtime import devices
+from twocet.runtime.randomness import Share
+from twocet.training import checkpoint
+from twocet.training.config import NetworkConfig
+from twocet.training.export import History
+from twocet.training.loader import make_batch
+from twocet.training.loop import Run, Sources, resume, train
 
 CONFIGS = ("starganv2", "ganimation")
 

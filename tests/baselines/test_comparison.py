@@ -17,14 +17,14 @@ from safetensors.torch import load_file
 from twocet import cli
 from twocet.commands import compare
 from twocet.commands.compare import AblationName, Common
-from twocet.comparison import plan, table, training
-from twocet.comparison.measure import measure_all
-from twocet.comparison.pictures import draw_rows
-from twocet.comparison.plan import Entry, Measuring
-from twocet.config import NetworkConfig, TrainConfig
+from twocet.compare.comparison import plan, table, training
+from twocet.compare.comparison.measure import measure_all
+from twocet.compare.comparison.pictures import draw_rows
+from twocet.compare.comparison.plan import Entry, Measuring
 from twocet.errors import UserError
-from twocet.marks import read_mark
-from twocet.schedules import constant
+from twocet.method.schedules import constant
+from twocet.photo.marks import read_mark
+from twocet.training.config import NetworkConfig, TrainConfig
 
 OURS = TrainConfig(
     network=NetworkConfig(size=SIZE, code_dim=4, generator_widths=(8, 12), trunk_widths=(8, 12)), batch=4, steps=4,
@@ -208,9 +208,11 @@ def test_other_settings_need_another_folder(tmp_path, data, entries):
 class TestCommands:
     @pytest.fixture(autouse=True)
     def stub_readers(self, monkeypatch):
-        monkeypatch.setattr("twocet.comparison.measure.PooledReaders", lambda *_, **__: None)
+        monkeypatch.setattr("twocet.compare.comparison.measure.PooledReaders", lambda *_, **__: None)
         whole = measure_all
-        monkeypatch.setattr("twocet.comparison.measure.measure_all", lambda *given: whole(*given, StubReaders()))
+        monkeypatch.setattr(
+            "twocet.compare.comparison.measure.measure_all", lambda *given: whole(*given, StubReaders())
+        )
 
     TINY = (
         "network.size=32", "network.generator_widths=8,12", "network.trunk_widths=8,12", "network.shuffle=2", "batch=4",

@@ -6,8 +6,8 @@ import pytest
 from mouths import DROP, REST, SHA256, StubFinder, StubModel, picture
 
 from twocet import cli
-from twocet.editor import Editor
-from twocet.images import Photo, write_photo
+from twocet.edit.editor import Editor
+from twocet.photo.images import Photo, write_photo
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def editor():
 @pytest.fixture
 def run(monkeypatch, editor, tmp_path):
     """Runs the command line with the stub model, and a configuration folder of its own."""
-    monkeypatch.setattr("twocet.editor.load", lambda *_, **__: editor)
+    monkeypatch.setattr("twocet.edit.editor.load", lambda *_, **__: editor)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return lambda *words: cli.main([str(word) for word in words])
 

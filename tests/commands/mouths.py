@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from twocet import align
-from twocet.blend import FACE_OVAL
+from twocet.edit.blend import FACE_OVAL
 from twocet.errors import UserError
-from twocet.faces import Face
 from twocet.networks.edit import Edit
+from twocet.photo import align
+from twocet.photo.faces import Face
 
 SIZE = 64
 SHA256 = "ab" * 32

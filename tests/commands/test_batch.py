@@ -14,14 +14,15 @@ import pytest
 import torch
 from mouths import DROP, REST, mouth_height, picture
 
-from twocet import batch, cli
-from twocet.config import NetworkConfig
+from twocet import cli
+from twocet.edit import batch
+from twocet.edit.jobs import read_table
 from twocet.errors import UserError
-from twocet.images import Photo, read_photo, write_photo
-from twocet.jobs import read_table
-from twocet.marks import read_mark
-from twocet.model import new_model, save_model
+from twocet.model.model import new_model, save_model
 from twocet.networks import build
+from twocet.photo.images import Photo, read_photo, write_photo
+from twocet.photo.marks import read_mark
+from twocet.training.config import NetworkConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,8 +79,8 @@ def test_rows_become_pictures(run, tiny_model, me, smile, tmp_path, capsys):
 
 
 def test_presets_are_codes(run, tiny_model, me, tmp_path):
-    from twocet import presets
-    from twocet.model import file_hash
+    from twocet.edit import presets
+    from twocet.model.model import file_hash
 
     presets.save(presets.Preset("grin", (1.0, 0.0, 0.0), file_hash(tiny_model), "x", True))
     jobs = write_table(tmp_path / "jobs.csv", ["target", "preset", "output"], [("me.png", "grin", "o.png")])
@@ -205,7 +206,7 @@ def test_a_row_that_ends_its_process_is_the_only_one_lost(faces, tiny_model, tmp
     """A file that takes all memory gets its process killed; here the worker kills itself when it sees the name."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os\n"
-        "import twocet.images as images\n"
+        "import twocet.photo.images as images\n"
         "real = images.read_photo\n"
         "def read_photo(photo, **options):\n"
         "    if str(photo).endswith('13.png'):\n"

@@ -8,12 +8,13 @@ import pytest
 from mouths import DROP, REST, SHA256, mouth_height, picture
 from PIL import Image
 
-from twocet import align, stimuli
 from twocet.errors import UserError
-from twocet.images import Photo, read_photo, write_photo
-from twocet.marks import COMPOSITE, read_mark
 from twocet.metrics import linearity
-from twocet.series import COLUMNS
+from twocet.photo import align
+from twocet.photo.images import Photo, read_photo, write_photo
+from twocet.photo.marks import COMPOSITE, read_mark
+from twocet.stimuli import calibration
+from twocet.stimuli.series import COLUMNS
 
 
 def rows_of(folder):
@@ -26,7 +27,7 @@ def rows_of(folder):
 )
 @pytest.mark.parametrize(("start", "stop"), [(0.0, 1.2), (-0.5, 1.0)])
 def test_steps_are_equal_in_movement_whatever_its_course(travel, start, stop):
-    strengths = stimuli.equal_steps(travel, start, stop, 11)
+    strengths = calibration.equal_steps(travel, start, stop, 11)
     moved = np.array([travel(s) for s in strengths])
     step = (travel(stop) - travel(start)) / 10
     assert (strengths[0], strengths[-1]) == (start, stop)
@@ -41,15 +42,15 @@ def test_jitter_of_the_measurement_does_not_break_the_order():
     def travel(strength):
         return strength + noise.setdefault(strength, random.normal(0, 0.02))
 
-    strengths = stimuli.equal_steps(travel, 0.0, 1.0, 6)
+    strengths = calibration.equal_steps(travel, 0.0, 1.0, 6)
     assert np.all(np.diff(strengths) >= 0)
     assert strengths == pytest.approx(np.linspace(0, 1, 6), abs=0.08)
 
 
 def test_isotonic_regression_against_hand_values():
-    assert stimuli.isotonic([1, 3, 2, 4]).tolist() == [1, 2.5, 2.5, 4]
-    assert stimuli.isotonic([3, 2, 1]).tolist() == [2, 2, 2]
-    assert stimuli.isotonic([0, 1, 2]).tolist() == [0, 1, 2]
+    assert calibration.isotonic([1, 3, 2, 4]).tolist() == [1, 2.5, 2.5, 4]
+    assert calibration.isotonic([3, 2, 1]).tolist() == [2, 2, 2]
+    assert calibration.isotonic([0, 1, 2]).tolist() == [0, 1, 2]
 
 
 def test_movement_is_in_per_cent_of_the_distance_between_the_eyes():
@@ -57,7 +58,7 @@ def test_movement_is_in_per_cent_of_the_distance_between_the_eyes():
     to_crop = np.array([(1 / 200, 0, -0.5), (0, 1 / 200, -0.5)])
     change = np.zeros((478, 2))
     change[:100, 1] = 6.2
-    movement = stimuli.Movement(neutral, neutral + change, to_crop)
+    movement = calibration.Movement(neutral, neutral + change, to_crop)
     # 6.2 photo pixels are 0.031 crop sides, a tenth of the distance between the eyes; 100 of 478 landmarks move.
     expected = 10 * (100 / 478) ** 0.5
     assert movement(neutral + change) == pytest.approx(expected)
@@ -66,17 +67,17 @@ def test_movement_is_in_per_cent_of_the_distance_between_the_eyes():
     across[:, 0] = 3
     assert movement(neutral + change + across) == pytest.approx(expected)
     with pytest.raises(UserError, match="hardly moves"):
-        stimuli.Movement(neutral, neutral + 0.001 * change, to_crop)
+        calibration.Movement(neutral, neutral + 0.001 * change, to_crop)
 
 
 def test_ramp_against_hand_values():
-    assert stimuli.ramp([0, 1], 4, 1.25, 0.5, "linear") == pytest.approx([0, 0.25, 0.5, 0.75, 1, 1, 1])
-    assert stimuli.ramp([0, 1], 4, 1.25, 0, "smooth") == pytest.approx([0, 0.15625, 0.5, 0.84375, 1])
-    assert stimuli.ramp([0, 0.1, 1], 4, 1.25, 0, "linear") == pytest.approx([0, 0.05, 0.1, 0.55, 1])
+    assert calibration.ramp([0, 1], 4, 1.25, 0.5, "linear") == pytest.approx([0, 0.25, 0.5, 0.75, 1, 1, 1])
+    assert calibration.ramp([0, 1], 4, 1.25, 0, "smooth") == pytest.approx([0, 0.15625, 0.5, 0.84375, 1])
+    assert calibration.ramp([0, 0.1, 1], 4, 1.25, 0, "linear") == pytest.approx([0, 0.05, 0.1, 0.55, 1])
 
 
 def test_oval_is_opaque_on_the_face_and_clear_outside():
-    alpha = stimuli.oval_alpha(400, 400, align.square_to_crop(400, 400))
+    alpha = calibration.oval_alpha(400, 400, align.square_to_crop(400, 400))
     assert alpha[192, 200] == 255
     assert alpha[192, [60, 340]].tolist() == [0, 0]
     assert [alpha[192, 200 - 132 + k] for k in (-4, 4)] == [0, 255]
@@ -87,20 +88,20 @@ def test_oval_is_opaque_on_the_face_and_clear_outside():
 def test_grey_keeps_the_luminance_of_primaries():
     colours = np.array([[(255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 255), (77, 77, 77)]], np.uint8)
     # 0.2126 in linear light is coded as 127 in sRGB, 0.7152 as 220, 0.0722 as 76.
-    assert stimuli.grey(colours)[0].tolist() == [[v] * 3 for v in (255, 127, 220, 76, 77)]
+    assert calibration.grey(colours)[0].tolist() == [[v] * 3 for v in (255, 127, 220, 76, 77)]
 
 
 def test_luminance_is_matched_inside_the_weight():
     pixels = np.random.default_rng(2).integers(60, 160, (50, 40, 3), np.uint8)
     weight = np.zeros((50, 40), np.uint8)
     weight[10:40, 10:30] = 255
-    matched = stimuli.match_luminance(pixels, weight, (120.0, 20.0))
-    assert stimuli.luminance(matched, weight) == pytest.approx((120.0, 20.0), abs=0.3)
+    matched = calibration.match_luminance(pixels, weight, (120.0, 20.0))
+    assert calibration.luminance(matched, weight) == pytest.approx((120.0, 20.0), abs=0.3)
 
 
 def test_describe_crop():
     turned = align.invert(np.array([(0.0, -50.0, 70.0), (50.0, 0.0, 20.0)]))
-    assert stimuli.describe_crop(turned) == "45.0 45.0 50.0 90.00"
+    assert calibration.describe_crop(turned) == "45.0 45.0 50.0 90.00"
 
 
 def test_equal_steps_in_movement_from_end_to_end(run, me, smile, tmp_path, capsys):
@@ -142,16 +143,17 @@ def test_identity_distance_is_empty_without_its_packages(run, me, smile, tmp_pat
     def missing(self):
         raise UserError("measuring identity needs dlib")
 
-    monkeypatch.setattr("twocet.series.IdentityReader.__init__", missing)
+    monkeypatch.setattr("twocet.stimuli.series.IdentityReader.__init__", missing)
     assert run("continuum", me, smile, "--steps", "2", "-o", tmp_path / "out") == 0
     assert {row["identity_distance"] for row in rows_of(tmp_path / "out")} == {""}
     assert "note: identity_distance stays empty: measuring identity needs dlib" in capsys.readouterr().err
 
 
 def test_identity_distance_is_of_the_edited_from_the_given_picture(run, me, smile, tmp_path, monkeypatch):
-    monkeypatch.setattr("twocet.series.IdentityReader.__init__", lambda self: None)
+    monkeypatch.setattr("twocet.stimuli.series.IdentityReader.__init__", lambda self: None)
     monkeypatch.setattr(
-        "twocet.series.IdentityReader.describe", lambda self, pixels, points: np.array([mouth_height(pixels), 0])
+        "twocet.stimuli.series.IdentityReader.describe",
+        lambda self, pixels, points: np.array([mouth_height(pixels), 0]),
     )
     assert run("continuum", me, smile, "--steps", "2", "--to", "1", "-o", tmp_path / "out") == 0
     distances = [float(row["identity_distance"]) for row in rows_of(tmp_path / "out")]
@@ -170,7 +172,7 @@ def test_standard_crops_masked_grey_and_matched(run, me, smile, tmp_path):
         assert np.ptp(pixels[..., :3], axis=2).max() == 0
         assert pixels[0, 0, 3] == 0
         assert pixels[46, 48, 3] == 255
-        values.append(stimuli.luminance(pixels[..., :3], pixels[..., 3]))
+        values.append(calibration.luminance(pixels[..., :3], pixels[..., 3]))
     assert np.ptp(np.array(values), axis=0) == pytest.approx([0, 0], abs=0.6)
 
 

@@ -23,10 +23,10 @@ def folder(run, tmp_path, me, smile, monkeypatch):
         with Image.open(file) as photo:
             photo.save(tmp_path / name, quality=95)
     write_film(tmp_path / "speaker.mp4", [picture(), picture(mouth=0.72)], sound=True)
-    monkeypatch.setattr("twocet.model.find_model", lambda name: Path("stub.safetensors"))
-    monkeypatch.setattr("twocet.model.file_hash", lambda path: SHA256)
-    monkeypatch.setattr("twocet.model.load_model", lambda path: None)
-    monkeypatch.setattr("twocet.work.num_cores", lambda: 1)
+    monkeypatch.setattr("twocet.model.model.find_model", lambda name: Path("stub.safetensors"))
+    monkeypatch.setattr("twocet.model.model.file_hash", lambda path: SHA256)
+    monkeypatch.setattr("twocet.model.model.load_model", lambda path: None)
+    monkeypatch.setattr("twocet.runtime.work.num_cores", lambda: 1)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

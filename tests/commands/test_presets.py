@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from mouths import DROP, REST, SHA256, mouth_height, picture
 
-from twocet import presets
+from twocet.edit import presets
+from twocet.edit.presets import Preset
 from twocet.errors import UserError
-from twocet.images import Photo, read_photo, write_photo
-from twocet.model import file_hash, find_model, load_model
-from twocet.presets import Preset
+from twocet.model.model import file_hash, find_model, load_model
+from twocet.photo.images import Photo, read_photo, write_photo
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def model_file(tmp_path, monkeypatch):
     """Stands for the packaged model's file, with the hash of the stub."""
     file = tmp_path / "stub.safetensors"
     file.touch()
-    monkeypatch.setattr("twocet.model.file_hash", lambda path: SHA256)
+    monkeypatch.setattr("twocet.model.model.file_hash", lambda path: SHA256)
     return file
 
 

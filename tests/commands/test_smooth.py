@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from twocet.smooth import OneEuro, local_weights, neighbourhoods
+from twocet.video.smooth import OneEuro, local_weights, neighbourhoods
 
 
 def test_one_euro_against_hand_values():

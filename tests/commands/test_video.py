@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from mouths import DROP, REST, SHA256, StubFinder, StubModel, mouth_height, picture
 
-from twocet import align, presets
-from twocet.editor import Editor
-from twocet.film import Tracker, crop_at, edit_film, place_of
-from twocet.images import Photo, write_photo
-from twocet.marks import COMPOSITE
+from twocet.edit import presets
+from twocet.edit.editor import Editor
+from twocet.photo import align
+from twocet.photo.images import Photo, write_photo
+from twocet.photo.marks import COMPOSITE
+from twocet.video.film import Tracker, crop_at, edit_film, place_of
 
 av = pytest.importorskip("av")
-clips = pytest.importorskip("twocet.clips")
+clips = pytest.importorskip("twocet.video.clips")
 
 FPS = 10
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from twocet.evaluation.readers import Expressions
-from twocet.features import ImageFeatures
+from twocet.readers.features import ImageFeatures
 
 PEOPLE, NAMES, SIDE = 9, ("happy", "sad", "units0"), 20
 

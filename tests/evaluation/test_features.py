@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from twocet.errors import UserError
-from twocet.features import InceptionReader, MobileNetReader, mobilenet
-from twocet.features.mobilenet import MobileNetV2, locate_weights
+from twocet.readers.features import InceptionReader, MobileNetReader, mobilenet
+from twocet.readers.features.mobilenet import MobileNetV2, locate_weights
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), dtype=np.uint8)
 

@@ -16,8 +16,8 @@ from PIL import Image
 from twocet.evaluation.charts import Line, bars, curves
 from twocet.evaluation.markdown import to_markdown
 from twocet.evaluation.page import to_html
-from twocet.marks import COMPOSITE, parse_mark
 from twocet.metrics import Estimate
+from twocet.photo.marks import COMPOSITE, parse_mark
 
 _VOID = {"meta", "img"}
 

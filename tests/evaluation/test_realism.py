@@ -16,7 +16,7 @@ from twocet.evaluation.maker import Maker
 from twocet.evaluation.people import picture_sets, read_people
 from twocet.evaluation.photos import cycle_error, own_reference_gain
 from twocet.evaluation.realism import distance_names, make_set, measure_realism, see
-from twocet.expression_model import expression_model
+from twocet.model.interface import expression_model
 
 
 def maker(share=1.0):

@@ -15,8 +15,8 @@ from twocet.evaluation import to_json, write_report
 from twocet.evaluation.maker import Maker
 from twocet.evaluation.people import NOBODY, Cases, read_people, transfer_cases
 from twocet.evaluation.transfers import measure_transfers
-from twocet.expression_model import expression_model
-from twocet.marks import COMPOSITE, read_mark
+from twocet.model.interface import expression_model
+from twocet.photo.marks import COMPOSITE, read_mark
 
 
 def people_of(folder):

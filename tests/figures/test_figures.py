@@ -11,15 +11,16 @@ import pytest
 import torch
 from PIL import Image
 
-from twocet import cli, drawing, figures
-from twocet.config import NetworkConfig
-from twocet.data import Faces, to_image
+from twocet import cli
+from twocet.data.dataset import Faces, to_image
 from twocet.errors import UserError
-from twocet.figures import Grid, cast, class_code, continuity, matrix, rows, spread
-from twocet.images import to_pixels
-from twocet.marks import COMPOSITE, read_mark
-from twocet.model import new_model, save_model
+from twocet.figures import drawing, grids
+from twocet.figures.grids import Grid, cast, class_code, continuity, matrix, rows, spread
+from twocet.model.model import new_model, save_model
 from twocet.networks import build
+from twocet.photo.images import to_pixels
+from twocet.photo.marks import COMPOSITE, read_mark
+from twocet.training.config import NetworkConfig
 
 torch.set_num_threads(1)
 SIZE = 32
@@ -51,9 +52,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def faces(folder):
-    from twocet.data import open_dataset
+    from twocet.data.dataset import open_dataset
 
-    return figures.load_split(open_dataset(folder), "train", SIZE)
+    return grids.load_split(open_dataset(folder), "train", SIZE)
 
 
 class Adder:
@@ -78,7 +79,7 @@ def people_of(targets, references):
     def images(values):
         return to_image(torch.tensor(np.stack([plain(value) for value in values])).permute(0, 3, 1, 2))
 
-    return figures.Cast(images(targets), images(references), ["a", "b", "c"][: len(references)])
+    return grids.Cast(images(targets), images(references), ["a", "b", "c"][: len(references)])
 
 
 def test_matrix_has_targets_above_references_left_and_transfers_between():
@@ -147,8 +148,8 @@ def test_png_shows_every_pixel_as_it_is(folder, model_file, tmp_path):
     assert figure("matrix", tmp_path / "m.png", *words) == 0
     with Image.open(tmp_path / "m.png") as picture:
         shown = np.asarray(picture.convert("RGB"))
-    people = cast(figures.load_split(figures_dataset(folder), "test", SIZE), 2, 3, 0)
-    from twocet.model import load_model
+    people = cast(grids.load_split(figures_dataset(folder), "test", SIZE), 2, 3, 0)
+    from twocet.model.model import load_model
 
     pixels = drawing.mosaic(matrix(load_model(model_file), people))
     assert pixels.shape == (4 * 36 - 4, 3 * 36 - 4, 3)
@@ -161,7 +162,7 @@ def test_png_shows_every_pixel_as_it_is(folder, model_file, tmp_path):
 
 
 def figures_dataset(folder):
-    from twocet.data import open_dataset
+    from twocet.data.dataset import open_dataset
 
     return open_dataset(folder)
 

@@ -11,10 +11,10 @@ import torch
 from reference import networks
 from torch import Tensor, nn
 
-from twocet.authors import import_checkpoint
 from twocet.cli import main
 from twocet.errors import UserError
-from twocet.model import Model, load_model
+from twocet.model.authors import import_checkpoint
+from twocet.model.model import Model, load_model
 
 FULL_WIDTH = 1e-4
 """By how much outputs in float32 may differ: sums are made in another order. Seen: under 1e-5 on one processor, 4e-5 on

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from twocet import codes, ema
-from twocet.randomness import generator_at
-from twocet.schedules import Schedule, constant, learning_rate_factor
+from twocet.method import codes, ema
+from twocet.method.schedules import Schedule, constant, learning_rate_factor
+from twocet.runtime.randomness import generator_at
 
 
 def test_neutral_code_is_zero() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from twocet.colours import LUMA, natural_colours, tone_of, toned
+from twocet.networks.colours import LUMA, natural_colours, tone_of, toned
 
 
 def pixel(*levels):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from twocet.cycles import expressive_cycle, neutral_cycle
+from twocet.method.cycles import expressive_cycle, neutral_cycle
 from twocet.networks import Networks
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from twocet import losses
-from twocet.cycles import ExpressiveCycle, NeutralCycle
-from twocet.losses import Weights
+from twocet.method import losses
+from twocet.method.cycles import ExpressiveCycle, NeutralCycle
+from twocet.method.losses import Weights
 
 WEIGHTS = Weights(
     adversarial_expressive=2.0,

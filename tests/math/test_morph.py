@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from twocet import morph
 from twocet.networks import warp
+from twocet.pairs import morph
 
 SIDE = 64
 EYES_MOUTH = np.array([[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75], [0.5, 0.5]])

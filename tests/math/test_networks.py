@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twocet import layers
-from twocet.config import NetworkConfig
 from twocet.errors import UserError
-from twocet.networks import Domain, Edit, Networks, build, compose, judge, render, warp
+from twocet.networks import Domain, Edit, Networks, build, compose, judge, layers, render, warp
+from twocet.training.config import NetworkConfig
 
 TINY = {
     "paper": NetworkConfig(preset="paper", size=32, code_dim=5, first_width=4, max_width=8),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from twocet import rest
 from twocet.errors import UserError
+from twocet.pairs import neutral_estimate
 
 MEAN = np.array([[0.3, 0.3], [0.7, 0.3], [0.5, 0.5], [0.4, 0.7], [0.6, 0.7], [0.5, 0.8]])
 """Eyes, nose, corners of the mouth, chin: symmetrical about x = 0.5."""
@@ -34,7 +34,7 @@ def piles():
 def test_movements_are_estimated_as_well_as_they_can_be(piles):
     """The best linear estimate knows the covariances that the faces were made with."""
     neutral, expressive, moved = piles
-    error = np.square(rest.fit(neutral, expressive).movement(expressive) - moved).mean()
+    error = np.square(neutral_estimate.fit(neutral, expressive).movement(expressive) - moved).mean()
     at_rest, by_movement = (
         sum(np.outer(part.ravel(), part.ravel()) * variance for part in parts)
         for parts, variance in (((WIDER, LONGER), 1.0), ((SMILE, DROP), 4 / 12))
@@ -50,13 +50,13 @@ def test_movements_are_estimated_as_well_as_they_can_be(piles):
 
 def test_what_everybody_does_is_movement_too(piles):
     neutral, _, _ = piles
-    movement = rest.fit(neutral, neutral + DROP).movement(neutral[:5] + DROP)
+    movement = neutral_estimate.fit(neutral, neutral + DROP).movement(neutral[:5] + DROP)
     assert movement == pytest.approx(np.broadcast_to(DROP, movement.shape), abs=2e-3)
 
 
 def test_equal_piles_do_not_move(piles):
     neutral, _, _ = piles
-    fitted = rest.fit(neutral[:1500], neutral[1500:])
+    fitted = neutral_estimate.fit(neutral[:1500], neutral[1500:])
     # What is left is chance: variances of 1,500 faces differ by some 0.04 of their size, and so does what is filtered;
     # means differ by a standard deviation of 0.04 at the chin.
     assert np.linalg.norm(fitted.filter, 2) < 0.15
@@ -67,7 +67,7 @@ def test_directions_in_which_faces_at_rest_differ_more_are_no_movement(piles):
     """The expressive pile is as long as others are at most half as long: C_e - C_n is negative there."""
     neutral, expressive, _ = piles
     long = neutral + 2 * combined((LONGER,), np.random.default_rng(2).normal(size=(3000, 1)))
-    filtered = rest.fit(long, expressive).filter @ LONGER.ravel()
+    filtered = neutral_estimate.fit(long, expressive).filter @ LONGER.ravel()
     assert np.linalg.norm(filtered) < 0.05 * np.linalg.norm(LONGER)
 
 
@@ -77,25 +77,39 @@ def test_mirrored_photos_move_as_in_the_mirror(piles):
     random = np.random.default_rng(1)
     right = np.where([[True], [False], [False], [True], [False], [False]], SMILE, 0.0)
     expressive = neutral + combined((right,), random.uniform(0, 2, size=(len(neutral), 1)))
-    fitted = rest.fit(neutral, expressive)
-    left = rest.mirrored(right[[1, 0, 2, 4, 3, 5]]) * [1, 1] - [1, 0]
+    fitted = neutral_estimate.fit(neutral, expressive)
+    left = neutral_estimate.mirrored(right[[1, 0, 2, 4, 3, 5]]) * [1, 1] - [1, 0]
     moved = fitted.movement(neutral[:1] + 2 * left) - fitted.movement(neutral[:1])
     assert moved[0, 4] == pytest.approx(2 * left[4], abs=0.02)
     assert np.abs(moved[0, 4]).max() > 0.03
 
 
 def test_small_movements_are_none():
-    moved = np.array([[rest.STILL / 2, 0], [0, -2 * rest.STILL], [3 * rest.STILL, 4 * rest.STILL], [0, 0]])
-    wanted = np.array([[0, 0], [0, -rest.STILL], [0.6 * 4 * rest.STILL, 0.8 * 4 * rest.STILL], [0, 0]])
-    assert rest.quietened(moved) == pytest.approx(wanted)
+    moved = np.array(
+        [
+            [neutral_estimate.STILL / 2, 0],
+            [0, -2 * neutral_estimate.STILL],
+            [3 * neutral_estimate.STILL, 4 * neutral_estimate.STILL],
+            [0, 0],
+        ]
+    )
+    wanted = np.array(
+        [
+            [0, 0],
+            [0, -neutral_estimate.STILL],
+            [0.6 * 4 * neutral_estimate.STILL, 0.8 * 4 * neutral_estimate.STILL],
+            [0, 0],
+        ]
+    )
+    assert neutral_estimate.quietened(moved) == pytest.approx(wanted)
 
 
 def test_counterparts_are_the_mirror_images():
-    assert rest.counterparts(MEAN).tolist() == [1, 0, 2, 4, 3, 5]
-    mirrored = rest.with_mirrored(MEAN[None] + WIDER, rest.counterparts(MEAN))
+    assert neutral_estimate.counterparts(MEAN).tolist() == [1, 0, 2, 4, 3, 5]
+    mirrored = neutral_estimate.with_mirrored(MEAN[None] + WIDER, neutral_estimate.counterparts(MEAN))
     assert mirrored[1] == pytest.approx(mirrored[0])
 
 
 def test_small_piles_are_refused(piles):
     with pytest.raises(UserError, match="a pile of 15 faces is too small"):
-        rest.fit(piles[0][:15], piles[1])
+        neutral_estimate.fit(piles[0][:15], piles[1])

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from twocet.editor import Editor
-from twocet.faces import FaceFinder
-from twocet.images import Photo, write_photo
+from twocet.edit.editor import Editor
 from twocet.networks.edit import Edit
+from twocet.photo.faces import FaceFinder
+from twocet.photo.images import Photo, write_photo
 from twocet.synth import Head, Identity, render
 
 SIZE = 128

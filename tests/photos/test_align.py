@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from similarities import similarity
 
-from twocet import align
-from twocet.data import TEMPLATES
+from twocet.data.dataset import TEMPLATES
+from twocet.photo import align
 
 
 def test_template_has_the_numbers_of_its_definition():

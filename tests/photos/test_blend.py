@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from twocet import align
-from twocet.blend import FACE_OVAL, apply_edit, face_mask, mean_change
-from twocet.images import to_image, to_pixels
+from twocet.edit.blend import FACE_OVAL, apply_edit, face_mask, mean_change
 from twocet.networks.edit import Edit, render
+from twocet.photo import align
+from twocet.photo.images import to_image, to_pixels
 
 SIZE = 64
 
@@ -161,7 +161,7 @@ def test_on_the_crop_itself_it_equals_render():
 def test_strips_of_a_large_photo_join_without_a_seam(photo, monkeypatch):
     arguments = (photo, turned(100, 30, (100, 75)), edit_of(dx=0.03, dy=-0.04, mask=0.3), disc(0.4))
     whole = apply_edit(*arguments)
-    monkeypatch.setattr("twocet.blend._STRIP_PIXELS", 1000)
+    monkeypatch.setattr("twocet.edit.blend._STRIP_PIXELS", 1000)
     assert np.abs(apply_edit(*arguments).astype(int) - whole).max() <= 1
 
 

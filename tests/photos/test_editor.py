@@ -5,13 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
-from twocet import align, blend, resample
-from twocet.editor import Editor
+from twocet.edit import blend
+from twocet.edit.editor import Editor
 from twocet.errors import UserError
-from twocet.images import read_photo
-from twocet.marks import COMPOSITE, read_mark
 from twocet.networks.edit import Edit
-from twocet.recent import Recent
+from twocet.photo import align, resample
+from twocet.photo.images import read_photo
+from twocet.photo.marks import COMPOSITE, read_mark
+from twocet.runtime.cache import Recent
 
 DOWN = np.array([1.0, 0, 0, 0], np.float32)
 """A code: the stub model moves the mouth down by 0.05 crop sides."""

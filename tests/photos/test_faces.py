@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from twocet import align, face_model
 from twocet.commands.demo import example_pairs
 from twocet.errors import UserError
-from twocet.faces import BLENDSHAPE_NAMES, FaceFinder, choose_face
-from twocet.images import read_photo
+from twocet.photo import align, face_model
+from twocet.photo.faces import BLENDSHAPE_NAMES, FaceFinder, choose_face
+from twocet.photo.images import read_photo
 from twocet.synth.camera import LANDMARK_VERTICES
 
 

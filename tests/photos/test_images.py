@@ -11,7 +11,7 @@ import torch
 from PIL import ExifTags, Image, ImageCms
 
 from twocet.errors import UserError
-from twocet.images import Photo, read_photo, to_image, to_pixels, write_photo
+from twocet.photo.images import Photo, read_photo, to_image, to_pixels, write_photo
 
 
 @pytest.fixture

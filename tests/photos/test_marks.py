@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from twocet import __version__
-from twocet.images import JPEG_XMP_LIMIT, Photo, read_photo
-from twocet.marks import COMPOSITE, SYNTHETIC, Mark, edit_mark, mark_xmp, parse_mark, read_mark, write_marked
+from twocet.photo.images import JPEG_XMP_LIMIT, Photo, read_photo
+from twocet.photo.marks import COMPOSITE, SYNTHETIC, Mark, edit_mark, mark_xmp, parse_mark, read_mark, write_marked
 
 PHOTO = Photo(pixels=np.full((16, 16, 3), 90, np.uint8))
 FORMATS = ["png", "jpg", "webp", "tif"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from similarities import similarity
 
-from twocet import align, resample
+from twocet.photo import align, resample
 
 
 def test_the_whole_picture_as_crop_is_identical(noise):

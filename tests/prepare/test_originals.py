@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from fakes import save
 
-from twocet import align
-from twocet.errors import UserError
-from twocet.prepare.originals import (
+from twocet.data.prepare.originals import (
     PhotoFile,
     decode,
     frame_cfd,
@@ -24,6 +22,8 @@ from twocet.prepare.originals import (
     photos_in,
     read_originals,
 )
+from twocet.errors import UserError
+from twocet.photo import align
 
 
 def said(parse, member, container="set"):

@@ -12,13 +12,14 @@ import pytest
 from fakes import save
 from PIL import Image
 
-from twocet import align, cli, resample
-from twocet.data import open_dataset
+from twocet import cli
+from twocet.data.dataset import open_dataset
+from twocet.data.prepare import Settings, Splitting, prepare_dataset
 from twocet.errors import UserError
-from twocet.faces import FaceFinder
-from twocet.images import read_photo
-from twocet.model import load_model
-from twocet.prepare import Settings, Splitting, prepare_dataset
+from twocet.model.model import load_model
+from twocet.photo import align, resample
+from twocet.photo.faces import FaceFinder
+from twocet.photo.images import read_photo
 
 SETTINGS = Settings(kind="cfee", size=64, master=96)
 TINY = (
@@ -129,7 +130,7 @@ def test_neutral_faces_can_be_expressive_too(cfee, prepared, tmp_path):
 
 def test_it_goes_on_where_it_stopped(cfee, tmp_path, monkeypatch):
     """Interrupted after five photos; the same files come of it, and what was done is not done again."""
-    from twocet.prepare import crops, dataset
+    from twocet.data.prepare import crops, dataset
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     prepare(whole, (cfee,))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from twocet.data.prepare.originals import SETS
+from twocet.data.prepare.splits import Splitting, split_people
 from twocet.errors import UserError
-from twocet.prepare.originals import SETS
-from twocet.prepare.splits import Splitting, split_people
 
 CFEE = SETS["cfee"]
 PEOPLE = [f"{number}" for number in range(107, 400)]

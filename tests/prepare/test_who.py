@@ -11,12 +11,12 @@ from fakes import save
 from test_prepare import prepare, rows
 
 from twocet import cli
+from twocet.data.prepare import Settings, who
+from twocet.data.prepare.crops import DESCRIPTOR
+from twocet.data.prepare.originals import Original, PhotoFile
 from twocet.errors import UserError
-from twocet.identity import MATCH
-from twocet.images import read_photo
-from twocet.prepare import Settings, who
-from twocet.prepare.crops import DESCRIPTOR
-from twocet.prepare.originals import Original, PhotoFile
+from twocet.photo.images import read_photo
+from twocet.readers.identity import MATCH
 
 pytest.importorskip("dlib")
 SETTINGS = Settings(kind="folder", size=64, master=0, people="faces", unpaired="leave out")

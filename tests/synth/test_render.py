@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from twocet.align import TEMPLATE, apply, fit_similarity
+from twocet.photo.align import TEMPLATE, apply, fit_similarity
 from twocet.synth import EXPRESSIONS, FACE_UNITS, Head, Identity, render
 from twocet.synth.assets import CLOTH, SKIN, TEETH
 from twocet.synth.camera import LANDMARK_VERTICES

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from tiny import SETTINGS
 
-from twocet import ranks
 from twocet.cli import main as command
 from twocet.commands.train import configure
-from twocet.config import TrainConfig
 from twocet.networks import Networks
-from twocet.recipes.fast import FastRecipe
-from twocet.train import Run, Sources, train
+from twocet.runtime import distributed
+from twocet.training.config import TrainConfig
+from twocet.training.loop import Run, Sources, train
+from twocet.training.recipes.fast import FastRecipe
 
 RARELY = (
     "batch=8",
@@ -68,7 +68,7 @@ def leave_gentle_start(networks: Networks) -> None:
 
 def killed_without_warning(recipe: FastRecipe, state: Any, draw: Any, step: int) -> Any:
     """A round of training; rank 1 dies in one of them."""
-    if step + 1 == KILLED_IN_ROUND and not ranks.is_lead():
+    if step + 1 == KILLED_IN_ROUND and not distributed.is_lead():
         os.kill(os.getpid(), signal.SIGKILL)
     return whole_round(recipe, state, draw, step)
 
@@ -76,7 +76,7 @@ def killed_without_warning(recipe: FastRecipe, state: Any, draw: Any, step: int)
 if __name__ == "__main__":
     torch.set_num_threads(1)
     if sys.argv[1] == "equal":
-        with ranks.joined():
+        with distributed.joined():
             train_all(Path(sys.argv[2]), Path(sys.argv[3]))
     else:
         whole_round = FastRecipe.round

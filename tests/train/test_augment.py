@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from twocet import augment
 from twocet.networks import warp
-from twocet.randomness import generator_at
+from twocet.runtime.randomness import generator_at
+from twocet.training import augment
 
 
 def ramp(num: int, size: int = 32) -> Tensor:

@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from twocet import augment
-from twocet.config import NetworkConfig, TrainConfig
 from twocet.errors import UserError
+from twocet.method.schedules import constant
 from twocet.networks import Edit, build, compose
 from twocet.networks.close_up import CloseUp, CloseUpDiscriminator, Retouch, cut, follow, resize, window
-from twocet.recipe_settings import preset_config
-from twocet.recipes import TrainState, build_recipe, new_state
-from twocet.recipes.close_up import SHIFT, CloseUpRecipe, CloseUpState, Mouths, Shown, changing
-from twocet.sampler import Batch
-from twocet.schedules import constant
+from twocet.training import augment
+from twocet.training.config import NetworkConfig, TrainConfig
+from twocet.training.recipe_settings import preset_config
+from twocet.training.recipes import TrainState, build_recipe, new_state
+from twocet.training.recipes.close_up import SHIFT, CloseUpRecipe, CloseUpState, Mouths, Shown, changing
+from twocet.training.sampler import Batch
 
 SIZE = 64
 NETWORK = NetworkConfig(size=SIZE, code_dim=3, generator_widths=(8, 8), trunk_widths=(8, 8), close_up=True)

@@ -11,10 +11,10 @@ import pytest
 import torch
 from tiny import SIZE, face, write_dataset
 
-from twocet.data import Faces, load_faces, open_dataset, pairs, to_image
+from twocet.data.dataset import Faces, load_faces, open_dataset, pairs, to_image
 from twocet.errors import UserError
-from twocet.loader import Loader, make_batch
-from twocet.sampler import Batch, Sampler, epoch_indices, shares
+from twocet.training.loader import Loader, make_batch
+from twocet.training.sampler import Batch, Sampler, epoch_indices, shares
 
 
 @pytest.fixture

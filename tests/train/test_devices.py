@@ -12,16 +12,17 @@ from tiny import CONFIG, write_dataset
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from twocet import devices, model
 from twocet.cli import main
 from twocet.commands.train import configure
-from twocet.data import load_faces, open_dataset, to_image
+from twocet.data.dataset import load_faces, open_dataset, to_image
 from twocet.errors import UserError
-from twocet.loader import Loader
-from twocet.randomness import generator_at, rows
-from twocet.recipes import build_recipe, new_state
-from twocet.sampler import Batch, Sampler
-from twocet.train import Run, Sources, resume, train
+from twocet.model import model
+from twocet.runtime import devices
+from twocet.runtime.randomness import generator_at, rows
+from twocet.training.loader import Loader
+from twocet.training.loop import Run, Sources, resume, train
+from twocet.training.recipes import build_recipe, new_state
+from twocet.training.sampler import Batch, Sampler
 
 CARD, NOWHERE = torch.device("cuda", 0), torch.device("meta")
 no_card = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a card")

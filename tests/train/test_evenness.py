@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from twocet import evenness
-from twocet.config import NetworkConfig
-from twocet.evenness import SCALES, Responses, evened, fit_power, measure
-from twocet.expression import NO_FACE, Expression
-from twocet.images import Pixels
 from twocet.metrics import movement
-from twocet.model import Model, new_model
+from twocet.model import strength
+from twocet.model.model import Model, new_model
+from twocet.model.strength import SCALES, Responses, evened, fit_power, measure
 from twocet.networks import Networks
+from twocet.photo.images import Pixels
+from twocet.readers.expression import NO_FACE, Expression
+from twocet.training.config import NetworkConfig
 
 CONFIG = NetworkConfig(size=32, code_dim=2, generator_widths=(4, 6), trunk_widths=(4, 6))
 ROOT = 0.6
@@ -101,6 +101,6 @@ def test_power_is_measured_anew() -> None:
 
 
 def test_too_few_faces_leave_the_codes_alone() -> None:
-    few = evenness.FEWEST - 1
+    few = strength.FEWEST - 1
     assert evened(model_of(code_power=1.5), FACES[:few], FACES[:few], Brightness()).power == 1.0
     assert evened(model_of(), FACES, FACES, Brightness(blind=True)).power == 1.0

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from twocet import augment
-from twocet.config import NetworkConfig, TrainConfig
+from twocet.method.schedules import Schedule, constant
 from twocet.networks import Networks
 from twocet.networks.edit import Edit
 from twocet.networks.fast import MASK_BIAS
-from twocet.recipes import TrainState, build_recipe, new_state
-from twocet.recipes.fast import SMALL_MOVEMENT, FastRecipe, noise
-from twocet.sampler import Batch, Lent
-from twocet.schedules import Schedule, constant
+from twocet.training import augment
+from twocet.training.config import NetworkConfig, TrainConfig
+from twocet.training.recipes import TrainState, build_recipe, new_state
+from twocet.training.recipes.fast import SMALL_MOVEMENT, FastRecipe, noise
+from twocet.training.sampler import Batch, Lent
 
 TINY = TrainConfig(
     network=NetworkConfig(size=64, code_dim=3, generator_widths=(8, 8), trunk_widths=(8, 8), reduce=2),

@@ -10,16 +10,17 @@ import torch
 from tiny import CONFIG, SIZE, write_dataset
 from torch import Tensor, nn
 
-from twocet import augment, losses
-from twocet.config import LossWeights, NetworkConfig, TrainConfig
-from twocet.data import load_faces, open_dataset
+from twocet.data.dataset import load_faces, open_dataset
+from twocet.method import losses
+from twocet.method.schedules import constant
 from twocet.networks import Domain, judge
-from twocet.randomness import generator_at
-from twocet.recipes import AdversarialState, build_recipe
-from twocet.recipes.base import mean_terms, step_optimiser
-from twocet.recipes.paper import PaperRecipe, weights_at
-from twocet.sampler import Batch, Sampler
-from twocet.schedules import constant
+from twocet.runtime.randomness import generator_at
+from twocet.training import augment
+from twocet.training.config import LossWeights, NetworkConfig, TrainConfig
+from twocet.training.recipes import AdversarialState, build_recipe
+from twocet.training.recipes.base import mean_terms, step_optimiser
+from twocet.training.recipes.paper import PaperRecipe, weights_at
+from twocet.training.sampler import Batch, Sampler
 
 NETWORK = NetworkConfig(preset="paper", size=SIZE, code_dim=4, first_width=8, max_width=16)
 FAST = NetworkConfig(size=SIZE, code_dim=4, generator_widths=(16, 24), trunk_widths=(16, 24))

@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from twocet.memory import keep_freed
+from twocet.runtime.memory import keep_freed
 
 BLOCK = 64 << 20
 FAULTS = f"""
 import resource
-from twocet.memory import keep_freed
+from twocet.runtime.memory import keep_freed
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     bytearray({BLOCK})

@@ -11,11 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from twocet import codes
-from twocet.config import NetworkConfig
 from twocet.errors import UserError
-from twocet.model import PACKAGED, Model, file_hash, load_model, new_model, save_model
+from twocet.method import codes
+from twocet.model.model import PACKAGED, Model, file_hash, load_model, new_model, save_model
 from twocet.networks import build, render
+from twocet.training.config import NetworkConfig
 
 CONFIG = NetworkConfig(size=32, code_dim=4, generator_widths=(4, 6), trunk_widths=(4, 6))
 

@@ -14,15 +14,17 @@ import torch
 from ranks_worker import CONFIGS, ROUNDS, WORDS, train_all
 from tiny import SETTINGS, write_dataset
 
-from twocet import augment, checkpoint, codes, ranks
 from twocet.commands.train import configure
-from twocet.data import load_faces, open_dataset
+from twocet.data.dataset import load_faces, open_dataset
 from twocet.errors import UserError
-from twocet.loader import make_batch
-from twocet.randomness import Share, generator_at, rows
-from twocet.recipes import build_recipe
-from twocet.sampler import Sampler
-from twocet.train import Run, Sources, resume, train
+from twocet.method import codes
+from twocet.runtime import distributed
+from twocet.runtime.randomness import Share, generator_at, rows
+from twocet.training import augment, checkpoint
+from twocet.training.loader import make_batch
+from twocet.training.loop import Run, Sources, resume, train
+from twocet.training.recipes import build_recipe
+from twocet.training.sampler import Sampler
 
 WORKER = Path(__file__).with_name("ranks_worker.py")
 
@@ -182,23 +184,23 @@ class TestShares:
 
 
 def test_a_process_has_its_share_of_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ranks.threads_here(6) == 6
+    assert distributed.threads_here(6) == 6
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
-    assert ranks.threads_here(9) == 2
-    assert ranks.threads_here(2) == 1
+    assert distributed.threads_here(9) == 2
+    assert distributed.threads_here(2) == 1
 
 
 def test_several_processes_without_accelerate_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setitem(sys.modules, "accelerate", None)
-    with pytest.raises(UserError, match=r"pip install 'twocet\[distributed\]'"), ranks.joined():
+    with pytest.raises(UserError, match=r"pip install 'twocet\[distributed\]'"), distributed.joined():
         pass
 
 
 def test_one_process_does_not_import_accelerate() -> None:
     code = (
-        "import sys, twocet.train\n"
-        "from twocet import ranks\n"
+        "import sys, twocet.training.loop\n"
+        "from twocet.runtime import distributed\n"
         "with ranks.joined(): print(ranks.from_lead(lambda: ranks.share()), 'accelerate' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -206,7 +208,7 @@ def test_one_process_does_not_import_accelerate() -> None:
 
 
 def test_batch_must_be_divisible(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranks, "share", lambda: Share(0, 3))
+    monkeypatch.setattr(distributed, "share", lambda: Share(0, 3))
     with pytest.raises(UserError, match="must be a multiple of 3 processes x accumulate"):
         Run(tmp_path / "run", CONFIGS["fast"], Sources(data=(str(data),), mix=(1.0,)), progress=False)
     with pytest.raises(UserError, match="multiple of accumulate"):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from twocet.recipe_settings import RECIPES
-from twocet.schedules import Schedule, constant
+from twocet.method.schedules import Schedule, constant
+from twocet.training.recipe_settings import RECIPES
 
 ROOT = Path(__file__).parents[2]
 

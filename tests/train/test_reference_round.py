@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from twocet.config import NetworkConfig
 from twocet.networks import Networks
-from twocet.recipe_settings import RECIPES
-from twocet.recipes import AdversarialState, base
-from twocet.recipes.paper import PaperRecipe
-from twocet.sampler import Batch
+from twocet.training.config import NetworkConfig
+from twocet.training.recipe_settings import RECIPES
+from twocet.training.recipes import AdversarialState, base
+from twocet.training.recipes.paper import PaperRecipe
+from twocet.training.sampler import Batch
 
 STEP, BATCH, SIDE, DIM = 2_500, 3, 4, 2
 NEUTRAL, EXPRESSIVE = 0, 1

@@ -11,18 +11,18 @@ import pytest
 import torch
 from tiny import CONFIG, write_dataset
 
-from twocet import checkpoint, selection
-from twocet.data import load_faces, open_dataset
+from twocet.data.dataset import load_faces, open_dataset
 from twocet.errors import UserError
-from twocet.expression import NO_FACE, Expression
-from twocet.features import ImageFeatures
-from twocet.images import to_pixels
 from twocet.metrics import kernel_distance
-from twocet.model import load_model
+from twocet.model.model import load_model
 from twocet.networks import Networks
-from twocet.selection import METRICS, cycle_error, transfer_agreement, transfer_distance
-from twocet.train import Run, Sources, train
-from twocet.trained import VALIDATION_PAIRS, pair_images
+from twocet.photo.images import to_pixels
+from twocet.readers.expression import NO_FACE, Expression
+from twocet.readers.features import ImageFeatures
+from twocet.training import checkpoint, selection
+from twocet.training.export import VALIDATION_PAIRS, pair_images
+from twocet.training.loop import Run, Sources, train
+from twocet.training.selection import METRICS, cycle_error, transfer_agreement, transfer_distance
 
 
 @pytest.fixture(scope="module")

@@ -19,20 +19,22 @@ import torch
 from PIL import Image
 from tiny import CONFIG, SETTINGS, SIZE, write_dataset
 
-from twocet import checkpoint, codes, evenness
 from twocet.commands.info import describe
 from twocet.commands.train import configure
 from twocet.commands.train import train as train_command
-from twocet.config import TrainConfig, from_dict
-from twocet.data import load_faces, open_dataset
+from twocet.compare.methods import config_from_dict
+from twocet.data.dataset import load_faces, open_dataset
 from twocet.errors import UserError
-from twocet.marks import read_mark
-from twocet.methods import config_from_dict
-from twocet.model import SAMPLE_WIDTH, Model, load_model, new_model
-from twocet.recipes import AdversarialState
-from twocet.record import forget_after
-from twocet.train import Run, Sources, plan, planned_steps, resume, train
-from twocet.trained import expressive_codes, pair_images, with_known_codes
+from twocet.method import codes
+from twocet.model import strength
+from twocet.model.model import SAMPLE_WIDTH, Model, load_model, new_model
+from twocet.photo.marks import read_mark
+from twocet.training import checkpoint
+from twocet.training.config import TrainConfig, from_dict
+from twocet.training.export import expressive_codes, pair_images, with_known_codes
+from twocet.training.loop import Run, Sources, plan, planned_steps, resume, train
+from twocet.training.recipes import AdversarialState
+from twocet.training.record import forget_after
 
 
 @pytest.fixture(scope="session")
@@ -216,14 +218,14 @@ def test_complete_runs_even_the_strength(tmp_path: Path, data: Path, monkeypatch
         seen.append((target, reference))
         return dataclasses.replace(model, metadata={**model.metadata, "code_power": 2.0})
 
-    monkeypatch.setattr(evenness, "evened", evened)
+    monkeypatch.setattr(strength, "evened", evened)
     config = dataclasses.replace(CONFIG, even=True, validate_every=CONFIG.steps)
     run = new_run(tmp_path / "run", data, config)
     train(run, lambda done, steps: done == 4)
     assert not seen
     assert load_model(tmp_path / "run" / "model.safetensors").power == 1.0
     train(run)
-    neutral, expressive = pair_images(run.held_out, evenness.SERIES)
+    neutral, expressive = pair_images(run.held_out, strength.SERIES)
     ((target, reference),) = seen
     assert torch.equal(target, neutral.roll(1, dims=0))
     assert torch.equal(reference, expressive)

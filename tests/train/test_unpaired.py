@@ -11,14 +11,14 @@ import pytest
 import torch
 from tiny import SETTINGS, SIZE, write_dataset
 
-from twocet import landmark_table, lending, morph, rest, unpaired
 from twocet.commands.train import configure
-from twocet.config import TrainConfig
-from twocet.data import Faces, load_faces, open_dataset
+from twocet.data.dataset import Faces, load_faces, open_dataset
 from twocet.errors import UserError
-from twocet.expression import NO_FACE, Expression
-from twocet.model import load_model
-from twocet.train import Run, Sources, resume, train
+from twocet.model.model import load_model
+from twocet.pairs import landmark_table, morph, neutral_estimate, transplant, unpaired
+from twocet.readers.expression import NO_FACE, Expression
+from twocet.training.config import TrainConfig
+from twocet.training.loop import Run, Sources, resume, train
 
 SIDE = 64
 EYES_MOUTH = np.array([[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75], [0.5, 0.5]])
@@ -26,7 +26,7 @@ LIFTED = np.array([[0, 0], [0, 0], [0, 0], [0, 0], [0, -0.125]])
 """The last landmark is an eighth of the crop above its place at rest."""
 
 
-class Lifted(rest.Rest):
+class Lifted(neutral_estimate.Rest):
     """Knows that the last landmark is lifted in every photo."""
 
     def movement(self, landmarks):
@@ -76,7 +76,7 @@ def test_strangers_lend_their_expressions(strangers):
     meshes["n1"] = np.full_like(EYES_MOUTH, np.nan)
     pairs = unpaired.estimated_pairs(faces, meshes, AT_REST, progress=False)
     moved = unpaired.movements(np.stack([EYES_MOUTH + LIFTED] * 3), AT_REST)
-    made = lending.with_lent_expressions(pairs, faces, meshes, moved, pictured=True, progress=False)
+    made = transplant.with_lent_expressions(pairs, faces, meshes, moved, pictured=True, progress=False)
     assert [row["file"] for row in made.neutral_rows] == ["e0", "e1", "e3", "n0", "n2", "n3", "n4", "n5"]
     assert (made.neutral[3:] == faces.neutral[[0, 2, 3, 4, 5]]).all()
     assert len(made.expressive) == 6
@@ -99,12 +99,12 @@ def test_true_pairs_tell_how_faces_move(strangers):
     faces, meshes = strangers
     faces = faces._replace(companions=[[0, 1], [0, 1], [2], [3]])
     meshes["n3"] = np.full_like(EYES_MOUTH, np.nan)
-    pairs, moved = lending.known_pairs(faces, meshes, progress=False)
+    pairs, moved = transplant.known_pairs(faces, meshes, progress=False)
     assert [row["file"] for row in pairs.expressive_rows] == ["e0", "e1"]
     assert (pairs.expressive == faces.expressive[[0, 1]]).all()
     assert pairs.neutral is faces.neutral
     assert (pairs.companions, pairs.known.references) == ([[0], [1]], [0, 1])
-    assert moved == pytest.approx(np.stack([LIFTED * (1 - rest.STILL / 0.125)] * 2))
+    assert moved == pytest.approx(np.stack([LIFTED * (1 - neutral_estimate.STILL / 0.125)] * 2))
     middle = pairs.known.flows[:, :, 15, 15].float()
     assert (middle[:, 1] > 0.05).all()
     assert (middle[:, 3] < -0.05).all()
@@ -112,20 +112,20 @@ def test_true_pairs_tell_how_faces_move(strangers):
     assert pairs.known.mouths.float().mean() == pytest.approx(0.25, abs=0.02)
     meshes.update(e0=meshes["n3"], e1=meshes["n3"])
     with pytest.raises(UserError, match="nobody has"):
-        lending.known_pairs(faces, meshes, progress=False)
+        transplant.known_pairs(faces, meshes, progress=False)
 
 
 def test_some_pairs_are_neutral_photos_with_themselves(strangers):
     """Two fifths of all pairs are wanted: two of the six neutral photos beside three others."""
     faces, meshes = strangers
     pairs = unpaired.estimated_pairs(faces, meshes, AT_REST, progress=False)
-    made = lending.with_nothing_to_change(pairs, faces, 0.4)
+    made = transplant.with_nothing_to_change(pairs, faces, 0.4)
     assert [row["file"] for row in made.neutral_rows[3:]] == ["n0", "n5"]
     assert (made.neutral[3:] == made.expressive[3:]).all()
     assert (made.neutral[3:] == faces.neutral[[0, 5]]).all()
     assert made.companions == [[0], [1], [2], [3], [4]]
     assert made.known.references == [0, 1, 2, 3, 4]
-    assert len(lending.with_nothing_to_change(pairs, faces, 0.9).neutral) == 3 + 6
+    assert len(transplant.with_nothing_to_change(pairs, faces, 0.9).neutral) == 3 + 6
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 from web_client import EXAMPLES, Client, jpeg
 
-from twocet import editor as editors
-from twocet.config import NetworkConfig
-from twocet.faces import FaceFinder
-from twocet.model import new_model, save_model
+from twocet.edit import editor as editors
+from twocet.edit.presets import Preset, write_file
+from twocet.model.model import new_model, save_model
 from twocet.networks import build
-from twocet.presets import Preset, write_file
+from twocet.photo.faces import FaceFinder
+from twocet.training.config import NetworkConfig
 from twocet.web.session import Studio, pad_directions
 
 

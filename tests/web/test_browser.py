@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from web_client import CHROMIUM_FLAGS, REFERENCE, TARGET, decoded, find_chromium
 
-from twocet.images import read_photo
-from twocet.marks import COMPOSITE, read_mark
+from twocet.photo.images import read_photo
+from twocet.photo.marks import COMPOSITE, read_mark
 
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}

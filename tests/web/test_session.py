@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 from web_client import REFERENCE, TARGET, decoded
 
-from twocet.editor import Editor
+from twocet.edit.editor import Editor
 from twocet.errors import UserError
-from twocet.marks import COMPOSITE, read_mark
+from twocet.photo.marks import COMPOSITE, read_mark
 from twocet.web import visitors
 from twocet.web.pictures import PREVIEW_SIDE, decode
 from twocet.web.session import STRIP, Session, Studio, Wish, pad_directions, pad_places
@@ -126,7 +126,7 @@ def test_a_new_strength_is_one_edit(session, monkeypatch):
 
 def test_small_pictures_are_made_without_the_photo_and_are_its_crops(session, monkeypatch):
     expected = session.render(wish(strength=STRIP[-1])).crop
-    monkeypatch.setattr("twocet.blend.apply_edit", None)
+    monkeypatch.setattr("twocet.edit.blend.apply_edit", None)
     shown = decoded(base64.b64decode(session.strip(wish())[-1].split(",")[1]))
     assert shown.shape == expected.shape
     assert np.abs(shown.astype(int) - expected).mean() < 4

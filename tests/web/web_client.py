@@ -15,7 +15,7 @@ from PIL import Image
 
 import twocet
 
-EXAMPLES = Path(twocet.__file__).parent / "examples"
+EXAMPLES = Path(twocet.__file__).parent / "commands" / "examples"
 TARGET = EXAMPLES / "target-4.jpg"
 REFERENCE = EXAMPLES / "reference-2-surprise.jpg"
 

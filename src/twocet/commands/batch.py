@@ -50,12 +50,12 @@ def batch(
         raise UserError(f"workers is {workers}: give 1 or more")
     from tqdm import tqdm
 
-    from twocet import batch as work
-    from twocet import presets
-    from twocet.images import write_bytes
-    from twocet.jobs import read_table
-    from twocet.model import find_model, identify_model, load_model
-    from twocet.work import make_folder, num_cores
+    from twocet.edit import batch as work
+    from twocet.edit import presets
+    from twocet.edit.jobs import read_table
+    from twocet.model.model import find_model, identify_model, load_model
+    from twocet.photo.images import write_bytes
+    from twocet.runtime.work import make_folder, num_cores
 
     path = find_model(model)
     load_model(path)  # a model that is wrong is wrong for every row

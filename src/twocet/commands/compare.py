@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 if TYPE_CHECKING:
-    from twocet.comparison.plan import Entry, Measuring
+    from twocet.compare.comparison.plan import Entry, Measuring
 
 AblationName = Literal[
     "whole", "without-dynamic", "without-dynamic-grey", "without-dynamic-grey-uniform", "only-grey", "only-uniform"
@@ -57,7 +57,7 @@ class Common:
 
     def given(self) -> dict[str, float | str | None]:
         """The settings of all models that have options of their own. Raises UserError."""
-        from twocet.config import check
+        from twocet.training.config import check
 
         check(
             (self.minutes is None) != (self.steps is None), "give the budget of each model: --minutes M, or --steps N"
@@ -96,8 +96,8 @@ def compare(
         action_units: OpenFace's CSV file, or folder of CSV files, for GANimation; if not given, they are read from the
             photos and kept in action-units.csv beside faces.csv.
     """
-    from twocet.comparison import plan
-    from twocet.config import check
+    from twocet.compare.comparison import plan
+    from twocet.training.config import check
 
     check(action_units is None or "ganimation" in methods, "--action-units is for the method ganimation alone")
     own = [f"ganimation.action_units={action_units}"] if action_units else []
@@ -130,7 +130,7 @@ def ablate(
         recipe: Losses and settings of the authors' code or of the paper's text.
         schedule_scale: Stretches the schedules of the loss weights, which are made for 100,000 rounds.
     """
-    from twocet.comparison import plan
+    from twocet.compare.comparison import plan
 
     entries = plan.ablation(common.preset, recipe, schedule_scale, common.set, **common.given())
     _carry_out("Ablation", entries, common, models)
@@ -138,14 +138,14 @@ def ablate(
 
 def _carry_out(title: str, entries: list[Entry], common: Common, keys: Collection[str] = ()) -> None:
     """Show the plan, or train, measure and write the table and the sheet: of the models ``keys``, or of all."""
-    from twocet.comparison.plan import Measuring, described
+    from twocet.compare.comparison.plan import Measuring, described
 
     if common.dry_run:
         print(jsonlib.dumps(described(entries), indent=2))
         return
 
-    from twocet.comparison.measure import check_ready
-    from twocet.comparison.training import begin, train_all
+    from twocet.compare.comparison.measure import check_ready
+    from twocet.compare.comparison.training import begin, train_all
 
     command = shlex.join(["twocet", *sys.argv[1:]])
     measuring = Measuring(
@@ -162,9 +162,9 @@ def _carry_out(title: str, entries: list[Entry], common: Common, keys: Collectio
 
 def _report(title: str, output: Path, entries: list[Entry], measuring: Measuring, as_json: bool) -> None:
     """Measure what was trained, and write it down."""
-    from twocet.comparison import pictures, table
-    from twocet.comparison.measure import measure_all
-    from twocet.work import json_bytes, write_whole
+    from twocet.compare.comparison import pictures, table
+    from twocet.compare.comparison.measure import measure_all
+    from twocet.runtime.work import json_bytes, write_whole
 
     measured = measure_all(output, entries, measuring)
     data = {"photos": str(measuring.data), "benchmark": str(measuring.benchmark) if measuring.benchmark else None}

@@ -11,7 +11,7 @@ import tyro
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
-    from twocet.continuum import Made
+    from twocet.stimuli.continuum import Made
 
 
 def continuum(
@@ -82,8 +82,8 @@ def continuum(
     """
     if target.is_dir():
         raise UserError(f"{target} is a folder: give one photo (twocet batch takes many).")
-    from twocet import editor as editors
-    from twocet.continuum import Continuum, Expression, Film, Look, Steps
+    from twocet.edit import editor as editors
+    from twocet.stimuli.continuum import Continuum, Expression, Film, Look, Steps
 
     expression = Expression(reference=reference, preset=preset, seed=seed)
     wanted = Steps(number=steps, start=start, stop=stop, equalize=equalize)

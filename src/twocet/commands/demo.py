@@ -11,11 +11,11 @@ import tyro
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
-    from twocet.editor import Editor, Result
-    from twocet.sheets import Cell
+    from twocet.edit.editor import Editor, Result
+    from twocet.photo.sheets import Cell
 
 STRENGTHS = (0.5, 1.0, 1.5)
-_EXAMPLES = Path(__file__).parents[1] / "examples"
+_EXAMPLES = Path(__file__).parent / "examples"
 _OVERVIEW_SIDE = 240
 
 
@@ -50,10 +50,10 @@ def demo(
     """
     from tqdm import tqdm
 
-    from twocet import editor as editors
     from twocet.commands.shared import save_sheet
-    from twocet.sheets import sheet
-    from twocet.work import make_folder
+    from twocet.edit import editor as editors
+    from twocet.photo.sheets import sheet
+    from twocet.runtime.work import make_folder
 
     pairs = example_pairs()
     make_folder(output)
@@ -105,8 +105,8 @@ def _save_pair(editor: Editor, pair: Pair, results: list[Result], output: Path) 
 
 
 def _overview_row(pair: Pair, results: list[Result]) -> list[Cell]:
-    from twocet.images import read_photo
-    from twocet.sheets import Cell
+    from twocet.photo.images import read_photo
+    from twocet.photo.sheets import Cell
 
     expression = pair.name.partition("-")[2] or pair.name
     shown = [

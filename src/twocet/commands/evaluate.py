@@ -53,10 +53,10 @@ def evaluate(
     import sys
 
     from twocet import evaluation
-    from twocet.baselines.models import load_any
-    from twocet.config import check
+    from twocet.compare.baselines.models import load_any
     from twocet.evaluation.markdown import to_markdown
-    from twocet.work import make_folder
+    from twocet.runtime.work import make_folder
+    from twocet.training.config import check
 
     check(most >= 2, f"--most is {most}: give 2 or more")
     check(workers is None or workers >= 1, f"--workers is {workers}: give 1 or more")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 if TYPE_CHECKING:
-    from twocet.figures import Grid
-    from twocet.marks import Mark
+    from twocet.figures.grids import Grid
+    from twocet.photo.marks import Mark
 
 
 def figure(
@@ -57,9 +57,10 @@ def figure(
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
-    from twocet import devices, drawing
-    from twocet.config import check
     from twocet.errors import UserError
+    from twocet.figures import drawing
+    from twocet.runtime import devices
+    from twocet.training.config import check
 
     drawing.check_output(output)
     if kind == "curve":
@@ -98,25 +99,25 @@ def _grid(
     device: str,
 ) -> tuple[Grid, Mark]:
     """The pictures, and the mark that says that a model made them."""
-    from twocet import figures
-    from twocet.data import open_dataset
-    from twocet.marks import sheet_mark
-    from twocet.model import find_model, identify_model, load_model
+    from twocet.data.dataset import open_dataset
+    from twocet.figures import grids
+    from twocet.model.model import find_model, identify_model, load_model
+    from twocet.photo.marks import sheet_mark
 
     files = [find_model(name) for name in names]
     models = [load_model(file, device) for file in files]
     dataset = open_dataset(data, allow_one_sided=True)
-    figures.check_fit(dataset, dict(zip(names, models, strict=True)))
-    faces = figures.load_split(dataset, split, models[0].size)
-    people = figures.cast(faces, num_targets, num_references, seed)
+    grids.check_fit(dataset, dict(zip(names, models, strict=True)))
+    faces = grids.load_split(dataset, split, models[0].size)
+    people = grids.cast(faces, num_targets, num_references, seed)
     if kind == "matrix":
-        grid = figures.matrix(models[0], people)
+        grid = grids.matrix(models[0], people)
     elif kind == "rows":
         labels = [Path(name).stem if len(names) > 1 else "result" for name in names]
-        grid = figures.rows(list(zip(labels, models, strict=True)), people)
+        grid = grids.rows(list(zip(labels, models, strict=True)), people)
     else:
-        training = figures.load_split(dataset, "train" if dataset.select("train") else split, models[0].size)
-        chosen = expressions or tuple(figures.cast(training, 1, num_targets, seed).expressions)
-        grid = figures.continuity(models[0], people, training, strengths, chosen)
+        training = grids.load_split(dataset, "train" if dataset.select("train") else split, models[0].size)
+        chosen = expressions or tuple(grids.cast(training, 1, num_targets, seed).expressions)
+        grid = grids.continuity(models[0], people, training, strengths, chosen)
     shown = [identify_model(file) for file in files]
     return grid, sheet_mark(", ".join(each.name for each in shown), shown[0].sha256)

@@ -22,7 +22,7 @@ def info(
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         json_output: Print one JSON object.
     """
-    from twocet.model import find_model, identify_model, load_model
+    from twocet.model.model import find_model, identify_model, load_model
 
     path = find_model(model)
     loaded = load_model(path)

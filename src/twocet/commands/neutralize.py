@@ -39,8 +39,8 @@ def neutralize(
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
-    from twocet import editor as editors
     from twocet.commands.shared import Report, plan, run_jobs, save_result
+    from twocet.edit import editor as editors
 
     jobs = plan(target, output)
     editor = editors.load(model, device=device)

@@ -78,8 +78,8 @@ def prepare(
     """
     import json as encoder
 
+    from twocet.data.prepare import Settings, Splitting, prepare_dataset
     from twocet.errors import UserError
-    from twocet.prepare import Settings, Splitting, prepare_dataset
 
     if not source:
         raise UserError("SOURCE is missing: give at least one folder or zip file with the original photos")

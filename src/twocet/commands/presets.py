@@ -10,7 +10,7 @@ import tyro
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
-    from twocet.presets import Preset
+    from twocet.edit.presets import Preset
 
 
 def presets(
@@ -44,8 +44,8 @@ def presets(
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
-    from twocet import presets as book
-    from twocet.model import find_model, identify_model
+    from twocet.edit import presets as book
+    from twocet.model.model import find_model, identify_model
 
     if references and action != "save":
         raise UserError(f"twocet presets {action} takes no photos: {references[0]}")
@@ -67,9 +67,9 @@ def presets(
 def _save(name: str | None, references: tuple[Path, ...], model: str, aligned: bool, device: str) -> Preset:
     import numpy as np
 
-    from twocet import editor as editors
-    from twocet import presets as book
     from twocet.commands.shared import photos_in
+    from twocet.edit import editor as editors
+    from twocet.edit import presets as book
 
     if name is None or not references:
         raise UserError("Give a name and at least one photo: twocet presets save NAME PHOTO...")

@@ -49,11 +49,11 @@ def sample(
     """
     from tqdm import tqdm
 
-    from twocet import editor as editors
     from twocet.commands.shared import announce, output_name, plan, save_result, save_sheet
-    from twocet.images import read_photo
-    from twocet.sheets import Cell, sheet
-    from twocet.work import make_folder
+    from twocet.edit import editor as editors
+    from twocet.photo.images import read_photo
+    from twocet.photo.sheets import Cell, sheet
+    from twocet.runtime.work import make_folder
 
     if target.is_dir():
         raise UserError(f"{target} is a folder: give one photo.")

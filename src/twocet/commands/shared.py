@@ -9,12 +9,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from twocet.editor import Editor, Result
+from twocet.edit.editor import Editor, Result
 from twocet.errors import UserError
-from twocet.images import READABLE_SUFFIXES, SUFFIXES, Photo, Pixels, check_writable, read_photo
-from twocet.marks import edit_mark, write_marked
-from twocet.sheets import Cell, sheet
-from twocet.work import make_folder as make_folder
+from twocet.photo.images import READABLE_SUFFIXES, SUFFIXES, Photo, Pixels, check_writable, read_photo
+from twocet.photo.marks import edit_mark, write_marked
+from twocet.photo.sheets import Cell, sheet
+from twocet.runtime.work import make_folder as make_folder
 
 Report = dict[str, object]
 """What happened to one photo, JSON-able; ``output`` is the file that was written."""

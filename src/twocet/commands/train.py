@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 import tyro
 
-from twocet.config import Recipe, TrainConfig, check
-from twocet.recipe_settings import preset_config
-from twocet.settings import override
+from twocet.runtime.settings import override
+from twocet.training.config import Recipe, TrainConfig, check
+from twocet.training.recipe_settings import preset_config
 
 
 def train(
@@ -93,8 +93,8 @@ def train(
 
 
 def _resume(output: Path, device: str | None) -> None:
-    from twocet.ranks import joined
-    from twocet.train import resume, train
+    from twocet.runtime.distributed import joined
+    from twocet.training.loop import resume, train
 
     with joined():
         _finish(train(resume(output, device=device)), output)
@@ -103,10 +103,10 @@ def _resume(output: Path, device: str | None) -> None:
 def _start(
     output: Path, config: TrainConfig, data: tuple[Path, ...], mix: tuple[float, ...], init: str | None, one_sided: bool
 ) -> None:
-    from twocet.model import load_model
-    from twocet.ranks import from_lead, joined
-    from twocet.recipes import TrainState
-    from twocet.train import Run, Sources, train
+    from twocet.model.model import load_model
+    from twocet.runtime.distributed import from_lead, joined
+    from twocet.training.loop import Run, Sources, train
+    from twocet.training.recipes import TrainState
 
     def check_unused() -> None:
         used = list((output / "checkpoints").glob("step-*.pt"))
@@ -134,7 +134,7 @@ def _start(
 
 
 def _finish(complete: bool, output: Path) -> None:
-    from twocet.ranks import is_lead
+    from twocet.runtime.distributed import is_lead
 
     if is_lead():
         print(f"{output / 'model.safetensors'}")

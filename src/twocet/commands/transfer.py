@@ -10,7 +10,7 @@ import tyro
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
-    from twocet.editor import Code
+    from twocet.edit.editor import Code
 
 
 def transfer(
@@ -56,9 +56,9 @@ def transfer(
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
-    from twocet import editor as editors
     from twocet.commands.shared import Report, photos_in, plan, run_jobs, save_result, save_sheet, transfer_sheet
-    from twocet.presets import preset_code
+    from twocet.edit import editor as editors
+    from twocet.edit.presets import preset_code
 
     if not references and not preset:
         raise UserError("A reference is missing: twocet transfer TARGET REFERENCE -o OUT, or --preset NAME")

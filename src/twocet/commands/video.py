@@ -13,10 +13,10 @@ from twocet.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from twocet.clips import ClipReader, Frame
-    from twocet.editor import Code, Editor
-    from twocet.images import Photo
-    from twocet.marks import Mark
+    from twocet.edit.editor import Code, Editor
+    from twocet.photo.images import Photo
+    from twocet.photo.marks import Mark
+    from twocet.video.clips import ClipReader, Frame
 
     FilmEdit = Callable[[Iterable[Frame]], Iterator[tuple[Frame, bool]]]
     """The new frames, and whether each shows the face."""
@@ -69,8 +69,8 @@ def video(
     film = target if edit else clip
     _check(film, clip, edit, strength, preset, smoothing)
     assert film is not None
-    from twocet import editor as editors
-    from twocet.clips import ClipReader, check_clip_path
+    from twocet.edit import editor as editors
+    from twocet.video.clips import ClipReader, check_clip_path
 
     check_clip_path(output)
     if output.exists() and output.resolve() in (target.resolve(), film.resolve()):
@@ -109,10 +109,10 @@ def _editing(
     """Changes the face of each frame."""
     import numpy as np
 
-    from twocet.film import Tracked, Tracker, edit_film
-    from twocet.images import Photo
-    from twocet.marks import edit_mark
-    from twocet.presets import preset_code
+    from twocet.edit.presets import preset_code
+    from twocet.photo.images import Photo
+    from twocet.photo.marks import edit_mark
+    from twocet.video.film import Tracked, Tracker, edit_film
 
     tracker = Tracker(editor, face=face, smoothing=smoothing)
     fixed = preset_code(preset, editor) if preset else None
@@ -134,7 +134,7 @@ def _driving(
     """Gives the still face the expression of each frame."""
     from dataclasses import replace
 
-    from twocet.film import Tracker
+    from twocet.video.film import Tracker
 
     tracker = Tracker(editor, face=None, smoothing=smoothing)
     still = _film_sized(target)
@@ -158,7 +158,7 @@ def _film_sized(target: Path) -> Photo:
     import numpy as np
     from PIL import Image
 
-    from twocet.images import read_photo
+    from twocet.photo.images import read_photo
 
     photo = read_photo(target)
     if max(photo.size) <= _LONGEST_SIDE:
@@ -172,7 +172,7 @@ def _write(reader: ClipReader, output: Path, change: FilmEdit, mark: Mark | None
     """Edits every frame; returns how many there were, and how many without a face. Raises UserError."""
     from tqdm import tqdm
 
-    from twocet.clips import ClipWriter
+    from twocet.video.clips import ClipWriter
 
     frames = without = 0
     with ClipWriter(output, reader.fps, mark, reader if sound else None) as writer:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from twocet import images
-from twocet.expression_model import Encodes, ExpressionModel, Neutralizes, Samples
-from twocet.images import Pixels
 from twocet.metrics import Floats
+from twocet.model.interface import Encodes, ExpressionModel, Neutralizes, Samples
+from twocet.photo import images
+from twocet.photo.images import Pixels
 
 BATCH = 16
 BLOCK = 64

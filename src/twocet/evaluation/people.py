@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twocet.config import check
-from twocet.data import DatasetFolder, load_faces, open_dataset
+from twocet.data.dataset import DatasetFolder, load_faces, open_dataset
 from twocet.errors import UserError
-from twocet.images import Pixels
+from twocet.photo.images import Pixels
 from twocet.synth.expressions import EXPRESSIONS
+from twocet.training.config import check
 
 Ints = NDArray[np.int64]
 

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twocet.evaluation.cache import Cache, Vector, key_of
-from twocet.features import FeatureReader, ImageFeatures
-from twocet.images import Pixels
 from twocet.metrics import Floats
-from twocet.work import die_with_parent
+from twocet.photo.images import Pixels
+from twocet.readers.features import FeatureReader, ImageFeatures
+from twocet.runtime.work import die_with_parent
 
 Backbone = Literal["mobilenetv2", "inception"]
 Kind = Literal["expression", "identity", "diversity", "mobilenetv2", "inception"]
@@ -161,7 +161,7 @@ def _reader(kind: Kind) -> Callable[[Pixels], Vector]:
 
 
 def _expression_reader() -> Callable[[Pixels], Vector]:
-    from twocet.expression import ExpressionReader
+    from twocet.readers.expression import ExpressionReader
 
     reader = ExpressionReader()
 
@@ -173,14 +173,14 @@ def _expression_reader() -> Callable[[Pixels], Vector]:
 
 
 def _identity_reader() -> Callable[[Pixels], Vector]:
-    from twocet.identity import IdentityReader
+    from twocet.readers.identity import IdentityReader
 
     reader = IdentityReader()
     return lambda pictures: np.stack([reader.describe(pixels) for pixels in pictures]).astype(np.float32)
 
 
 def _diversity_reader() -> Callable[[Pixels], Vector]:
-    from twocet.features import MobileNetReader
+    from twocet.readers.features import MobileNetReader
 
     reader = MobileNetReader()
     return lambda groups: np.array([[reader.diversity(group)] for group in groups], np.float32)
@@ -198,13 +198,13 @@ def _feature_reader(load: Callable[[], FeatureReader]) -> Callable[[Pixels], Vec
 
 
 def _mobilenet_reader() -> Callable[[Pixels], Vector]:
-    from twocet.features import MobileNetReader
+    from twocet.readers.features import MobileNetReader
 
     return _feature_reader(MobileNetReader)
 
 
 def _inception_reader() -> Callable[[Pixels], Vector]:
-    from twocet.features import InceptionReader
+    from twocet.readers.features import InceptionReader
 
     return _feature_reader(InceptionReader)
 
@@ -220,9 +220,10 @@ _MAKERS: dict[Kind, Callable[[], Callable[[Pixels], Vector]]] = {
 
 def _name(kind: Kind) -> str:
     """What the cache calls a reader: other weights are another reader."""
-    from twocet import face_model, identity
-    from twocet.features import mobilenet
-    from twocet.model import file_hash
+    from twocet.model.model import file_hash
+    from twocet.photo import face_model
+    from twocet.readers import identity
+    from twocet.readers.features import mobilenet
 
     files: dict[Kind, Callable[[], Path]] = {
         "expression": face_model.locate_face_model,

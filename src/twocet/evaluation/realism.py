@@ -13,9 +13,9 @@ from twocet import metrics
 from twocet.evaluation.maker import BLOCK, Maker, blocks
 from twocet.evaluation.people import Ints, People, PictureSet, picture_sets, thinned
 from twocet.evaluation.readers import Readers
-from twocet.expression_model import Neutralizes, Samples
-from twocet.features import ImageFeatures
-from twocet.images import Pixels
+from twocet.model.interface import Neutralizes, Samples
+from twocet.photo.images import Pixels
+from twocet.readers.features import ImageFeatures
 
 _LEAST = 2
 """Pictures a set must have to be compared."""

@@ -9,8 +9,8 @@ from twocet.evaluation.markdown import to_markdown
 from twocet.evaluation.page import to_html
 from twocet.evaluation.run import Evaluation
 from twocet.evaluation.summary import to_json
-from twocet.marks import mark_xmp, sheet_mark
-from twocet.work import png_bytes, write_whole
+from twocet.photo.marks import mark_xmp, sheet_mark
+from twocet.runtime.work import png_bytes, write_whole
 
 CACHE = "readings.sqlite"
 """What the measuring networks read, beside the report; may be deleted."""

@@ -28,9 +28,9 @@ from twocet.evaluation.transfers import (
     measure_series,
     measure_transfers,
 )
-from twocet.expression_model import Encodes, ExpressionModel, FaceModel, Neutralizes, Samples, expression_model
-from twocet.trained import commit
-from twocet.work import num_cores
+from twocet.model.interface import Encodes, ExpressionModel, FaceModel, Neutralizes, Samples, expression_model
+from twocet.runtime.work import num_cores
+from twocet.training.export import commit
 
 FORMAT = 2
 UNTOLD = ("metrics", "codes")

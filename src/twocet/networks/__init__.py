@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from twocet.config import NetworkConfig
 from twocet.networks.edit import Edit, compose, render, warp
 from twocet.networks.fast import FastDiscriminator, FastEncoder, FastGenerator
 from twocet.networks.interfaces import Domain, Generator, Networks, judge
 from twocet.networks.paper import PaperDiscriminator, PaperEncoder, PaperGenerator
+from twocet.training.config import NetworkConfig
 
 __all__ = ["Domain", "Edit", "Generator", "Networks", "build", "compose", "judge", "render", "warp"]
 

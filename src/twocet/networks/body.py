@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twocet.layers import AdaIN, AdaINBlock, ResidualBlock, activation, instance_norm
+from twocet.networks.layers import AdaIN, AdaINBlock, ResidualBlock, activation, instance_norm
 
 MAX_FLOW = 0.125
 """Largest displacement, in sides of the picture that is seen."""

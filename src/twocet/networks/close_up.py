@@ -2,7 +2,7 @@
 
 The generator sees the face at half its size and says what is likely; where lips part that is a grey mean of teeth,
 tongue and dark. The close-up gets this part of the result and the code, moves its pixels once more and adds what a
-mouth looks like. It is trained against a discriminator that knows the code (``twocet.recipes.close_up``).
+mouth looks like. It is trained against a discriminator that knows the code (``twocet.training.recipes.close_up``).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twocet.layers import ResidualBlock, activation, he_init, no_norm
 from twocet.networks.body import CodedBody, smooth_flow
 from twocet.networks.edit import Edit, compose, resize, warp
+from twocet.networks.layers import ResidualBlock, activation, he_init, no_norm
 
 TOP, LEFT, SIDE = 29 / 64, 1 / 4, 1 / 2
 """Where mouths are in the aligned crop, in its sides."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from twocet.colours import natural_colours
+from twocet.networks.colours import natural_colours
 
 
 class Edit(NamedTuple):
@@ -49,7 +49,7 @@ def compose(image: Tensor, edit: Edit) -> Tensor:
 
 
 def render(image: Tensor, edit: Edit) -> Tensor:
-    """:func:`compose`, in colours that faces have (:func:`~twocet.colours.natural_colours`)."""
+    """:func:`compose`, in colours that faces have (:func:`~twocet.networks.colours.natural_colours`)."""
     flow, mask, colour = (resize(field, image) for field in edit)
     shown = warp(image, flow)
     return natural_colours(torch.lerp(shown, colour, mask), shown)

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twocet.layers import ResidualBlock, he_init, no_norm
 from twocet.networks.body import CodedBody, smooth_flow
 from twocet.networks.close_up import CloseUp
 from twocet.networks.edit import Edit, compose, render
+from twocet.networks.layers import ResidualBlock, he_init, no_norm
 
 MASK_BIAS = -4.0
 """The mask's logit at the start of training: a mask of 0.02, close to the identity and still with a gradient."""

@@ -11,8 +11,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from twocet.layers import AdaINBlock, ResidualBlock, activation, instance_norm, no_norm
 from twocet.networks.edit import Edit
+from twocet.networks.layers import AdaINBlock, ResidualBlock, activation, instance_norm, no_norm
 
 
 def widths(size: int, depth: int, first: int | None, cap: int) -> list[int]:

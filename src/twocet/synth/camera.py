@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from twocet.align import TEMPLATE, TEMPLATE_LANDMARKS
+from twocet.photo.align import TEMPLATE, TEMPLATE_LANDMARKS
 
 Array = NDArray[Any]
 View = Literal["aligned", "portrait"]
@@ -48,8 +48,8 @@ def align(screen: Array, neutral: Array, size: int) -> None:
     The similarity is fitted to the ``neutral`` vertices, so that all pictures of an identity share one crop and two of
     them differ by the expression alone.
 
-    This is twocet.align.fit_similarity in complex numbers and mostly in single precision. The last bits decide pixels
-    on edges, so they are part of the data format: a set rendered again must be the same set.
+    This is twocet.photo.align.fit_similarity in complex numbers and mostly in single precision. The last bits decide
+    pixels on edges, so they are part of the data format: a set rendered again must be the same set.
     """
     vertices = [LANDMARK_VERTICES[landmark] for landmark in TEMPLATE_LANDMARKS]
     found = _complex(project(neutral[vertices], size) / size)

@@ -21,9 +21,9 @@ import numpy as np
 from tqdm import tqdm
 
 from twocet import __version__
-from twocet.align import TEMPLATE_NAME
 from twocet.errors import UserError
-from twocet.work import PARTIAL, for_each, json_bytes, num_cores, png_bytes, write_whole
+from twocet.photo.align import TEMPLATE_NAME
+from twocet.runtime.work import PARTIAL, for_each, json_bytes, num_cores, png_bytes, write_whole
 
 from .camera import LANDMARK_VERTICES, View
 from .expressions import Expression, sample_expression, shared_expressions

@@ -24,13 +24,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twocet import __version__
 from twocet.errors import UserError
-from twocet.images import read_photo
+from twocet.photo.images import read_photo
 from twocet.web.pictures import MAX_BYTES, preview, to_jpeg
 from twocet.web.session import ROLES, STRENGTHS, STRIP, Picture, Role, Session, Studio, Wish, pad_places
 from twocet.web.visitors import IDLE_SECONDS, Busy, Turns, Visitor, Visitors
 
 _STATIC = Path(__file__).parent / "static"
-_EXAMPLES = Path(__file__).parents[1] / "examples"
+_EXAMPLES = Path(__file__).parents[1] / "commands" / "examples"
 _THUMBNAIL_SIDE = 192
 _MAX_WISH_BYTES = 10_000
 _SWEEP_SECONDS = 30.0

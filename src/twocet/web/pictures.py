@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from twocet.editor import Result
+from twocet.edit.editor import Result
 from twocet.errors import UserError
-from twocet.images import Photo, Pixels, read_photo
+from twocet.photo.images import Photo, Pixels, read_photo
 
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import uvicorn
 
-from twocet.editor import Code, Editor
+from twocet.edit.editor import Code, Editor
 from twocet.errors import UserError
-from twocet.faces import FaceFinder
+from twocet.photo.faces import FaceFinder
 from twocet.web.app import make_app
 from twocet.web.session import Studio
 

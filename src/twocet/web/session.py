@@ -9,11 +9,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from twocet.editor import Code, Editor, Result
+from twocet.edit.editor import Code, Editor, Result
 from twocet.errors import UserError
-from twocet.faces import Face, FaceFinder
-from twocet.images import Photo, Pixels
-from twocet.model import Model
+from twocet.model.model import Model
+from twocet.photo.faces import Face, FaceFinder
+from twocet.photo.images import Photo, Pixels
 from twocet.web.pictures import decode, marked_file, preview, to_jpeg
 
 Role = Literal["target", "reference"]

@@ -1,0 +1,1 @@
+"""Methods and baselines trained alike and compared."""

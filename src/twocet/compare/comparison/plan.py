@@ -1,0 +1,150 @@
+"""What a comparison or an ablation trains. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from twocet.compare.baselines.config import BaselineConfig, baseline_config
+from twocet.method.schedules import constant
+from twocet.runtime.settings import override
+from twocet.training.config import LossWeights, Preset, RunConfig, TrainConfig, check
+from twocet.training.recipe_settings import preset_config
+
+MethodName = Literal["2cet", "2cet-unpaired", "starganv2", "ganimation"]
+TITLES: dict[MethodName, str] = {
+    "2cet": "2CET",
+    "2cet-unpaired": "2CET, unpaired",
+    "starganv2": "StarGAN v2",
+    "ganimation": "GANimation-style",
+}
+METHODS = tuple(TITLES)
+
+
+class Entry(NamedTuple):
+    """One model to train."""
+
+    key: str
+    """Its folder."""
+    title: str
+    """What tables and figures call it."""
+    config: RunConfig
+
+
+class Measuring(NamedTuple):
+    """How the trained models are measured."""
+
+    data: Path
+    """Photos for the paper's protocol."""
+    split: str
+    benchmark: Path | None
+    """A rendered benchmark, on which gain is known."""
+    backbone: Literal["mobilenetv2", "inception"]
+    most: int
+    """Pictures of a set and cases, at most."""
+    seed: int
+    device: str
+    command: str
+
+
+def comparison(
+    methods: Sequence[MethodName], preset: Preset, settings: Sequence[str], **given: float | str | None
+) -> list[Entry]:
+    """The methods with the networks of a preset and the same augmentation.
+
+    ``settings`` are words ``METHOD.field=value``, or ``field=value`` for all; ``given`` (those not None) are fields of
+    all. Raises UserError.
+    """
+    check(len(set(methods)) == len(methods) > 0, f"name each method once: {' '.join(methods)}")
+    return [
+        Entry(name, TITLES[name], override(_base(name, preset), [*words_for(name, settings), *_words(given)]))
+        for name in methods
+    ]
+
+
+def _base(name: MethodName, preset: Preset) -> RunConfig:
+    if name == "2cet":
+        return preset_config(preset, "authors" if preset == "paper" else "fast")
+    if name == "2cet-unpaired":
+        return preset_config(preset, "unpaired")
+    config: BaselineConfig = baseline_config(name, preset)
+    return dataclasses.replace(config, augmentation="paper" if preset == "paper" else "pairs")
+
+
+def words_for(name: str, settings: Sequence[str]) -> list[str]:
+    """The words of ``settings`` that are for the method ``name``, without its name. Raises UserError."""
+    words = []
+    for word in settings:
+        method, dot, rest = word.partition(".")
+        if dot and method in METHODS:
+            words += [rest] if method == name else []
+        else:
+            words.append(word)
+    return words
+
+
+def ablation(
+    preset: Preset,
+    recipe: Literal["paper", "authors"],
+    scale: float,
+    settings: Sequence[str],
+    **given: float | str | None,
+) -> list[Entry]:
+    """The rows of Table 3: the whole method, parts taken away one after the other, and each alone.
+
+    ``scale`` stretches the schedules of the loss weights, which are made for 100,000 rounds. Raises UserError.
+    """
+    check(scale > 0, f"--schedule-scale is {scale}: give a positive number")
+    base = preset_config(preset, recipe)
+    whole = override(dataclasses.replace(base, weights=scaled(base.weights, scale)), [*settings, *_words(given)])
+    parts = list(PARTS.items())
+    entries = [Entry("whole", "whole", whole)]
+    config, key, title = whole, "", ""
+    for name, (text, take) in parts:
+        config, key, title = take(config), f"{key}-{name}", f"{title} − {text}"
+        entries.append(Entry(f"without{key}", title.strip(), config))
+    for name, (text, take) in parts[1:]:
+        entries.append(Entry(f"only-{name}", f"− {text} alone", take(whole)))
+    return entries
+
+
+def scaled(weights: LossWeights, scale: float) -> LossWeights:
+    """The same schedules over ``scale`` times as many rounds."""
+    stretched = {
+        field.name: dataclasses.replace(schedule, rise=round(schedule.rise * scale), end=round(schedule.end * scale))
+        for field in dataclasses.fields(weights)
+        for schedule in [getattr(weights, field.name)]
+    }
+    return LossWeights(**stretched)
+
+
+def _without_dynamic_weights(config: TrainConfig) -> TrainConfig:
+    ones = {field.name: constant(1.0) for field in dataclasses.fields(LossWeights)}
+    return dataclasses.replace(config, weights=LossWeights(**ones))
+
+
+def _without_grey_encoder(config: TrainConfig) -> TrainConfig:
+    return dataclasses.replace(config, network=dataclasses.replace(config.network, grey=False))
+
+
+def _without_uniform_codes(config: TrainConfig) -> TrainConfig:
+    return dataclasses.replace(config, codes="normal")
+
+
+PARTS: dict[str, tuple[str, Callable[[TrainConfig], TrainConfig]]] = {
+    "dynamic": ("dynamic weights", _without_dynamic_weights),
+    "grey": ("grey encoder", _without_grey_encoder),
+    "uniform": ("uniform codes", _without_uniform_codes),
+}
+"""What Table 3 takes away, in its order: constant weights of 1, an encoder that sees colours, normal codes."""
+
+
+def _words(given: dict[str, float | str | None]) -> list[str]:
+    return [f"{name}={value}" for name, value in given.items() if value is not None]
+
+
+def described(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """The plan, JSON-able."""
+    return [{"key": e.key, "title": e.title, "config": dataclasses.asdict(e.config)} for e in entries]

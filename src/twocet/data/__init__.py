@@ -1,0 +1,1 @@
+"""Datasets of aligned faces, and how they are prepared."""

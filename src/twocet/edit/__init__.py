@@ -1,0 +1,1 @@
+"""Editing the expression of a face in a photo."""

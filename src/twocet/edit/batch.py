@@ -1,0 +1,204 @@
+"""Many edits from a table: checked before the work, done in many processes, resumable, bad rows set aside."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twocet.edit.jobs import COLUMNS, Job, Table
+from twocet.errors import UserError
+from twocet.runtime.work import die_with_parent
+
+if TYPE_CHECKING:
+    from twocet.edit.editor import Editor
+
+REPORT_COLUMNS = ("line", "status", *COLUMNS, "error", "notes", "seconds")
+JOURNAL = ".batch-journal.jsonl"
+REPORT = "report.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a row."""
+
+    line: int
+    key: str
+    """Identifies inputs and settings: another key means that the picture would be another."""
+    status: str
+    """``done`` or ``failed``."""
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What all rows have in common. Picklable."""
+
+    model: str
+    model_sha256: str
+    device: str
+    mark: bool
+    crop_only: bool
+
+
+def key_of(job: Job, settings: Settings) -> str:
+    """Changes when a photo, the row or the settings change."""
+    photos = [p for p in (job.target, job.reference) if p]
+    state = [(os.stat(p).st_mtime_ns, os.stat(p).st_size) for p in photos]
+    parts = json.dumps([{**asdict(job), "line": None}, state, {**asdict(settings), "device": None}])
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+class Journal:
+    """What has been done, one line for each row as soon as it is finished: survives a kill at any moment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / JOURNAL
+        self.outcomes: dict[str, Outcome] = {}
+        if self.path.is_file():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                try:
+                    entry = json.loads(line)
+                    self.outcomes[entry["key"]] = Outcome(**{**entry, "notes": tuple(entry["notes"])})
+                except (ValueError, KeyError, TypeError):
+                    continue  # the line that the kill cut off
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write("\n")
+
+    def add(self, outcome: Outcome) -> None:
+        """Notes a finished row."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(outcome)) + "\n")
+
+    def done(self, key: str, output: str) -> Outcome | None:
+        """The outcome of an equal row whose picture is still there."""
+        outcome = self.outcomes.get(key)
+        return outcome if outcome and outcome.status == "done" and os.path.isfile(output) else None
+
+
+def run(jobs: Sequence[tuple[Job, str]], settings: Settings, workers: int) -> Iterator[Outcome]:
+    """Does the jobs (with their keys), yields outcomes in any order. One worker: in this process."""
+    if workers == 1 or len(jobs) < 2:
+        _prepare(settings)
+        for job, key in jobs:
+            yield _try(job, key)
+        return
+    left = list(reversed(jobs))
+    while left:
+        suspects = yield from _run_pool(left, settings, min(workers, len(left)))
+        # A process died. Each row that was under way is tried alone, so that only the culprit is lost.
+        for job, key in suspects:
+            alone = [(job, key)]
+            broken = yield from _run_pool(alone, settings, 1)
+            if broken:
+                error = "the process that edited it was ended (is there enough memory?)"
+                yield Outcome(line=job.line, key=key, status="failed", error=error)
+
+
+def _run_pool(
+    left: list[tuple[Job, str]], settings: Settings, workers: int
+) -> Generator[Outcome, None, list[tuple[Job, str]]]:
+    """Takes jobs from the end of ``left``; returns those that were under way when a process died, if one did."""
+    # Forking is not safe once torch has threads: start fresh processes.
+    context = multiprocessing.get_context("spawn")
+    under_way: dict[Future[Outcome], tuple[Job, str]] = {}
+    pool = ProcessPoolExecutor(workers, context, _start, (settings,))
+    try:
+        while left or under_way:
+            # Two for each process: none waits, and what is queued stays small.
+            while left and len(under_way) < 2 * workers:
+                item = left.pop()
+                under_way[pool.submit(_try, *item)] = item
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                outcome = future.result()
+                del under_way[future]
+                yield outcome
+        return []
+    except BrokenProcessPool:
+        return list(under_way.values())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+_editor: Editor | None = None
+_settings: Settings | None = None
+
+
+def _start(settings: Settings) -> None:
+    """The beginning of a worker process."""
+    import torch
+
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent()
+    _prepare(settings)
+
+
+def _prepare(settings: Settings) -> None:
+    global _editor, _settings
+    from twocet.edit import editor as editors
+
+    _editor, _settings = editors.load(settings.model, device=settings.device), settings
+
+
+def _try(job: Job, key: str) -> Outcome:
+    """Does one row; never raises."""
+    began = time.perf_counter()
+    try:
+        notes = _edit(job)
+    except UserError as error:
+        return Outcome(line=job.line, key=key, status="failed", error=str(error))
+    except Exception as error:
+        fault = f"this is a fault of the program ({type(error).__name__}: {error})"
+        return Outcome(line=job.line, key=key, status="failed", error=fault)
+    return Outcome(line=job.line, key=key, status="done", notes=notes, seconds=time.perf_counter() - began)
+
+
+def _edit(job: Job) -> tuple[str, ...]:
+    import numpy as np
+
+    assert _editor is not None
+    assert _settings is not None
+    expression = job.reference if job.code is None else np.array(job.code, np.float32)
+    assert expression is not None
+    result = _editor.transfer(job.target, expression, job.strength, aligned=job.aligned, face=job.face)
+    Path(job.output).parent.mkdir(parents=True, exist_ok=True)
+    result.save(job.output, mark=_settings.mark, crop=_settings.crop_only)
+    return result.notes
+
+
+def report_csv(table: Table, outcomes: dict[int, Outcome]) -> bytes:
+    """The report: one line for each row of the table, in its order, with the table's other columns at the end."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [*REPORT_COLUMNS, *_extra(table)], lineterminator="\n", restval="")
+    writer.writeheader()
+    written = {job.line: job.output for job in table.jobs}
+    for line, row in table.rows.items():
+        outcome = outcomes.get(line)
+        shown = {name: row.get(name, "") for name in (*COLUMNS, *_extra(table))}
+        facts = {
+            "line": line,
+            "status": outcome.status if outcome else "failed",
+            "error": outcome.error if outcome else table.wrong[line],
+            "notes": " ".join(outcome.notes) if outcome else "",
+            "seconds": f"{outcome.seconds:.3f}" if outcome and outcome.status == "done" else "",
+        }
+        writer.writerow({**shown, **facts, "output": written.get(line, row.get("output", ""))})
+    return text.getvalue().encode()
+
+
+def _extra(table: Table) -> list[str]:
+    return [name for name in table.extra if name not in REPORT_COLUMNS]

@@ -1,0 +1,148 @@
+"""The table of a batch: one row per picture, read and checked before any work is done."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from twocet.errors import UserError
+
+COLUMNS = ("target", "reference", "preset", "strength", "output", "face", "aligned")
+"""Of the table; all but ``target`` may be missing. Others are carried over to the report."""
+CodeOf = Callable[[str], tuple[float, ...]]
+"""The code of a preset; raises UserError."""
+_YES, _NO = ("1", "yes", "true"), ("", "0", "no", "false")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One row that can be tried. Picklable."""
+
+    line: int
+    target: str
+    reference: str | None
+    preset: str | None
+    code: tuple[float, ...] | None
+    """Of the preset."""
+    strength: float
+    output: str
+    """Absolute path of the picture."""
+    face: int | None
+    aligned: bool
+
+
+@dataclass
+class Table:
+    """A table of jobs, read and checked."""
+
+    path: Path
+    rows: dict[int, dict[str, str]] = field(default_factory=dict)
+    """By line number; as they are in the file."""
+    extra: list[str] = field(default_factory=list)
+    """Columns that are carried over only."""
+    jobs: list[Job] = field(default_factory=list)
+    wrong: dict[int, str] = field(default_factory=dict)
+    """By line number, why a row cannot be tried."""
+
+
+def read_table(path: Path, output: Path, code_of: CodeOf) -> Table:
+    """Reads and checks the table; paths in it are relative to its folder, outputs to ``output``.
+
+    ``code_of`` gives the code of a preset or raises UserError. Rows that cannot be tried are in ``wrong``. Raises
+    UserError for a file that is no such table.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
+            names = [name.strip() for name in reader.fieldnames or ()]
+            reader.fieldnames = names
+            rows: dict[int, dict[str, str]] = {}
+            for row in reader:
+                rows[reader.line_num] = {k: (v or "").strip() for k, v in row.items() if k}
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: give a table of jobs (CSV).") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is no table in CSV ({error}): save it as CSV in UTF-8.") from None
+    if "target" not in names or not {"reference", "preset"} & set(names):
+        raise UserError(f"{path} needs the columns target and reference (or preset); it has: {', '.join(names)}")
+    if len(set(names)) < len(names):
+        raise UserError(f"{path} has two columns of the same name: {', '.join(names)}")
+    if not rows:
+        raise UserError(f"{path} has no rows.")
+    table = Table(path, rows, [name for name in names if name and name not in COLUMNS])
+    taken: dict[str, int] = {}
+    for line, row in rows.items():
+        try:
+            job = _job(line, row, path.parent, output, code_of)
+            if job.output in taken:
+                raise UserError(f"writes the same picture as line {taken[job.output]}: {row['output'] or job.output}")
+            taken[job.output] = line
+            table.jobs.append(job)
+        except UserError as error:
+            table.wrong[line] = str(error)
+    _keep_inputs(table)
+    return table
+
+
+def _job(line: int, row: dict[str, str], folder: Path, output: Path, code_of: CodeOf) -> Job:
+    """Raises UserError."""
+    from twocet.photo.images import SUFFIXES
+
+    reference, preset = row.get("reference", ""), row.get("preset", "")
+    if not row["target"]:
+        raise UserError("target is empty")
+    if bool(reference) == bool(preset):
+        raise UserError("give a reference or a preset, and not both")
+    for name in filter(None, (row["target"], reference)):
+        if not (folder / name).is_file():
+            raise UserError(f"{name} does not exist")
+    expression = Path(reference).stem if reference else preset
+    name = row.get("output") or f"{line:05d}-{Path(row['target']).stem}-{expression}.png"
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise UserError(f"output {name} leaves the output folder")
+    if Path(name).suffix.lower() not in SUFFIXES:
+        raise UserError(f"output {name} must end in {', '.join(sorted(SUFFIXES))}")
+    return Job(
+        line=line,
+        target=str(folder / row["target"]),
+        reference=str(folder / reference) if reference else None,
+        preset=preset or None,
+        code=code_of(preset) if preset else None,
+        strength=_number(row.get("strength") or "1"),
+        output=os.path.abspath(output / name),
+        face=_face(row.get("face", "")),
+        aligned=_truth(row.get("aligned", "")),
+    )
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise UserError(f"strength {text!r} is no number") from None
+    if not abs(value) < 100:
+        raise UserError(f"strength {text} is beyond all use")
+    return value
+
+
+def _face(text: str) -> int | None:
+    if text and not (text.isdecimal() and int(text) >= 1):
+        raise UserError(f"face {text!r} is no number from 1")
+    return int(text) if text else None
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in (*_YES, *_NO):
+        raise UserError(f"aligned {text!r} must be yes or no")
+    return text.lower() in _YES
+
+
+def _keep_inputs(table: Table) -> None:
+    """Rows that would overwrite a photo that any row reads are wrong."""
+    read = {os.path.realpath(p) for job in table.jobs for p in (job.target, job.reference) if p}
+    for job in [job for job in table.jobs if os.path.realpath(job.output) in read]:
+        table.jobs.remove(job)
+        table.wrong[job.line] = f"{job.output} would overwrite a photo that is read"

@@ -1,0 +1,1 @@
+"""The paper's method: its equations, cycles, codes, schedules and averages."""

@@ -1,0 +1,1 @@
+"""A trained model: its file, its export, its strength."""

@@ -1,0 +1,1 @@
+"""What teaches from pairs of photos and from landmarks."""

@@ -1,0 +1,89 @@
+"""The landmarks of a dataset's photos, read once and kept beside them."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import local
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from twocet.data.dataset import DatasetFolder, table_path
+from twocet.errors import UserError
+from twocet.metrics import Floats
+from twocet.photo.images import read_photo
+from twocet.readers.expression import ExpressionReader
+from twocet.runtime import distributed
+from twocet.runtime.work import write_whole
+
+TABLE = "meshes.npz"
+BLOCK = 1024
+"""Photos between two savings of the table."""
+
+Meshes = dict[str, Floats]
+"""By file: (478, 2) landmarks in sides of the crop; NaN where no face was found."""
+
+
+def read_meshes(dataset: DatasetFolder, folder: Path, threads: int) -> Meshes:
+    """The landmarks of a dataset's photos; goes on where an interrupted reading stopped.
+
+    They are kept in ``TABLE`` beside faces.csv, or in ``folder`` if that cannot be written. Raises UserError.
+    """
+    path = table_path(dataset, folder, TABLE)
+    meshes = load_meshes(path) if path.exists() else {}
+    missing = [row["file"] for row in dataset.rows if row["file"] not in meshes]
+    own = local()
+
+    def read(file: str) -> Floats:
+        if not hasattr(own, "reader"):
+            own.reader = ExpressionReader()
+        photo = read_photo(dataset.path / file).pixels
+        landmarks = own.reader.read(photo).landmarks / photo.shape[1]
+        # As exact as they are kept, so that a run that goes on sees the same.
+        return np.asarray(landmarks, np.float32).astype(np.float64)
+
+    bar = tqdm(total=len(missing), desc="landmarks", unit="photo", disable=None if missing else True)
+    with ThreadPoolExecutor(threads) as pool, bar:
+        for start in range(0, len(missing), BLOCK):
+            block = missing[start : start + BLOCK]
+            for file, mesh in zip(block, pool.map(read, block), strict=True):
+                meshes[file] = mesh
+                bar.update()
+            save_meshes(path, meshes)
+    return meshes
+
+
+def shared_meshes(dataset: DatasetFolder, folder: Path, threads: int) -> Meshes:
+    """:func:`read_meshes` where several processes need them: the lead reads the photos, the others find the table."""
+    if distributed.share().parts > 1:
+        distributed.from_lead(lambda: len(read_meshes(dataset, folder, threads)))
+    return read_meshes(dataset, folder, threads)
+
+
+def save_meshes(path: Path, meshes: Mapping[str, Floats]) -> None:
+    """Write them, whole or not at all."""
+    archive = io.BytesIO()
+    points = np.stack(list(meshes.values())).astype(np.float32)
+    np.savez_compressed(archive, files=np.array(list(meshes)), landmarks=points)
+    write_whole(path, archive.getvalue())
+
+
+def load_meshes(path: Path) -> Meshes:
+    """What :func:`save_meshes` wrote. Raises UserError."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return dict(zip(archive["files"].tolist(), archive["landmarks"].astype(np.float64), strict=True))
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} cannot be read ({error}): delete it, and it is made again") from None
+
+
+def found(rows: Sequence[dict[str, str]], meshes: Meshes) -> tuple[NDArray[np.int64], Floats]:
+    """Which of the rows show a face (n,), and the landmarks of these (n, 478, 2)."""
+    points = np.stack([meshes[row["file"]] for row in rows]) if rows else np.empty((0, 478, 2))
+    places = np.flatnonzero(np.isfinite(points).all(axis=(1, 2)))
+    return places, points[places]

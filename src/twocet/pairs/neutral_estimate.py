@@ -1,0 +1,88 @@
+"""Where an expressive face's landmarks would lie at rest, told from two piles of faces of strangers.
+
+An expressive face is the face at rest, moved: x_e = x_n + m. Nobody's x_n and x_e are both known. But if the people of
+both piles are alike, and how people move does not depend on where their landmarks lie, then variances add up,
+C_e = C_n + C_m, and the best linear estimate of a movement (the Wiener filter) needs the piles' statistics alone:
+
+    E[m | x_e] = (mean_e - mean_n) + C_m (C_m + C_n)^-1 (x_e - mean_e)
+
+C_m is the part of C_e - C_n that a covariance can be: directions in which faces at rest differ more are no movement.
+This is not in the paper, whose discriminator learns the difference of the two piles instead.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twocet.metrics import Floats
+from twocet.training.config import check
+
+FEWEST = 16
+"""Faces that a pile must have."""
+STILL = 0.004
+"""Movements up to this many sides of the crop, half a pixel of 128, are taken for errors of the estimate."""
+NOISE = 3e-6
+"""Variance of the reader's errors along each coordinate: a fifth of a pixel of a 128-px crop, squared, in sides."""
+
+
+class Rest(NamedTuple):
+    """The estimate of movements, linear in the landmarks."""
+
+    expressive: Floats
+    """(L, 2) mean of the expressive pile."""
+    offset: Floats
+    """(L, 2) mean movement: the expressive mean minus the neutral one."""
+    filter: Floats
+    """(2L, 2L) takes what a face differs from the mean to how it moved differently from the mean."""
+
+    def movement(self, landmarks: Floats) -> Floats:
+        """How far these landmarks (N, L, 2) are from where they would lie at rest, in the unit of the piles."""
+        difference = (landmarks - self.expressive).reshape(len(landmarks), -1)
+        return np.asarray(self.offset + (difference @ self.filter.T).reshape(landmarks.shape))
+
+
+def fit(neutral: Floats, expressive: Floats) -> Rest:
+    """The estimate from two piles of landmarks (N, L, 2) and (M, L, 2) of aligned faces, x and y in sides of the crop.
+
+    Faces count once more as in a mirror. Raises UserError if a pile is too small.
+    """
+    smaller = min(len(neutral), len(expressive))
+    check(smaller >= FEWEST, f"a pile of {smaller} faces is too small for the recipe unpaired: give {FEWEST} or more")
+    partner = counterparts(neutral.mean(axis=0))
+    piles = [with_mirrored(pile, partner).reshape(2 * len(pile), -1) for pile in (neutral, expressive)]
+    (at_rest, moved), (rest, mean) = (np.cov(pile.T) for pile in piles), (pile.mean(axis=0) for pile in piles)
+    variances, axes = np.linalg.eigh(moved - at_rest)
+    movement = (axes * np.maximum(variances, 0)) @ axes.T
+    seen = movement + at_rest + NOISE * np.eye(len(movement))
+    shape = neutral.shape[1:]
+    # Both are symmetric: the transpose of seen^-1 movement is movement seen^-1.
+    matrix = np.linalg.solve(seen, movement).T
+    return Rest(mean.reshape(shape), (mean - rest).reshape(shape), matrix)
+
+
+def quietened(movement: Floats) -> Floats:
+    """Movements (..., 2) without their first ``STILL`` sides: shorter ones are none, longer ones end so much earlier.
+
+    Half a pixel hardly shows in a landmark, but moves every edge of the photo around it.
+    """
+    length = np.linalg.norm(movement, axis=-1, keepdims=True)
+    return np.asarray(movement * np.maximum(0, 1 - STILL / np.maximum(length, STILL)))
+
+
+def counterparts(face: Floats) -> NDArray[np.int64]:
+    """(L,) which landmark of a mean face (L, 2) in [0, 1] lies where each one's mirror image does."""
+    distances = np.linalg.norm(face[None] - mirrored(face)[:, None], axis=-1)
+    return np.asarray(distances.argmin(axis=1))
+
+
+def mirrored(landmarks: Floats) -> Floats:
+    """Landmarks (..., 2) in [0, 1] in a mirrored photo."""
+    return np.stack([1 - landmarks[..., 0], landmarks[..., 1]], axis=-1)
+
+
+def with_mirrored(pile: Floats, partner: NDArray[np.int64]) -> Floats:
+    """(2N, L, 2): the faces (N, L, 2), and their mirror images, whose landmark k is that of ``partner[k]``."""
+    return np.concatenate([pile, mirrored(pile[:, partner])])

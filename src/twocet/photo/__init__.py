@@ -1,0 +1,1 @@
+"""Pictures: reading and writing them, finding faces in them, aligning, marking."""

@@ -1,0 +1,1 @@
+"""What measuring networks read in a face: expression, identity, features."""

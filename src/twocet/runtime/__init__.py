@@ -1,0 +1,1 @@
+"""The machine: devices, processes, random numbers, files that are whole or absent."""

@@ -1,0 +1,1 @@
+"""Stimuli for experiments: exact continua."""

@@ -1,0 +1,1 @@
+"""Training: recipes, rounds, checkpoints, records."""

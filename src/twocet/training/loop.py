@@ -1,0 +1,288 @@
+"""Training: a loop over rounds, with observers that look at it every n rounds."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from twocet.compare.methods import build_method, config_from_dict
+from twocet.data.dataset import Faces, common_template, load_faces, open_dataset
+from twocet.errors import UserError
+from twocet.photo.marks import mark_xmp, sheet_mark
+from twocet.runtime import devices, distributed, memory
+from twocet.runtime.interrupt import Interrupt, Watch
+from twocet.runtime.work import png_info
+from twocet.training import checkpoint
+from twocet.training.checkpoint import Checkpoints, Progress
+from twocet.training.config import RunConfig, check
+from twocet.training.export import LAST_FILE, MODEL_FILE, History
+from twocet.training.loader import Loader
+from twocet.training.recipes import State
+from twocet.training.recipes.base import Draw
+from twocet.training.record import Recorder, sheet
+
+UNTIMED, TIMED = 5, 20
+"""Rounds before the speed is measured (the first ones are slow) and rounds it is measured over."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Where the photos come from."""
+
+    data: tuple[str, ...]
+    """Dataset folders."""
+    mix: tuple[float, ...]
+    """Share of each folder in a mini-batch."""
+    allow_one_sided: bool = False
+    """Whether identities with photos in one domain only are accepted."""
+
+
+class Run:
+    """One training run in its folder: what is trained, on what, and how far it has come."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: RunConfig,
+        sources: Sources,
+        *,
+        progress: bool = True,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """``clock`` measures budget and speed; with ``time.process_time`` other work on the machine does not count."""
+        share = distributed.share()
+        check(
+            config.batch % (share.parts * config.accumulate) == 0,
+            f"batch ({config.batch}) must be a multiple of {share.parts} processes x accumulate ({config.accumulate}): "
+            "--set batch=...",
+        )
+        self.lead, self.threads = distributed.is_lead(), distributed.threads_here(config.threads)
+        torch.set_num_threads(self.threads)
+        progress = progress and self.lead
+        self.folder, self.sources, self.clock = folder, sources, clock
+        one_sided = sources.allow_one_sided or not config.needs_both_of_everybody
+        self.datasets = [open_dataset(path, allow_one_sided=one_sided) for path in sources.data]
+        common_template(self.datasets)
+        self.method = build_method(config, self.datasets, folder)
+        self.config, self.recipe, self.metric = self.method.config, self.method.recipe, self.method.metric
+        self.faces, validation = self.method.prepare(
+            self._load("train", progress), self._load("val", progress), progress=progress
+        )
+        self.held_out = [faces for faces in validation if any(faces.companions)]
+        self.judged = self.held_out if self.metric.needs_pairs else [s for s in validation if len(s.expressive)]
+        self.sampler = self.method.sampler(self.faces, sources.mix)
+        self.device = devices.find(config.device)
+        self.state = self.method.new_state(self.device)
+        self.progress = Progress(steps=None if config.minutes else config.steps)
+        self.shows_progress = progress
+        self.checkpoints = Checkpoints(folder / "checkpoints", config.keep)
+        if self.lead:
+            self._describe()
+
+    def _describe(self) -> None:
+        (self.folder / "samples").mkdir(exist_ok=True)
+        description = {"config": dataclasses.asdict(self.config), "sources": dataclasses.asdict(self.sources)}
+        (self.folder / "config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+    def _load(self, split: str, progress: bool) -> list[Faces]:
+        size = self.method.size
+        return [load_faces(dataset, split, size, threads=self.threads, progress=progress) for dataset in self.datasets]
+
+    def save(self, *, best: bool = False) -> Path:
+        """Write a checkpoint, unless a weight is no longer a number; ``best`` if it is the best one so far."""
+        check(self.state.is_finite(), f"round {self.progress.step}: weights are not finite; {self._remedy()}")
+        contents = {
+            "config": dataclasses.asdict(self.config),
+            "sources": dataclasses.asdict(self.sources),
+            "progress": self.progress._asdict(),
+            "parts": {name: part.state_dict() for name, part in self.state.parts().items()},
+        }
+        return self.checkpoints.save(contents, self.progress.step, best=best)
+
+    def restore(self, contents: dict[str, Any]) -> None:
+        """Go on from a checkpoint's contents."""
+        self.state.load(contents["parts"])
+        self.progress = Progress(**contents["progress"])
+
+    def check_terms(self, terms: dict[str, Tensor]) -> None:
+        """Raise UserError if a term is not finite, naming it."""
+        if not torch.isfinite(torch.stack(list(terms.values()))).all():
+            bad = ", ".join(f"{name} is {float(term)}" for name, term in terms.items() if not torch.isfinite(term))
+            raise UserError(f"round {self.progress.step + 1}: {bad}; {self._remedy()}")
+
+    def _remedy(self) -> str:
+        newest = self.checkpoints.newest()
+        return f"the last good checkpoint is {newest}: start again with a lower learning rate (--set lr=...)"
+
+
+def _newest_checkpoint(folder: Path) -> dict[str, Any]:
+    newest = Checkpoints(folder / "checkpoints", keep=1).newest() if folder.is_dir() else None
+    if newest is None:
+        raise UserError(f"there is no checkpoint in {folder}: start the run without --resume")
+    return checkpoint.read(newest)
+
+
+def resume(folder: Path, *, device: str | None = None, progress: bool = True) -> Run:
+    """The run in ``folder`` as its newest checkpoint left it, on its own device or another one.
+
+    Raises UserError if there is no checkpoint.
+    """
+    contents = distributed.from_lead(lambda: _newest_checkpoint(folder))
+    sources = dict(contents["sources"])
+    sources |= {"data": tuple(sources["data"]), "mix": tuple(sources["mix"])}
+    config = config_from_dict(contents["config"] | ({"device": device} if device else {}))
+    run = Run(folder, config, Sources(**sources), progress=progress)
+    run.restore(contents)
+    return run
+
+
+Observer = Callable[[], object]
+
+
+def observers(run: Run, recorder: Recorder) -> list[tuple[int, Observer]]:
+    """What is done every how many rounds; the order counts, checkpoints come last."""
+
+    def log() -> None:
+        rate = run.state.generator_optimiser.param_groups[0]["lr"]
+        recorder.flush(run.progress.step, lr=rate, seconds=run.progress.seconds)
+
+    def sample() -> None:
+        rows = run.method.sample_rows(run.state, run.held_out or run.faces)
+        path = run.folder / "samples" / f"{run.progress.step:09d}.png"
+        sheet(rows).save(path, pnginfo=png_info(mark_xmp(None, sheet_mark(run.folder.name))))
+
+    def validate() -> None:
+        if not run.judged:
+            return
+        value = run.method.measure(run.state, run.judged)
+        recorder.write(run.progress.step, {f"validation_{run.method.select}": value})
+        if run.metric.improves(value, run.progress.best):
+            run.progress = run.progress._replace(best=value)
+            run.save(best=True)
+
+    config = run.config
+    return [
+        (config.log_every, log),
+        (config.sample_every, sample),
+        (config.validate_every, validate),
+        (config.checkpoint_every, run.save),
+    ]
+
+
+def planned_steps(budget_seconds: float, spent: float, done: int, timed_seconds: float, timed: int) -> int:
+    """Rounds in all that fit a budget, when ``timed`` rounds took ``timed_seconds``; at least those done."""
+    return done + max(0, round((budget_seconds - spent) / (timed_seconds / timed)))
+
+
+def plan(run: Run, timed: Sequence[float], budget_began: float) -> int | None:
+    """The number of rounds that fits ``config.minutes``, once enough of them are timed."""
+    budget = (run.config.minutes or 0) * 60
+    spent = run.clock() - budget_began
+    measured = list(timed)[UNTIMED:]
+    if not measured or (len(measured) < TIMED and spent < budget / 20):
+        return None
+    return planned_steps(budget, spent, run.progress.step, sum(measured), len(measured))
+
+
+def train(run: Run, watch: Watch | None = None) -> bool:
+    """Train until the last round or Ctrl-C, then write the model files. False if it was stopped early.
+
+    With ``watch``, that stops it and Ctrl-C is left alone. Of several processes the lead writes all files.
+    """
+    memory.keep_freed()
+    distributed.same_as_lead(run.state.weights())
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(devices.on(run.device))
+        recorder = stack.enter_context(contextlib.closing(start_record(run))) if run.lead else None
+        watch = watch or stack.enter_context(Interrupt())
+        first = run.progress.step * run.recipe.num_batches
+        loader = Loader(run.sampler, run.recipe.augment, run.config.seed, first, distributed.share())
+        loop(run, recorder, stack.enter_context(loader), watch)
+        if run.lead:
+            run.save()
+        complete = finished(run.progress)
+        if run.lead:
+            export(run)
+    return complete
+
+
+def export(run: Run) -> None:
+    """Write the model that the validation people chose, and that of the last round where it is another one.
+
+    A run without validation people has the last round alone.
+    """
+
+    def write(name: str, state: State, progress: Progress, selected: dict[str, Any]) -> None:
+        descriptions = [dataset.info for dataset in run.datasets]
+        history = History(run.faces, run.held_out, descriptions, progress, selected, finished(run.progress))
+        run.method.export(run.folder / name, state, history)
+
+    (run.folder / LAST_FILE).unlink(missing_ok=True)
+    best = run.checkpoints.best
+    if not best.is_file():
+        write(MODEL_FILE, run.state, run.progress, {})
+        return
+    contents = checkpoint.read(best)
+    state, progress = run.state, Progress(**contents["progress"])
+    if progress.step != run.progress.step:
+        write(LAST_FILE, run.state, run.progress, {})
+        state = run.method.new_state(run.device)
+        state.load(contents["parts"])
+    write(MODEL_FILE, state, progress, {"metric": run.method.select, "value": progress.best})
+
+
+def start_record(run: Run) -> Recorder:
+    """The record of the run from here on; a new run begins with a checkpoint."""
+    if run.progress.step == 0:
+        run.save()
+    return Recorder(run.folder, run.progress.step, run.progress.steps, progress=run.shows_progress)
+
+
+def agree(terms: dict[str, Tensor], stop: bool) -> tuple[dict[str, Tensor], bool]:
+    """The terms' means over all processes, and whether any of these was asked to stop."""
+    values = distributed.mean_of_all(torch.stack([*terms.values(), torch.tensor(float(stop))]))
+    return dict(zip(terms, values, strict=False)), bool(values[-1] > 0)
+
+
+def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], watch: Watch) -> None:
+    """Rounds and what is done between them; ``recorder`` is the lead's alone."""
+    saved = run.clock()
+    began = saved - run.progress.seconds
+    timed: list[float] = []
+    between = observers(run, recorder) if recorder else []
+    stop = False
+    while not finished(run.progress) and not stop:
+        start, step = run.clock(), run.progress.step
+        run.state.begin_round(step, run.progress.steps)
+        terms, stop = agree(run.recipe.round(run.state, draw, step), watch(step + 1, run.progress.steps))
+        run.check_terms(terms)
+        run.state.end_round(step)
+        timed.append(run.clock() - start)
+        run.progress = run.progress._replace(step=step + 1, seconds=run.progress.seconds + timed[-1])
+        if recorder:
+            recorder.add(terms, run.method.photos_per_row * run.config.batch * run.recipe.num_batches)
+        if run.progress.steps is None and (steps := distributed.from_lead(lambda: plan(run, timed, began))) is not None:
+            run.progress = run.progress._replace(steps=steps)
+            if recorder:
+                recorder.set_steps(steps)
+                # From here on the learning rate depends on the number of rounds, so it must survive a crash.
+                run.save()
+        for every, observe in between:
+            if run.progress.step % every == 0 or finished(run.progress):
+                observe()
+        if run.lead and run.clock() - saved > run.config.checkpoint_minutes * 60:
+            run.save()
+            saved = run.clock()
+
+
+def finished(progress: Progress) -> bool:
+    """Whether the last round is done."""
+    return progress.steps is not None and progress.step >= progress.steps

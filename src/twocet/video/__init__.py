@@ -1,0 +1,1 @@
+"""Films: clips read and written, faces tracked and edited."""

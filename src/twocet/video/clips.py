@@ -1,0 +1,232 @@
+"""Films: frames in and out through PyAV, with the AI mark in the container and a file that is whole or absent."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from twocet.errors import UserError
+from twocet.photo.images import Pixels, write_bytes
+from twocet.photo.marks import Mark
+
+INSTALL = "pip install 'twocet[video]'"
+SUFFIXES = (".mp4", ".mkv", ".mov")
+_TIME_BASE = Fraction(1, 90_000)
+_BT709, _UNSPECIFIED = 1, 2
+"""Codes of ITU-T H.273."""
+_HIGH_DEFINITION = 720
+_QUALITY = "17"
+"""x264's constant rate factor: differences cannot be seen."""
+
+
+class Frame(NamedTuple):
+    """One picture of a film."""
+
+    pixels: Pixels
+    seconds: float
+    """When it is shown."""
+
+
+def import_av() -> ModuleType:
+    """PyAV. Raises UserError when it is not installed."""
+    try:
+        import av
+    except ImportError:
+        raise UserError(f"Films need PyAV: {INSTALL}") from None
+    module: ModuleType = av
+    return module
+
+
+def _to_rgb(frame: Any) -> Pixels:
+    """A decoded frame as (H, W, 3). Films that do not say how they code colour do it by their height."""
+    unknown = frame.colorspace in (_UNSPECIFIED, None) and frame.format.name.startswith("yuv")
+    guess = "ITU709" if frame.height >= _HIGH_DEFINITION else "ITU601"
+    pixels: Pixels = (frame.reformat(format="rgb24", src_colorspace=guess) if unknown else frame).to_ndarray(
+        format="rgb24"
+    )
+    return pixels
+
+
+class ClipReader:
+    """A film's frames, upright, one after the other. Use it in a ``with`` statement."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises UserError for a file that is no film."""
+        av = import_av()
+        if not path.is_file():
+            raise UserError(f"{path} does not exist: give the path of a film.")
+        try:
+            self.container: Any = av.open(str(path))
+        except (av.FFmpegError, OSError) as error:
+            raise UserError(f"{path} is not a film that FFmpeg reads ({error}): check the file.") from None
+        if not self.container.streams.video:
+            self.container.close()
+            raise UserError(f"{path} has no pictures: give a film.")
+        self.path = path
+        self._stream = self.container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        rate = self._stream.average_rate or self._stream.guessed_rate or 25
+        self.fps = Fraction(rate)
+        length = self._stream.duration * self._stream.time_base if self._stream.duration else None
+        self.count: int | None = self._stream.frames or (round(length * self.fps) if length else None)
+        """How many frames there are, as far as the file says."""
+
+    @property
+    def audio(self) -> Any | None:
+        """The first sound stream."""
+        return self.container.streams.audio[0] if self.container.streams.audio else None
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Every frame with its time; frames without one follow the one before. Raises UserError for damaged data."""
+        av = import_av()
+        seconds = -1 / float(self.fps)
+        try:
+            for frame in self.container.decode(self._stream):
+                seconds = max(float(frame.time), seconds + 1e-4) if frame.time is not None else seconds + 1 / self.fps
+                turned = np.rot90(_to_rgb(frame), round(frame.rotation / 90))
+                yield Frame(np.ascontiguousarray(turned), float(seconds))
+        except av.FFmpegError as error:
+            raise UserError(f"{self.path} is damaged after {max(seconds, 0):.1f} seconds ({error}).") from None
+
+    def __enter__(self) -> ClipReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.container.close()
+
+
+class ClipWriter:
+    """Writes H.264; use it in a ``with`` statement: after an error there is no file."""
+
+    def __init__(self, path: Path, fps: Fraction, mark: Mark | None, sound_of: ClipReader | None = None) -> None:
+        """``sound_of``: the film whose sound is copied, if it has any. Raises UserError."""
+        check_clip_path(path)
+        self._av = import_av()
+        self._path, self._fps = path, fps
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        os.close(handle)
+        self._partial = Path(name)
+        options = {} if path.suffix == ".mkv" else {"movflags": "use_metadata_tags+faststart"}
+        self._container: Any = self._av.open(name, "w", options=options)
+        for key, value in mark_tags(mark).items():
+            self._container.metadata[key] = value
+        self._video: Any = self._container.add_stream("libx264", rate=fps)
+        self._video.pix_fmt = "yuv420p"
+        self._video.options = {"crf": _QUALITY, "preset": "fast"}
+        context = self._video.codec_context
+        context.time_base = _TIME_BASE
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        self._sized = False
+        self._sound_of = sound_of if sound_of and sound_of.audio else None
+        self._audio: Any = self._add_sound() if self._sound_of else None
+
+    def _add_sound(self) -> Any:
+        assert self._sound_of is not None
+        codec = self._sound_of.audio.codec_context.name  # type: ignore[union-attr]
+        try:
+            return self._container.add_stream_from_template(self._sound_of.audio)
+        except (ValueError, self._av.FFmpegError):
+            self._drop()
+            raise UserError(
+                f"Sound coded as {codec} cannot be copied into {self._path.name}: end the name in .mkv, or --no-sound."
+            ) from None
+
+    def write(self, pixels: Pixels, seconds: float) -> None:
+        """Adds a frame. All have one size; an odd width or height grows by a pixel, because H.264 wants even ones."""
+        height, width = pixels.shape[:2]
+        even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        if not self._sized:
+            self._video.width, self._video.height = even.shape[1], even.shape[0]
+            self._sized = True
+        frame = self._av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
+            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+        )
+        frame.time_base = _TIME_BASE
+        frame.pts = round(seconds / _TIME_BASE)
+        self._container.mux(self._video.encode(frame))
+
+    def __enter__(self) -> ClipWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._finish()
+        except (OSError, ValueError, self._av.FFmpegError) as failure:
+            reason = f"{self._path} cannot be written ({failure}): check the disk; end the name in .mkv, or --no-sound."
+            raise UserError(reason) from None
+        finally:
+            self._drop()
+
+    def _finish(self) -> None:
+        self._container.mux(self._video.encode(None))
+        if self._sound_of is not None:
+            # Read anew: the packets went by while the frames were decoded.
+            with ClipReader(self._sound_of.path) as again:
+                for packet in again.container.demux(again.audio):
+                    if packet.dts is not None:
+                        packet.stream = self._audio
+                        self._container.mux(packet)
+        self._container.close()
+        os.chmod(self._partial, 0o644)
+        os.replace(self._partial, self._path)
+
+    def _drop(self) -> None:
+        self._container.close()
+        self._partial.unlink(missing_ok=True)
+
+
+def check_clip_path(path: Path) -> None:
+    """Raises UserError unless a film can be written there."""
+    import_av()
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path}: end the name in {', '.join(SUFFIXES)} so that the format is known.")
+    if path.is_dir() or not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: give a file in a folder that exists.")
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"The folder {path.parent} may not be written: choose another one.")
+
+
+def mark_tags(mark: Mark | None) -> dict[str, str]:
+    """The AI mark as tags of a film's container."""
+    if mark is None:
+        return {}
+    tags = {
+        "comment": f"Faces in this film were changed by a trained model. DigitalSourceType: {mark.digital_source_type}",
+        "DigitalSourceType": mark.digital_source_type,
+        "software": mark.software,
+        "twocet_model": mark.model,
+        "twocet_model_sha256": mark.model_sha256,
+        "twocet_strength": None if mark.strength is None else f"{mark.strength:g}",
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def write_gif(path: Path, frames: list[Image.Image], fps: float, mark: Mark | None) -> Path:
+    """Writes an animation that runs once and stays; GIF counts time in hundredths of a second."""
+    ticks = [round(100 * (number + 1) / fps) - round(100 * number / fps) for number in range(len(frames))]
+    buffer = io.BytesIO()
+    comment = "; ".join(f"{key}: {value}" for key, value in mark_tags(mark).items() if key != "comment")
+    frames[0].save(
+        buffer,
+        "GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=[10 * max(count, 1) for count in ticks],
+        comment=comment.encode(),
+        disposal=1,
+    )
+    return write_bytes(path, buffer.getvalue())

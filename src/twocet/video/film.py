@@ -1,0 +1,209 @@
+"""Expressions in films: a still face driven by a film, or the face in a film edited; smooth in time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from twocet.edit import blend
+from twocet.edit.editor import Code, Editor
+from twocet.method import codes
+from twocet.networks.edit import Edit, render
+from twocet.photo import align, resample
+from twocet.photo.align import Floats
+from twocet.photo.images import Pixels, to_image
+from twocet.video.clips import Frame
+from twocet.video.smooth import OneEuro, local_weights, neighbourhoods
+
+_CODE_CUTOFF, _CODE_BETA = 1.5, 1.0
+"""Hz at rest; Hz for a speed of one standard deviation of the codes a second."""
+_CROP_CUTOFF, _CROP_BETA = 1.0, 20.0
+"""Hz at rest; Hz for a speed of one crop side (or one radian, or a factor e in size) a second."""
+_OUTLINE_CUTOFF, _OUTLINE_BETA = 1.0, 10.0
+_CUT = 0.5
+"""In crop sides: a face that is this far from where it was belongs to another shot."""
+_EDIT_REACH, _EDIT_REACH_MOST = 0.16, 0.5
+"""Seconds around a frame that its edit is smoothed over; the frames of the second half are in memory meanwhile."""
+
+
+class Tracked(NamedTuple):
+    """The face in one frame."""
+
+    photo_to_crop: Floats
+    """Smoothed."""
+    landmarks: Floats
+    """(478, 2) in crop sides, smoothed: for the outline of the face."""
+    code: Code
+    """(d,) float32, smoothed."""
+    own_code: Code
+    """(d,) float32, of this frame alone."""
+    image: torch.Tensor
+    """(1, 3, S, S) crop."""
+    shot: int
+    """Counts up wherever the face jumps."""
+
+
+class Tracker:
+    """Follows one face through a film. ``smoothing``: 1 is usual, 0 none."""
+
+    def __init__(self, editor: Editor, *, face: int | None, smoothing: float) -> None:
+        self._editor, self._face = editor, (face or 1) - 1
+        rest = math.inf if smoothing == 0 else 1 / smoothing
+        self._place = OneEuro(_CROP_CUTOFF * rest, _CROP_BETA)
+        self._outline = OneEuro(_OUTLINE_CUTOFF * rest, _OUTLINE_BETA)
+        self._code = OneEuro(_CODE_CUTOFF * rest, _CODE_BETA)
+        self._power = codes.power_of(editor.model.metadata)
+        self._spread = code_spread(editor) ** self._power
+        self._template = str(editor.model.metadata.get("template", align.TEMPLATE_NAME))
+        self._last: Floats | None = None
+        self._unit = 1.0
+        self._shot = 0
+
+    @torch.inference_mode()
+    def follow(self, pixels: Pixels, seconds: float) -> Tracked | None:
+        """The face in the next frame, or None when there is none."""
+        landmarks = self._nearest(pixels)
+        if landmarks is None:
+            return None
+        place = place_of(self._aligned(landmarks, pixels))
+        if self._last is None or np.hypot(*(place[:2] - self._last[:2])) > _CUT * math.exp(self._last[2]):
+            self._unit = math.exp(place[2])
+            self._shot += 1
+            for smoother in (self._place, self._outline, self._code):
+                smoother.reset()
+        else:
+            place[3] = self._last[3] + math.remainder(place[3] - self._last[3], 2 * math.pi)
+        self._last = place
+        # Positions in crop sides, so that the filter means the same in films of any size.
+        scale = np.array((1 / self._unit, 1 / self._unit, 1.0, 1.0))
+        photo_to_crop = crop_at(self._place(place * scale, seconds) / scale)
+        outline = self._outline(align.apply(photo_to_crop, landmarks), seconds)
+        image = to_image(resample.crop(pixels, photo_to_crop, self._editor.model.size)).to(self._editor.model.device)
+        code = self._editor.model.encode(image).float().cpu()
+        # As long as the generator takes it: a short code is hardly seen, but the power would enlarge its noise.
+        seen = codes.powered(code, self._power)[0].numpy()
+        smooth = torch.from_numpy(self._code(seen / self._spread, seconds) * self._spread).float()
+        smooth = codes.powered(smooth[None], 1 / self._power)[0]
+        return Tracked(photo_to_crop, outline, smooth.numpy(), code[0].numpy(), image, self._shot)
+
+    def _aligned(self, landmarks: Floats, pixels: Pixels) -> Floats:
+        """photo_to_crop by the template that the model was trained on."""
+        return align.align_to(self._template, landmarks, (pixels.shape[1], pixels.shape[0]))
+
+    def _nearest(self, pixels: Pixels) -> Floats | None:
+        faces = [face.landmarks[:, :2].astype(np.float64) for face in self._editor.find_faces(pixels)]
+        if self._last is None:
+            return faces[self._face] if self._face < len(faces) else None
+        places = [place_of(self._aligned(points, pixels))[:2] for points in faces]
+        near = [float(np.hypot(*(place - self._last[:2]))) for place in places]
+        return faces[int(np.argmin(near))] if near else None
+
+
+def place_of(photo_to_crop: Floats) -> Floats:
+    """A crop as four numbers: centre x, y (photo pixels), logarithm of the side, turn (radians)."""
+    crop_to_photo = align.invert(photo_to_crop)
+    along = crop_to_photo[:, 0]
+    centre = align.apply(crop_to_photo, (0.5, 0.5))
+    return np.array((*centre, math.log(math.hypot(*along)), math.atan2(along[1], along[0])))
+
+
+def crop_at(place: Floats) -> Floats:
+    """The photo_to_crop of four such numbers."""
+    side = math.exp(place[2])
+    cosine, sine = side * math.cos(place[3]), side * math.sin(place[3])
+    linear = np.array([(cosine, -sine), (sine, cosine)])
+    return align.invert(np.column_stack([linear, place[:2] - linear @ (0.5, 0.5)]))
+
+
+def code_spread(editor: Editor) -> float:
+    """Typical size of one number of the model's codes; 1 where the model does not say."""
+    covariance = editor.model.metadata.get("code_covariance")
+    if covariance is not None:
+        return max(float(np.sqrt(np.mean(np.diagonal(covariance)))), 1e-6)
+    deviations = editor.model.metadata.get("code_std")
+    return max(float(np.mean(deviations)), 1e-6) if deviations is not None else 1.0
+
+
+class _Moment(NamedTuple):
+    """A frame on its way to the output."""
+
+    frame: Frame
+    tracked: Tracked | None
+    """Its image has the edits so far."""
+    edits: tuple[Edit, ...]
+    """Smoothed; to be applied one after the other."""
+
+
+CodeOf = Callable[[Tracked], Code]
+"""The expression that a tracked face is given, at strength 1."""
+
+
+def edit_film(
+    editor: Editor,
+    frames: Iterable[Frame],
+    tracker: Tracker,
+    code_of: CodeOf | None,
+    strength: float,
+    smoothing: float,
+) -> Iterator[tuple[Frame, bool]]:
+    """The film with other expressions on its face (None: neutral), and whether each frame shows the face.
+
+    Frames without the face come out as they are. The neutral face is made in every frame, even where the face is
+    neutral already: a decision for each frame would flicker. What shakes in a film edited frame by frame is the flow:
+    networks answer to noise that eyes do not see. So the edits are smoothed, and not what they are made from; each
+    waits for the frames that follow it, so that no movement comes late. ``smoothing``: 1 is usual, 0 none.
+    """
+    reach = min(_EDIT_REACH * smoothing, _EDIT_REACH_MOST)
+    moments: Iterator[_Moment] = (_Moment(frame, tracker.follow(frame.pixels, frame.seconds), ()) for frame in frames)
+    moments = _edited(editor, moments, lambda tracked: np.zeros_like(tracked.code), 1.0, reach)
+    if code_of is not None:
+        moments = _edited(editor, moments, code_of, strength, reach)
+    for moment in moments:
+        yield _applied(editor, moment), moment.tracked is not None
+
+
+def _edited(
+    editor: Editor, moments: Iterable[_Moment], code_of: CodeOf, strength: float, reach: float
+) -> Iterator[_Moment]:
+    """The moments with one more edit each, smoothed over its shot."""
+    made = ((moment, _edit(editor, moment, code_of, strength)) for moment in moments)
+    for (moment, edit), near in neighbourhoods(made, lambda pair: pair[0].frame.seconds, reach):
+        if moment.tracked is None or edit is None:
+            yield moment
+            continue
+        shot = [(m.frame.seconds, e) for m, e in near if m.tracked and e and m.tracked.shot == moment.tracked.shot]
+        weights = local_weights([seconds - moment.frame.seconds for seconds, _ in shot], reach)
+        steady = _weighted([other for _, other in shot], weights)
+        tracked = moment.tracked._replace(image=render(moment.tracked.image, steady))
+        yield moment._replace(tracked=tracked, edits=(*moment.edits, steady))
+
+
+@torch.inference_mode()
+def _edit(editor: Editor, moment: _Moment, code_of: CodeOf, strength: float) -> Edit | None:
+    if moment.tracked is None:
+        return None
+    image = moment.tracked.image
+    return editor.model.edit(image, torch.from_numpy(code_of(moment.tracked))[None].to(image.device), strength)
+
+
+def _weighted(edits: list[Edit], weights: Floats) -> Edit:
+    """The sum of the edits times their weights, which sum to 1 but may be negative."""
+    factors = torch.from_numpy(weights).to(edits[0].flow)
+    flow, mask, colour = (
+        torch.einsum("k,knchw->nchw", factors, torch.stack(fields)) for fields in zip(*edits, strict=True)
+    )
+    return Edit(flow, mask.clamp(0, 1), colour.clamp(-1, 1))
+
+
+def _applied(editor: Editor, moment: _Moment) -> Frame:
+    if moment.tracked is None:
+        return moment.frame
+    alpha = blend.face_mask(moment.tracked.landmarks, editor.model.size)
+    pixels = moment.frame.pixels
+    for edit in moment.edits:
+        pixels = blend.apply_edit(pixels, moment.tracked.photo_to_crop, edit, alpha)
+    return moment.frame._replace(pixels=pixels)
