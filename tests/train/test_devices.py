@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 from twocet.cli import main
 from twocet.commands.train import configure
-from twocet.data.dataset import load_faces, open_dataset, to_image
+from twocet.data.dataset import as_images, load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.model import model
 from twocet.runtime import devices
@@ -97,7 +97,7 @@ def test_batches_arrive_where_the_networks_are(folder: Path) -> None:
         assert {rows.device.type for rows in draw()} == {"cpu"}
         with devices.on(NOWHERE):
             assert {rows.device.type for rows in draw()} == {"meta"}
-            assert to_image(sampler.sets[0].neutral).device.type == "meta"
+            assert as_images(sampler.sets[0].neutral).device.type == "meta"
 
 
 class OneDevice(TorchDispatchMode):

@@ -164,7 +164,7 @@ def _report(title: str, output: Path, entries: list[Entry], measuring: Measuring
     """Measure what was trained, and write it down."""
     from twocet.compare.comparison import pictures, table
     from twocet.compare.comparison.measure import measure_all
-    from twocet.runtime.work import json_bytes, write_whole
+    from twocet.runtime.files import json_bytes, write_whole
 
     measured = measure_all(output, entries, measuring)
     data = {"photos": str(measuring.data), "benchmark": str(measuring.benchmark) if measuring.benchmark else None}

@@ -55,7 +55,7 @@ def evaluate(
     from twocet import evaluation
     from twocet.compare.baselines.models import load_any
     from twocet.evaluation.markdown import to_markdown
-    from twocet.runtime.work import make_folder
+    from twocet.runtime.files import make_folder
     from twocet.training.config import check
 
     check(most >= 2, f"--most is {most}: give 2 or more")

@@ -29,6 +29,7 @@ def export(
     """
     from twocet.model import export as exported
     from twocet.model.model import find_model, identify_model, load_model
+    from twocet.photo.scaling import HALF_RANGE
     from twocet.training.config import check
 
     path = find_model(model)
@@ -39,4 +40,4 @@ def export(
 
         print(json.dumps({"output": str(output), "largest_difference": difference}, indent=2))
     else:
-        print(f"{output} (pictures within {127.5 * difference:.2g} levels of 255 of the model's)")
+        print(f"{output} (pictures within {HALF_RANGE * difference:.2g} levels of 255 of the model's)")

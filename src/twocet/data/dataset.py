@@ -18,6 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from twocet.errors import UserError
+from twocet.photo.scaling import to_unit
 from twocet.runtime.devices import here
 from twocet.training.config import check
 
@@ -229,9 +230,9 @@ def _read_pixels(path: Path, expected: int, size: int) -> np.ndarray:
     return np.array(photo if size == expected else photo.resize((size, size), Image.Resampling.BOX))
 
 
-def to_image(pixels: Tensor) -> Tensor:
+def as_images(photos: Tensor) -> Tensor:
     """(N, 3, S, S) uint8 to float32 in [-1, 1], on the device of ``devices.on``."""
-    return pixels.to(here()).float() / 127.5 - 1
+    return to_unit(photos.to(here()))
 
 
 def pairs(faces: Faces, most: int) -> Iterator[tuple[int, int]]:

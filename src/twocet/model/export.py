@@ -19,7 +19,7 @@ from twocet.errors import UserError
 from twocet.method import codes
 from twocet.model.model import MANIFEST, Model, ModelId
 from twocet.networks import Edit, Networks, render
-from twocet.runtime.work import json_bytes, make_folder, write_whole
+from twocet.runtime.files import json_bytes, make_folder, write_whole
 from twocet.training.config import check
 
 FORMAT = 1

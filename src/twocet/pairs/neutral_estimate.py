@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twocet.metrics import Floats
+from twocet.runtime.arrays import Floats
 from twocet.training.config import check
 
 FEWEST = 16
