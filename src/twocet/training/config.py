@@ -162,7 +162,7 @@ class TrainConfig(RunConfig):
     """One training run. A *round* is what one step of the schedules, the averages and the checkpoints counts."""
 
     recipe: Recipe = "fast"
-    """What happens in a round; see ``twocet.training.recipes``. Settings told to be of pairs are not for paper and authors."""
+    """What happens in a round; see ``twocet.training.recipes``."""
     weights: LossWeights = LossWeights()
     """Weights of the paper's losses."""
     lr: float = 1e-3
