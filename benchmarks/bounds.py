@@ -38,7 +38,7 @@ from twocet.data.dataset import as_images, load_faces, open_dataset
 from twocet.evaluation.people import REFERENCE_OFFSET, read_people
 from twocet.method import losses
 from twocet.model.model import Model, find_model, load_model
-from twocet.networks import compose
+from twocet.networks.edit import compose
 from twocet.networks.fast import reduced
 from twocet.photo.images import Pixels
 from twocet.photo.scaling import to_pixels

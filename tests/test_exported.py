@@ -19,8 +19,8 @@ from twocet.edit import editor
 from twocet.errors import UserError
 from twocet.model import export
 from twocet.model.model import Model, ModelId, identify_model, load_model, new_model, save_model
-from twocet.networks import build
-from twocet.training.config import NetworkConfig
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
 
 MODEL_ID = ModelId("someone", "ab" * 32)
 FAST = NetworkConfig(size=64, code_dim=4, generator_widths=(8, 12), trunk_widths=(8, 12), close_up=True)

@@ -14,7 +14,7 @@ from tiny import SETTINGS
 
 from twocet.cli import main as command
 from twocet.commands.train import configure
-from twocet.networks import Networks
+from twocet.networks.interfaces import Networks
 from twocet.runtime import distributed
 from twocet.training.config import TrainConfig
 from twocet.training.loop import Run, Sources, train

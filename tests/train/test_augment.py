@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from twocet.networks import warp
+from twocet.networks.edit import warp
 from twocet.runtime.randomness import generator_at
 from twocet.training import augment
 

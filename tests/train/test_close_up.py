@@ -11,10 +11,12 @@ from torch import Generator, Tensor
 
 from twocet.errors import UserError
 from twocet.method.schedules import constant
-from twocet.networks import Edit, build, compose
+from twocet.networks.build import build
 from twocet.networks.close_up import CloseUp, CloseUpDiscriminator, Retouch, cut, follow, resize, window
+from twocet.networks.config import NetworkConfig
+from twocet.networks.edit import Edit, compose
 from twocet.training import augment
-from twocet.training.config import NetworkConfig, TrainConfig
+from twocet.training.config import TrainConfig
 from twocet.training.recipe_settings import preset_config
 from twocet.training.recipes import TrainState, build_recipe, new_state
 from twocet.training.recipes.close_up import SHIFT, CloseUpRecipe, CloseUpState, Mouths, Shown, changing

@@ -10,11 +10,12 @@ import torch
 from torch import Generator, Tensor, nn
 
 from twocet.method.schedules import Schedule, constant
-from twocet.networks import Networks
+from twocet.networks.config import NetworkConfig
 from twocet.networks.edit import Edit
 from twocet.networks.fast import MASK_BIAS
+from twocet.networks.interfaces import Networks
 from twocet.training import augment
-from twocet.training.config import NetworkConfig, TrainConfig
+from twocet.training.config import TrainConfig
 from twocet.training.recipes import TrainState, build_recipe, new_state
 from twocet.training.recipes.fast import SMALL_MOVEMENT, FastRecipe, noise
 from twocet.training.sampler import Batch, Lent

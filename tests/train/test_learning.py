@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from twocet.data.dataset import load_faces, open_dataset
 from twocet.method import losses
 from twocet.method.schedules import constant
-from twocet.networks import Domain, judge
+from twocet.networks.config import NetworkConfig
+from twocet.networks.interfaces import Domain, judge
 from twocet.runtime.randomness import generator_at
 from twocet.training import augment
-from twocet.training.config import LossWeights, NetworkConfig, TrainConfig
+from twocet.training.config import LossWeights, TrainConfig
 from twocet.training.recipes import AdversarialState, build_recipe
 from twocet.training.recipes.base import mean_terms, step_optimiser
 from twocet.training.recipes.paper import PaperRecipe, weights_at

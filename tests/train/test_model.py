@@ -14,8 +14,9 @@ from torch import nn
 from twocet.errors import UserError
 from twocet.method import codes
 from twocet.model.model import PACKAGED, Model, file_hash, load_model, new_model, save_model
-from twocet.networks import build, render
-from twocet.training.config import NetworkConfig
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
+from twocet.networks.edit import render
 
 CONFIG = NetworkConfig(size=32, code_dim=4, generator_widths=(4, 6), trunk_widths=(4, 6))
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from twocet.networks import Networks
-from twocet.training.config import NetworkConfig
+from twocet.networks.config import NetworkConfig
+from twocet.networks.interfaces import Networks
 from twocet.training.recipe_settings import RECIPES
 from twocet.training.recipes import AdversarialState, base
 from twocet.training.recipes.paper import PaperRecipe

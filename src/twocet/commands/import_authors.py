@@ -28,9 +28,9 @@ def import_authors(
         output: Model file to write.
         as_json: Report in JSON.
     """
+    from twocet.errors import check
     from twocet.model.authors import import_checkpoint
     from twocet.model.model import save_model
-    from twocet.training.config import check
 
     check(output.suffix == ".safetensors", f"{output} must end in .safetensors")
     check(output.parent.is_dir(), f"there is no folder {output.parent} for {output.name}")

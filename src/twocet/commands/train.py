@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from twocet.errors import check
 from twocet.runtime.settings import override
-from twocet.training.config import Recipe, TrainConfig, check
+from twocet.training.config import Recipe, TrainConfig
 from twocet.training.recipe_settings import preset_config
 
 

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from twocet.compare.baselines.config import GANimationConfig, StarGANConfig
 from twocet.data.dataset import DatasetFolder, Faces
+from twocet.errors import check
 from twocet.pairs import landmark_table
-from twocet.training.config import RunConfig, Selection, TrainConfig, check, from_dict
+from twocet.training.config import RunConfig, Selection, TrainConfig, from_dict
 from twocet.training.export import History, export_model, sample_rows
 from twocet.training.loader import Batches
 from twocet.training.recipes import Recipe, TrainState, build_recipe, new_state

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.model.model import Model, new_model
-from twocet.networks import build
-from twocet.training.config import NetworkConfig, check
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
 
 Tensors = Mapping[str, Tensor]
 

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.method import codes
 from twocet.model.model import MANIFEST, Model, ModelId
-from twocet.networks import Edit, Networks, render
+from twocet.networks.edit import Edit, render
+from twocet.networks.interfaces import Networks
 from twocet.runtime.files import json_bytes, make_folder, write_whole
-from twocet.training.config import check
 
 FORMAT = 1
 EXTRA = "pip install 'twocet[onnx]'"
@@ -119,7 +119,7 @@ def _load(folder: Path, manifest: dict[str, Any]) -> Model:
 
 
 class ExportedGenerator(nn.Module):
-    """G as a graph; see :class:`twocet.networks.Generator`."""
+    """G as a graph; see :class:`twocet.networks.interfaces.Generator`."""
 
     def __init__(self, graph: _Compiled, moves: bool) -> None:
         super().__init__()

@@ -19,11 +19,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from twocet.data.dataset import TEMPLATE, TEMPLATES
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.method import codes
-from twocet.networks import Edit, Networks, build, render
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
+from twocet.networks.edit import Edit, render
+from twocet.networks.interfaces import Networks
 from twocet.runtime import devices
-from twocet.training.config import NetworkConfig, check, from_dict
+from twocet.training.config import from_dict
 
 FORMAT = 1
 PACKAGED = ("default", "unpaired")

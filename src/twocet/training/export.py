@@ -15,7 +15,7 @@ from twocet import __version__
 from twocet.data.dataset import Faces, as_images, pairs
 from twocet.model import strength
 from twocet.model.model import Model, new_model, save_model
-from twocet.networks import Networks
+from twocet.networks.interfaces import Networks
 from twocet.runtime.commit import commit
 from twocet.runtime.devices import autocast
 from twocet.training.checkpoint import Progress

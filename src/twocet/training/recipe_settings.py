@@ -6,7 +6,8 @@ import dataclasses
 from typing import Any
 
 from twocet.method.schedules import Schedule, constant
-from twocet.training.config import NOISE_COMES_IN, LossWeights, NetworkConfig, Preset, Recipe, TrainConfig
+from twocet.networks.config import NetworkConfig, Preset
+from twocet.training.config import NOISE_COMES_IN, LossWeights, Recipe, TrainConfig
 
 _PAPER_NETWORK = NetworkConfig(preset="paper")
 _ADAM_OF_PAPER: dict[str, Any] = {

@@ -13,7 +13,8 @@ from torch import Generator, Tensor, nn
 
 from twocet.method import ema
 from twocet.method.schedules import learning_rate_factor
-from twocet.networks import Networks, build
+from twocet.networks.build import build
+from twocet.networks.interfaces import Networks
 from twocet.runtime import distributed
 from twocet.runtime.devices import CPU
 from twocet.runtime.randomness import RowGenerator, generator_at

@@ -15,15 +15,17 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from twocet.errors import check
 from twocet.method import codes, losses
 from twocet.method.losses import detached
 from twocet.method.schedules import learning_rate_factor
-from twocet.networks import Networks, compose
 from twocet.networks.close_up import CloseUpDiscriminator, Retouch, cut
+from twocet.networks.edit import compose
+from twocet.networks.interfaces import Networks
 from twocet.runtime import distributed
 from twocet.runtime.devices import CPU, autocast
 from twocet.training import augment
-from twocet.training.config import TrainConfig, check
+from twocet.training.config import TrainConfig
 from twocet.training.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
 from twocet.training.recipes.fast import noise
 from twocet.training.sampler import Pair

@@ -19,8 +19,9 @@ from torch.nn import functional
 
 from twocet.method import codes, losses
 from twocet.method.losses import detached
-from twocet.networks import Networks, compose
+from twocet.networks.edit import compose
 from twocet.networks.fast import FastEncoder, reduced
+from twocet.networks.interfaces import Networks
 from twocet.runtime import distributed
 from twocet.runtime.devices import autocast
 from twocet.runtime.randomness import rows

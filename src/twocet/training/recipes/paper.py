@@ -15,8 +15,8 @@ from torch import Generator, Tensor
 from twocet.method import codes, losses
 from twocet.method.cycles import NeutralCycle, expressive_cycle, neutral_cycle
 from twocet.method.losses import Objective, Weights
-from twocet.networks import Domain, Networks, judge
 from twocet.networks.fast import reduced
+from twocet.networks.interfaces import Domain, Networks, judge
 from twocet.runtime.devices import autocast
 from twocet.training import augment
 from twocet.training.config import LossWeights, TrainConfig
