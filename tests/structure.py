@@ -1,7 +1,7 @@
 """What a table of packages promises, against what the modules import.
 
-The table is Markdown, ``| row | packages | knows |``, its rows from the lowest to the highest. A package imports its own
-row and the rows above it in the table, and no imports run in a circle, be they at the top of a module or in a function.
+The table is Markdown, ``| row | packages | knows |``, its rows from the lowest to the highest. A package imports its
+own row and those above it in the table, and no imports run in a circle, be they at the top of a module or in a function.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,7 +112,7 @@ def upward(imports: Iterable[Import], rows: list[list[str]]) -> Iterator[str]:
 
 
 def circles(imports: Iterable[Import]) -> Iterator[str]:
-    """A circle of packages and one of modules, if there are any."""
+    """Circles of packages, then of modules, until the imports without those named have none."""
     modules: dict[str, set[str]] = {}
     packages: dict[str, set[str]] = {}
     for module, _, imported in imports:
@@ -120,8 +121,19 @@ def circles(imports: Iterable[Import]) -> Iterator[str]:
         if here != there:
             packages.setdefault(here, set()).add(there)
     for kind, graph in (("packages", packages), ("modules", modules)):
-        try:
-            TopologicalSorter(graph).prepare()
-        except CycleError as error:
-            # Its path goes from the imported to the importer.
-            yield f"{kind} import each other: {' → '.join(reversed(error.args[1]))}"
+        while circle := _circle(graph):
+            yield f"{kind} import each other: {' → '.join(circle)}"
+            for here, there in pairwise(circle):
+                graph[here].discard(there)
+
+
+def _circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """Names of which each imports the next, the first again at the end; none if there is no circle."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        # Its path goes from the imported to the importer.
+        path: list[str] = error.args[1]
+        first = min(range(len(path) - 1), key=path.__getitem__)
+        return [*path[first:-1], *path[: first + 1]][::-1]
+    return []

@@ -177,7 +177,9 @@ def test_others_can_run_the_graphs(pair: tuple[Model, Model, Path]) -> None:
     image, code = faces(model, 2)
     # Left to itself, OpenVINO computes in bfloat16 where the processor can.
     core, exact = openvino.Core(), {"INFERENCE_PRECISION_HINT": "f32"}
-    encoder, generator = (core.compile_model(folder / f"{name}.onnx", "CPU", exact) for name in ("encoder", "generator"))
+    encoder, generator = (
+        core.compile_model(folder / f"{name}.onnx", "CPU", exact) for name in ("encoder", "generator")
+    )
     found = encoder({"image": image.numpy()})["code"]
     np.testing.assert_allclose(found, model.encode(image).numpy(), atol=1e-4)
     output = generator({"image": image.numpy(), "code": code.numpy()})["output"]

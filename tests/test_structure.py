@@ -77,7 +77,10 @@ def test_imports_upward(found, file, text, wanted):
 
 def test_two_packages_of_a_row_may_not_import_each_other(found):
     lazy = {"photo/images.py": "def f():\n    from house.readers import features\n"}
-    assert found(lazy)[0].startswith("packages import each other: ")
+    assert found(lazy) == [
+        "packages import each other: photo → readers → photo",
+        "modules import each other: photo.images → readers.features → photo.images",
+    ]
     # Without a circle of modules: another module of the first package.
     only = found({"photo/other.py": "from house.readers import features\n"})
     assert only == ["packages import each other: photo → readers → photo"]
@@ -89,6 +92,11 @@ def test_modules_of_a_package_may_not_import_each_other(found):
         "photo/c.py": "def f():\n    from . import a",
     })  # fmt: skip
     assert made == ["modules import each other: photo.a → photo.b → photo.c → photo.a"]
+
+
+def test_all_circles_are_named(found):
+    made = found({f"photo/{name}.py": f"from . import {other}" for name, other in ("ab", "ba", "cd", "dc")})
+    assert [line.split(": ")[1] for line in made] == ["photo.a → photo.b → photo.a", "photo.c → photo.d → photo.c"]
 
 
 def test_every_module_has_a_package(found):
