@@ -24,8 +24,8 @@ from twocet.photo.sheets import Cell, sheet
 from twocet.readers.expression import ExpressionReader
 
 PAIRS = (
-    # Drawn with seed 22: the ten people who were not trained on, ten others, snapshots of six people with closed mouths and
-    # of one with an open one, and three everyday photos. Of the references 26 show teeth.
+    # Drawn with seed 22: the ten people who were not trained on, ten others, snapshots of six people with closed mouths
+    # and of one with an open one, and three everyday photos. Of the references 26 show teeth.
     ("london/neutral/001.jpg", "london/smiling/104.jpg"),
     ("london/neutral/002.jpg", "london/smiling/130.jpg"),
     ("london/neutral/006.jpg", "london/smiling/061.jpg"),
