@@ -5,6 +5,10 @@ the smile of B, so there is no gain here; what is measured is whether the expres
 whether A is still A. A's own smile is the yardstick.
 
     python benchmarks/real_pairs.py FOLDER --model default --pairs 20
+
+With ``--sheet`` nothing is measured: sheets of a fixed list of pairs are made for a viewer, see ``pair_sheets``.
+
+    python benchmarks/real_pairs.py DATA --sheet sheets
 """
 
 from __future__ import annotations
@@ -12,9 +16,11 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pair_sheets
+import portraits
 import tyro
 from portraits import SMILE, Readers, Reading
 from tqdm import tqdm
@@ -75,18 +81,28 @@ def compare(
 
 
 def main(
-    folder: Annotated[Path, tyro.conf.Positional], *, model: str = "default", pairs: int = 20, first: int = 0
+    folder: Annotated[Path, tyro.conf.Positional],
+    *,
+    model: str = "default",
+    pairs: int = 20,
+    first: int = 0,
+    sheet: Path | None = None,
+    show: tuple[Literal["pairs", "strengths", "neutral", "presets"], ...] = ("pairs",),
 ) -> None:
-    """Print the figures as one JSON object.
+    """Print the figures as one JSON object, or make sheets.
 
     Args:
-        folder: Holds neutral/ and smiling/ with the same file names.
+        folder: Holds neutral/ and smiling/ with the same file names; for sheets london/, snapshots/ and wild/.
         model: Name of a packaged model, or a model file.
         pairs: How many people to measure.
         first: Number of the first person, in the order of the names; earlier ones are left out altogether.
+        sheet: Folder for sheets and for the table to be filled by the viewer.
+        show: What is shown: the pairs, the same at strengths 0.5 and 1.5, photos made neutral, presets.
     """
-    files = {path.name for path in (folder / "neutral").glob("*.jpg")}
-    names = sorted(files & {path.name for path in (folder / "smiling").glob("*.jpg")})[first:]
+    if sheet:
+        pair_sheets.draw(twocet.load(model), folder, sheet, show)
+        return
+    names = [f"{name}.jpg" for name in portraits.names_in(folder)[first:]]
     if len(names) <= REFERENCE_OFFSET:
         raise UserError(f"{folder}: more than {REFERENCE_OFFSET} people are needed in neutral/ and smiling/")
     print(json.dumps({"model": model, **measure(twocet.load(model), folder, names, pairs)}, indent=2))
