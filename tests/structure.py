@@ -1,7 +1,7 @@
 """What a table of packages promises, against what the modules import.
 
 The table is Markdown, ``| row | packages | knows |``, its rows from the lowest to the highest. A package imports its
-own row and those above it in the table, and no imports run in a circle, be they at the top of a module or in a function.
+own row and those above it in the table, and no imports run in a circle, at the top of a module or in a function.
 """
 
 from __future__ import annotations
