@@ -4,7 +4,7 @@ DATA holds ``london/neutral``, ``london/smiling`` and, if there are any, further
 ``snapshots``, whose photos count as smiling by what is read in them. London people who were not trained on stand apart.
 
 - *closed*: of the photos with open lips, how many have closed ones afterwards (``portraits.opening`` under 0.012);
-- *smile*: the mean of both smile blendshapes of smiling photos, before and after; *faint* where it is 0.1 at most after;
+- *smile*: the mean of both smile blendshapes of smiling photos, before and after; *faint* where it is at most 0.1;
 - *unchanged*: how many neutral photos are the same to the last bit, and the largest change of each of the others.
 
     python benchmarks/neutral.py DATA
