@@ -38,7 +38,7 @@ from twocet.data.dataset import as_images, load_faces, open_dataset
 from twocet.evaluation.people import REFERENCE_OFFSET, read_people
 from twocet.method import losses
 from twocet.model.model import Model, find_model, load_model
-from twocet.networks import compose
+from twocet.networks.edit import compose
 from twocet.networks.fast import reduced
 from twocet.photo.images import Pixels
 from twocet.photo.scaling import to_pixels
@@ -195,9 +195,7 @@ def told(model: Model, faces: Rendered, rounds: int) -> tuple[nn.Module, nn.Line
     config = TrainConfig()
 
     def unexplained(truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
-        return losses.unexplained_over_scales(
-            truth, output, given, floor=config.change_floor, focus=config.focus, scales=config.scales
-        )
+        return losses.unexplained_over_scales(truth, output, given, floor=config.change_floor)
 
     def steps() -> Iterator[Tensor]:
         for neutral, expressive, units in batches(faces, 16, rounds):
@@ -228,7 +226,7 @@ def taught(model: Model, faces: Rendered, of_units: Callable[[Tensor], Tensor], 
             with torch.no_grad():
                 wanted = of_units(units)
             with autocast(True):
-                code = encoder(augment.encoder_input(expressive, generator, TrainConfig().shape))
+                code = encoder(augment.encoder_input(expressive, generator))
             yield functional.mse_loss(code, wanted, reduction="none").sum(dim=1).mean() / spread
 
     optimise(list(encoder.parameters()), steps(), rounds, 1e-3)

@@ -19,8 +19,8 @@ from twocet.edit import editor
 from twocet.errors import UserError
 from twocet.model import export
 from twocet.model.model import Model, ModelId, identify_model, load_model, new_model, save_model
-from twocet.networks import build
-from twocet.training.config import NetworkConfig
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
 
 MODEL_ID = ModelId("someone", "ab" * 32)
 FAST = NetworkConfig(size=64, code_dim=4, generator_widths=(8, 12), trunk_widths=(8, 12), close_up=True)
@@ -99,9 +99,8 @@ def test_the_files_say_what_they_are(pair: tuple[Model, Model, Path], capsys: py
 def test_what_it_cannot_do_is_said(
     tmp_path: Path, pair: tuple[Model, Model, Path], capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
-    model, made, folder = pair
-    with pytest.raises(UserError, match="no discriminator"):
-        made.discriminator(faces(model, 1)[0])
+    _, made, folder = pair
+    assert list(made.networks.named()) == ["generator", "encoder"]
     monkeypatch.setattr("twocet.runtime.devices.find", lambda name: torch.device("cuda", 0))
     with pytest.raises(UserError, match="use --device cpu"):
         load_model(folder, "cuda")
@@ -171,18 +170,21 @@ def test_nothing_is_reported_to_anybody(pair: tuple[Model, Model, Path], tmp_pat
 
 
 def test_others_can_run_the_graphs(pair: tuple[Model, Model, Path]) -> None:
-    """By the names of the documentation, batches of any size, without anything of ours."""
+    """By the names and the precision of the documentation, batches of any size, without anything of ours."""
     import openvino
 
     model, _, folder = pair
     image, code = faces(model, 2)
-    core = openvino.Core()
-    encoder, generator = (core.compile_model(folder / f"{name}.onnx", "CPU") for name in ("encoder", "generator"))
+    # Left to itself, OpenVINO computes in bfloat16 where the processor can.
+    core, exact = openvino.Core(), {"INFERENCE_PRECISION_HINT": "f32"}
+    encoder, generator = (
+        core.compile_model(folder / f"{name}.onnx", "CPU", exact) for name in ("encoder", "generator")
+    )
     found = encoder({"image": image.numpy()})["code"]
-    np.testing.assert_allclose(found, model.encode(image).numpy(), atol=5e-3)
+    np.testing.assert_allclose(found, model.encode(image).numpy(), atol=1e-4)
     output = generator({"image": image.numpy(), "code": code.numpy()})["output"]
     assert output.shape == (2, 3, model.size, model.size)
-    assert np.abs(output - model.generate(image, code).numpy()).max() < 0.05
+    np.testing.assert_allclose(output, model.generate(image, code).numpy(), atol=1e-3)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

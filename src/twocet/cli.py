@@ -39,6 +39,7 @@ COMMANDS = {
     "demo": Command("twocet.commands.demo:demo", "run the packaged model on the packaged example photos"),
     "prepare": Command("twocet.commands.prepare:prepare", "turn a laboratory set of photos into a dataset folder"),
     "synth": Command("twocet.commands.synth:synth", "render synthetic faces with exact ground truth"),
+    "synth lab": Command("twocet.commands.synth_lab:synth_lab", "render a laboratory set after CFEE's plan"),
     "train": Command("twocet.commands.train:train", "train a model on a dataset folder"),
     "import-authors": Command(
         "twocet.commands.import_authors:import_authors", "turn a checkpoint of the paper's authors into a model file"
@@ -86,12 +87,6 @@ options:
 exit code: 0 done, 2 the input was wrong, 1 the program's own fault"""
 
 
-def split_words(words: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The command, which may have two words, and its arguments."""
-    pair = " ".join(words[:2])
-    return (pair, words[2:]) if pair in COMMANDS else (words[0], words[1:])
-
-
 def load_command(name: str) -> Callable[..., None]:
     """Import the function behind a command."""
     module, function = COMMANDS[name].where.split(":")
@@ -129,7 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"twocet {__version__}")
         return EXIT_DONE
-    name, rest = split_words(words)
+    length = 2 if " ".join(words[:2]) in COMMANDS else 1
+    name, rest = " ".join(words[:length]), words[length:]
     try:
         if name not in COMMANDS:
             raise UserError(f"{name!r} is no command: choose one of {', '.join(COMMANDS)}, or see twocet --help")

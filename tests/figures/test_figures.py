@@ -17,10 +17,10 @@ from twocet.errors import UserError
 from twocet.figures import drawing, grids
 from twocet.figures.grids import Grid, cast, class_code, continuity, matrix, rows, spread
 from twocet.model.model import new_model, save_model
-from twocet.networks import build
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
 from twocet.photo.marks import COMPOSITE, read_mark
 from twocet.photo.scaling import to_pixels
-from twocet.training.config import NetworkConfig
 
 torch.set_num_threads(1)
 SIZE = 32

@@ -27,10 +27,10 @@ def export(
         output: Folder to write.
         as_json: Report in JSON.
     """
+    from twocet.errors import check
     from twocet.model import export as exported
     from twocet.model.model import find_model, identify_model, load_model
     from twocet.photo.scaling import HALF_RANGE
-    from twocet.training.config import check
 
     path = find_model(model)
     check(not path.is_dir(), f"{path} is exported already: give the name of a packaged model, or a model file")

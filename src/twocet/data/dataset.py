@@ -17,10 +17,9 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.photo.scaling import to_unit
 from twocet.runtime.devices import here
-from twocet.training.config import check
 
 TEMPLATE = "eyes-nose-v1"
 """The alignment of our crops; defined in ``align``."""
@@ -152,7 +151,7 @@ class Known(NamedTuple):
     """The index of the expressive photo that lent its expression; its own if none is lent."""
     flows: Tensor
     """(m, 4, k, k) float16: how the face moves from the neutral photo to the expressive one, and back; each as in
-    ``networks.Edit``."""
+    ``networks.edit.Edit``."""
     mouths: Tensor
     """(m, 1, k, k) float16: how much of each pixel lies between the expressive photo's lips."""
     pictured: Tensor

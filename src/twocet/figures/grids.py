@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from twocet.data.dataset import DatasetFolder, Faces, as_images, load_faces
+from twocet.errors import check
 from twocet.model.model import Model
 from twocet.photo.images import Pixels
 from twocet.photo.scaling import to_pixels
-from twocet.training.config import check
 
 CHUNK = 16
 CLASS_PHOTOS = 100

@@ -15,7 +15,7 @@ from twocet import __version__
 from twocet.data.dataset import Faces, as_images, pairs
 from twocet.model import strength
 from twocet.model.model import Model, new_model, save_model
-from twocet.networks import Networks
+from twocet.networks.interfaces import Networks
 from twocet.runtime.commit import commit
 from twocet.runtime.devices import autocast
 from twocet.training.checkpoint import Progress
@@ -114,7 +114,7 @@ class History(NamedTuple):
 
 def export_model(path: Path, state: TrainState, history: History) -> Model:
     """Write the averaged networks as a model file, with what is known about them."""
-    networks = Networks(*(copy.deepcopy(network) for network in state.average))
+    networks = Networks(**{name: copy.deepcopy(network) for name, network in state.average.named().items()})
     held_out = history.held_out
     metrics = {"validation_gain": validation_gain(networks, held_out, False)} if held_out else {}
     model = new_model(networks, state.config.network, {**history.metadata(state.config), "metrics": metrics})

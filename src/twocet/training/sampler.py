@@ -11,9 +11,9 @@ import torch
 from torch import Generator, Tensor
 
 from twocet.data.dataset import Faces, as_images
+from twocet.errors import check
 from twocet.runtime.devices import here
 from twocet.runtime.randomness import WHOLE, Share, generator_at
-from twocet.training.config import check
 
 
 class Batch(NamedTuple):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from twocet.data.dataset import Faces, as_images
 from twocet.metrics import expression_agreement, kernel_distance
-from twocet.networks import Networks
+from twocet.networks.interfaces import Networks
 from twocet.photo.scaling import to_pixels
 from twocet.readers.expression import ExpressionReader
 from twocet.readers.features import FeatureReader, MobileNetReader

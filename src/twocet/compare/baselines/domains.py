@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from twocet.data.dataset import DatasetFolder, Faces, as_images
+from twocet.errors import check
 from twocet.runtime.randomness import WHOLE, Share, generator_at
-from twocet.training.config import check
 from twocet.training.sampler import pick, shares
 
 NEUTRAL = "neutral"

@@ -17,11 +17,11 @@ from twocet.compare.baselines.networks import GANimationNetworks
 from twocet.compare.baselines.state import BaselineState, augmented, noted
 from twocet.compare.baselines.units import row_units
 from twocet.data.dataset import Faces, as_images
+from twocet.errors import check
 from twocet.method import losses
 from twocet.method.losses import Objective, detached
 from twocet.runtime.devices import autocast
 from twocet.runtime.randomness import WHOLE, Share, generator_at, rows
-from twocet.training.config import check
 from twocet.training.recipes.base import Draw, frozen, mean_terms, pieces, step_optimiser
 from twocet.training.sampler import epoch_indices, shares
 
