@@ -294,8 +294,8 @@ def counts_like(mean, deviation, number, raters):
 
 
 def test_the_rule_of_table_2_removes_low_identity_scores_and_no_expression_score(raters):
-    """Answers of 19 raters to 75 pairs, with the published means and deviations. |z| > 3 can remove no expression score,
-    since 0 lies two deviations away; of identity scores it removes exactly the low ones, and so raises the means.
+    """19 raters, 75 pairs, the published means and deviations: |z| > 3 can remove no expression score, since 0 lies
+    two deviations away; of identity scores it removes exactly the low ones, and so raises the means.
     """
     number = 19 * 75
     for mean, deviation in raters.TABLE_2["expression"]:
@@ -314,6 +314,20 @@ def test_the_rule_of_table_2_removes_low_identity_scores_and_no_expression_score
         assert scores[~far].std() < 0.85 * deviation
         kept_means.append(scores[~far].mean())
     assert kept_means[1] - kept_means[0] > 0.1, "the rule makes seven times as much of a difference of 0.02"
+
+
+def test_the_raters_of_the_power_table_have_the_asked_difference_and_power_grows(load_benchmark):
+    power = load_benchmark("study_power")
+    base = power.impressions(4.69, 0.86)
+    lower = power.worse(base, 0.4)
+    assert base.moments[0] - lower.moments[0] == pytest.approx(0.4, abs=1e-6)
+    shares = [
+        np.mean(
+            [power.found((base, lower), power.Size(raters, 25), "rating", np.random.default_rng(k)) for k in range(40)]
+        )
+        for raters in (3, 20)
+    ]
+    assert shares[0] < shares[1] > 0.8
 
 
 def test_serving_and_analysing_do_without_the_models():

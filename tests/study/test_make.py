@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -172,6 +173,15 @@ def test_the_page_loads_nothing_from_the_net(rating):
         if path.suffix in (".html", ".css", ".js") and path.name != "jspsych.js":
             assert not re.search(r"https?:|//[a-z]+\.", path.read_text(encoding="utf-8")), path
     assert "sourceMappingURL" not in (STATIC / "jspsych.js").read_text(encoding="utf-8")
+
+
+def test_the_vendored_script_is_the_one_of_the_notice_and_goes_with_its_licence(rating):
+    notice = (Path(__file__).parents[2] / "NOTICE").read_text(encoding="utf-8")
+    for folder in (STATIC, rating / "page"):
+        assert hashlib.sha256((folder / "jspsych.js").read_bytes()).hexdigest() in notice
+        assert "Copyright (c) 2014-2022 Joshua R. de Leeuw" in (folder / "jspsych-licence.txt").read_text(
+            encoding="utf-8"
+        )
 
 
 def test_the_design_keeps_rules_texts_and_scores_and_the_same_command_makes_the_same(rating, make, third):

@@ -50,10 +50,10 @@ def make(
     where the people are too few for that, raters get different lists. Exclusion rules are fixed in design.json.
 
     examples:
-      twocet study make study --data lab --methods 2cet=default stargan=stargan.safetensors ganimation=ga.safetensors
-      twocet study make study --data lab --design 2afc --methods default unpaired copy
-      twocet study make study --data lab --pairs-only
-      twocet study make study --pairs study/pairs.csv --methods default theirs=their-results
+      twocet study make study --data faces --methods default unpaired copy
+      twocet study make study --data faces --design 2afc --methods ours=default other=runs/other/model.safetensors
+      twocet study make study --data faces --pairs-only
+      twocet study make study --pairs study/pairs.csv --methods ours=default theirs=their-results
 
     Args:
         folder: Where the study goes.
