@@ -34,13 +34,14 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from twocet import metrics
-from twocet.data.dataset import load_faces, open_dataset, to_image
+from twocet.data.dataset import as_images, load_faces, open_dataset
 from twocet.evaluation.people import REFERENCE_OFFSET, read_people
 from twocet.method import losses
 from twocet.model.model import Model, find_model, load_model
-from twocet.networks import compose
+from twocet.networks.edit import compose
 from twocet.networks.fast import reduced
-from twocet.photo.images import Pixels, to_pixels
+from twocet.photo.images import Pixels
+from twocet.photo.scaling import to_pixels
 from twocet.runtime.devices import autocast
 from twocet.training import augment
 from twocet.training.config import TrainConfig
@@ -115,7 +116,7 @@ def read_bench(folder: Path, names: list[str]) -> Bench:
     of_label = {file.split("/")[-1].split("-", 1)[1].removesuffix(".png"): one for file, one in known.items()}
     truth = np.stack([np.stack([people.expressive[place[n, label]] for label in labels]) for n in numbers])
     neutral = np.stack([people.neutral[first[n]] for n in numbers])
-    images = [to_image(torch.from_numpy(x).movedim(-1, -3)) for x in (neutral, truth)]
+    images = [as_images(torch.from_numpy(x).movedim(-1, -3)) for x in (neutral, truth)]
     is_named = torch.tensor([not label.startswith("units") for label in labels])
     return Bench(*images, vectors([of_label[label] for label in labels], names), is_named)
 
@@ -160,7 +161,7 @@ def batches(faces: Rendered, num: int, rounds: int) -> Iterator[tuple[Tensor, Te
     for _ in tqdm(range(rounds), disable=None):
         chosen = torch.randint(len(faces.units), (num,), generator=generator)
         flipped = augment.coin(0.5, num, generator)
-        neutral, expressive = (augment.flip(to_image(x[chosen]), flipped) for x in faces[:2])
+        neutral, expressive = (augment.flip(as_images(x[chosen]), flipped) for x in faces[:2])
         units = faces.units[chosen]
         yield neutral, expressive, torch.where(flipped[:, None], units[:, faces.mirror], units)
 
@@ -182,7 +183,7 @@ def optimise(parameters: list[nn.Parameter], steps: Iterator[Tensor], rounds: in
 def fitted(encoder: nn.Module, faces: Rendered) -> nn.Linear:
     """The linear function of units that comes nearest to the encoder's codes, to begin with."""
     some = slice(None, None, 7)
-    codes = torch.cat([encoder(to_image(x)) for x in faces.expressive[some].split(64)])
+    codes = torch.cat([encoder(as_images(x)) for x in faces.expressive[some].split(64)])
     linear = nn.Linear(faces.units.shape[1], codes.shape[1], bias=False)
     linear.weight.copy_(torch.linalg.lstsq(faces.units[some], codes).solution.T)
     return linear
@@ -194,9 +195,7 @@ def told(model: Model, faces: Rendered, rounds: int) -> tuple[nn.Module, nn.Line
     config = TrainConfig()
 
     def unexplained(truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
-        return losses.unexplained_over_scales(
-            truth, output, given, floor=config.change_floor, focus=config.focus, scales=config.scales
-        )
+        return losses.unexplained_over_scales(truth, output, given, floor=config.change_floor)
 
     def steps() -> Iterator[Tensor]:
         for neutral, expressive, units in batches(faces, 16, rounds):
@@ -227,7 +226,7 @@ def taught(model: Model, faces: Rendered, of_units: Callable[[Tensor], Tensor], 
             with torch.no_grad():
                 wanted = of_units(units)
             with autocast(True):
-                code = encoder(augment.encoder_input(expressive, generator, TrainConfig().shape))
+                code = encoder(augment.encoder_input(expressive, generator))
             yield functional.mse_loss(code, wanted, reduction="none").sum(dim=1).mean() / spread
 
     optimise(list(encoder.parameters()), steps(), rounds, 1e-3)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from twocet.training.export import commit
+from twocet.runtime.commit import commit
 
 
 def print_line(values: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from twocet.evaluation.people import read_people
 from twocet.metrics.distributions import kernel_distance
 from twocet.model.model import find_model, load_model
 from twocet.networks.close_up import cut
-from twocet.photo.images import to_image, to_pixels
+from twocet.photo.scaling import to_image, to_pixels
 from twocet.readers.features.mobilenet import MobileNetReader
 
 OPEN = ("laugh", "scream", "surprise", "happy", "fear")

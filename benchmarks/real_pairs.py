@@ -21,11 +21,11 @@ from tqdm import tqdm
 import twocet
 from twocet import metrics
 from twocet.errors import UserError
-from twocet.metrics import Floats
 from twocet.photo.align import TEMPLATE_LANDMARKS
 from twocet.photo.images import Pixels, read_photo
 from twocet.readers.expression import EXPRESSION_NAMES, ExpressionReader
 from twocet.readers.identity import IdentityReader
+from twocet.runtime.arrays import Floats
 
 REFERENCE_OFFSET = 7
 SMILE = [EXPRESSION_NAMES.index("mouthSmileLeft"), EXPRESSION_NAMES.index("mouthSmileRight")]

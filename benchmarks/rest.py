@@ -30,10 +30,10 @@ from torch import Tensor
 from twocet import metrics
 from twocet.data.dataset import load_faces, open_dataset, pairs
 from twocet.evaluation.people import REFERENCE_OFFSET
-from twocet.metrics import Floats
 from twocet.pairs import morph, neutral_estimate
 from twocet.pairs.landmark_table import found, read_meshes
 from twocet.readers.expression import ExpressionReader
+from twocet.runtime.arrays import Floats
 
 SIZE = 128
 

@@ -25,7 +25,7 @@ from line import peak_memory_mb, print_line
 
 from twocet.training.config import TrainConfig
 from twocet.training.recipe_settings import RECIPES
-from twocet.training.recipes import TrainState, build_recipe
+from twocet.training.recipes import build_recipe, new_state
 from twocet.training.sampler import Batch
 
 Precision = Literal["float32", "bfloat16"]
@@ -49,7 +49,7 @@ def configured(recipe: str, precision: Precision, accumulate: int, size: int) ->
 def measure(config: TrainConfig, untimed: int, rounds: int) -> tuple[float, float]:
     """CPU-seconds of a round, and the peak memory of this process in 10^6 bytes."""
     torch.set_num_threads(1)
-    state, recipe = TrainState(config), build_recipe(config)
+    state, recipe = new_state(config, torch.device("cpu")), build_recipe(config)
     draws = torch.Generator().manual_seed(0)
     size = config.network.size
 

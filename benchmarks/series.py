@@ -51,13 +51,10 @@ CHOICES = (
     Choice("exact codes", "code_noise.stop=0"),
     Choice("neutral codes left free", "neutral_code.stop=0"),
     Choice("no sketch", "sketch=0"),
-    Choice("faces bent", "shape=0.012"),
     Choice("faces left in place", "moved=False"),
     Choice("no code maps", "network.placed=False"),
-    Choice("pairs compared at one size", "scales=1"),
     Choice("full size", "coarse=False"),
     Choice("painting costs nothing", "painted=0"),
-    Choice("codes travel, discriminator", "journeys=True"),
     Choice("unpaired, expressions lent", "", "unpaired"),
     Choice("label-free, who is who unused", LABEL_FREE, "authors"),
     Choice("label-free, coarse photos, mismatch", f"{LABEL_FREE} coarse=True mismatch=1", "authors"),
@@ -69,7 +66,6 @@ CHOICES = (
     Choice("float32", "bf16=False"),
     Choice("mini-batch 32", "batch=32"),
     Choice("codes of 16 numbers", "network.code_dim=16"),
-    Choice("changing pixels count more", "focus=1"),
     Choice("exact codes, neutral codes left free", "code_noise.stop=0 neutral_code.stop=0"),
     Choice("strength left as trained", "even=False"),
 )
@@ -124,7 +120,7 @@ def schedules(recipe: str, share: float) -> list[str]:
     """The rounds between which the recipe's schedules change, shortened to ``share`` of a whole run."""
     config = RECIPES[recipe]
     if recipe in ("fast", "unpaired"):
-        found = {name: getattr(config, name) for name in ("code_noise", "neutral_code", "adversarial")}
+        found = {name: getattr(config, name) for name in ("code_noise", "neutral_code")}
     else:
         # Made for 100,000 rounds; an hour makes about 4,000 rounds of three mini-batches.
         share /= 25

@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from twocet.training.recipe_settings import RECIPES
-from twocet.training.recipes import TrainState, build_recipe
+from twocet.training.recipes import build_recipe, new_state
 from twocet.training.sampler import Batch
 
 
@@ -42,7 +42,7 @@ def round_flops(name: str) -> int:
 
 def _counted(name: str, step: int) -> int:
     config = dataclasses.replace(RECIPES[name], batch=1, bf16=False)
-    state, recipe = TrainState(config), build_recipe(config)
+    state, recipe = new_state(config, torch.device("cpu")), build_recipe(config)
     size = config.network.size
     generator = torch.Generator().manual_seed(0)
     batch = Batch(*(torch.rand(1, 3, size, size, generator=generator) * 2 - 1 for _ in range(2)))

@@ -117,8 +117,8 @@ def test_evaluate_command_from_rendered_faces_to_report(tmp_path, capsys):
     import torch
 
     from twocet.model.model import new_model, save_model
-    from twocet.networks import build
-    from twocet.training.config import NetworkConfig
+    from twocet.networks.build import build
+    from twocet.networks.config import NetworkConfig
 
     torch.manual_seed(0)
     config = NetworkConfig()

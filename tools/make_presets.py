@@ -22,7 +22,8 @@ from twocet.data.dataset import DatasetFolder, open_dataset
 from twocet.edit.presets import Preset, packaged_file, write_file
 from twocet.errors import UserError
 from twocet.model.model import Model, file_hash, find_model, load_model
-from twocet.photo.images import read_photo, to_image
+from twocet.photo.images import read_photo
+from twocet.photo.scaling import to_image
 from twocet.synth import EXPRESSIONS, write_dataset
 
 BATCH = 64

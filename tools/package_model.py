@@ -13,9 +13,8 @@ from typing import Any
 
 import tyro
 
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.model.model import PACKAGED, load_model, packaged_file, save_model
-from twocet.training.config import check
 
 FIGURES = {
     "gain_named": ("gain", "named"),

@@ -8,3 +8,9 @@ class UserError(ValueError):
 
     The message is one line that says what is wrong and how to mend it. The command line prints it and exits with 2.
     """
+
+
+def check(holds: bool, message: str) -> None:
+    """Raise UserError with ``message`` unless ``holds``."""
+    if not holds:
+        raise UserError(message)

@@ -12,8 +12,8 @@ from PIL import Image
 from twocet.compare.baselines.config import GANimationConfig, StarGANConfig
 from twocet.compare.baselines.units import UNITS
 from twocet.evaluation.readers import Expressions
+from twocet.networks.config import NetworkConfig
 from twocet.readers.features import ImageFeatures
-from twocet.training.config import NetworkConfig
 
 SIZE = 32
 LABELS = ("happy", "sad", "units")

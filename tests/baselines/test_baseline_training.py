@@ -20,11 +20,11 @@ from twocet.errors import UserError
 from twocet.method.schedules import constant
 from twocet.model.interface import CodeModel, ExpressionModel, Neutralizes, Samples
 from twocet.model.model import load_model, new_model, save_model
-from twocet.networks import build
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
 from twocet.runtime import devices
 from twocet.runtime.randomness import Share
 from twocet.training import checkpoint
-from twocet.training.config import NetworkConfig
 from twocet.training.export import History
 from twocet.training.loader import make_batch
 from twocet.training.loop import Run, Sources, resume, train

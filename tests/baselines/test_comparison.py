@@ -23,8 +23,9 @@ from twocet.compare.comparison.pictures import draw_rows
 from twocet.compare.comparison.plan import Entry, Measuring
 from twocet.errors import UserError
 from twocet.method.schedules import constant
+from twocet.networks.config import NetworkConfig
 from twocet.photo.marks import read_mark
-from twocet.training.config import NetworkConfig, TrainConfig
+from twocet.training.config import TrainConfig
 
 OURS = TrainConfig(
     network=NetworkConfig(size=SIZE, code_dim=4, generator_widths=(8, 12), trunk_widths=(8, 12)), batch=4, steps=4,

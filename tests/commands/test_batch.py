@@ -19,10 +19,10 @@ from twocet.edit import batch
 from twocet.edit.jobs import read_table
 from twocet.errors import UserError
 from twocet.model.model import new_model, save_model
-from twocet.networks import build
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
 from twocet.photo.images import Photo, read_photo, write_photo
 from twocet.photo.marks import read_mark
-from twocet.training.config import NetworkConfig
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 
 from twocet import cli
-from twocet.data.dataset import Faces, to_image
+from twocet.data.dataset import Faces, as_images
 from twocet.errors import UserError
 from twocet.figures import drawing, grids
 from twocet.figures.grids import Grid, cast, class_code, continuity, matrix, rows, spread
 from twocet.model.model import new_model, save_model
-from twocet.networks import build
-from twocet.photo.images import to_pixels
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
 from twocet.photo.marks import COMPOSITE, read_mark
-from twocet.training.config import NetworkConfig
+from twocet.photo.scaling import to_pixels
 
 torch.set_num_threads(1)
 SIZE = 32
@@ -77,7 +77,7 @@ def levels(grid: Grid):
 
 def people_of(targets, references):
     def images(values):
-        return to_image(torch.tensor(np.stack([plain(value) for value in values])).permute(0, 3, 1, 2))
+        return as_images(torch.tensor(np.stack([plain(value) for value in values])).permute(0, 3, 1, 2))
 
     return grids.Cast(images(targets), images(references), ["a", "b", "c"][: len(references)])
 

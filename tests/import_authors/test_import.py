@@ -40,12 +40,12 @@ def assert_same_outputs(made: dict[str, nn.Module], model: Model, tolerance: flo
     torch.testing.assert_close(model.encode(image), code, **close)
     torch.testing.assert_close(model.generate(image, 5 * code), made["generator"](image, 5 * code), **close)
     if "discriminator" in made:
-        torch.testing.assert_close(model.discriminator(image), made["discriminator"](image), **close)
+        torch.testing.assert_close(model.networks.discriminator(image), made["discriminator"](image), **close)
 
 
 def assert_same_in_double(made: dict[str, nn.Module], model: Model) -> None:
     """In float32 narrow networks differ by more than 1e-5 because sums are made in another order."""
-    for network in (*made.values(), *model.networks):
+    for network in (*made.values(), *model.networks.named().values()):
         network.double()
     assert_same_outputs(made, model, 1e-6)
 
@@ -85,9 +85,10 @@ def test_averaged_checkpoint_has_no_discriminator(tmp_path: Path, capsys: pytest
     del made["discriminator"]
     output = tmp_path / "model.safetensors"
     assert main(["import-authors", str(save(tmp_path / "065000_model_s.ckpt", made)), "-o", str(output)]) == 0
-    assert "holds no discriminator; the model has an untrained one" in capsys.readouterr().err
+    assert "holds no discriminator, so the model has none" in capsys.readouterr().err
     model = load_model(output)
-    assert model.metadata["training"]["discriminator"].startswith("untrained")
+    assert model.metadata["training"]["discriminator"] == "none in the checkpoint"
+    assert list(model.networks.named()) == ["generator", "encoder"]
     assert model.metadata["template"] == "paper-v1"
     assert_same_in_double(made, model)
 

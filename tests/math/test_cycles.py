@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from twocet.method.cycles import expressive_cycle, neutral_cycle
-from twocet.networks import Networks
+from twocet.networks.interfaces import Networks
 
 
 class AddCode(nn.Module):

@@ -195,9 +195,9 @@ def test_unexplained_change_is_relative_to_each_rows_change() -> None:
     truth = torch.zeros(2, 3, 8, 8)
     given = torch.stack([torch.full((3, 8, 8), 0.4), torch.full((3, 8, 8), -0.09)])
     output = torch.stack([torch.full((3, 8, 8), -0.1), torch.full((3, 8, 8), 0.05)])
-    value = losses.unexplained_change(truth, output, given, floor=0.01, focus=0.0)
+    value = losses.unexplained_change(truth, output, given, floor=0.01)
     assert value.item() == pytest.approx((0.1 / 0.41 + 0.05 / 0.1) / 2)
-    assert losses.unexplained_change(truth, truth, given, floor=0.01, focus=2.0).item() == 0
+    assert losses.unexplained_change(truth, truth, given, floor=0.01).item() == 0
 
 
 def test_pixels_led_astray_are_relative_to_each_rows_movement() -> None:
@@ -213,35 +213,15 @@ def test_pixels_led_astray_are_relative_to_each_rows_movement() -> None:
     assert losses.astray(truth, truth, floor=0.01).item() == 0
 
 
-def test_unexplained_change_counts_more_where_the_photos_differ() -> None:
-    truth, given = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)
-    given[..., :8, :8] = 0.8
-    changed, still = torch.zeros_like(truth), torch.zeros_like(truth)
-    changed[..., 3, 3], still[..., 13, 13] = 0.5, 0.5
-    values = [
-        losses.unexplained_change(truth, output, given, floor=0.01, focus=2.0).item() for output in (changed, still)
-    ]
-    # The neighbourhood of (3, 3) changes by .8, the face by less than .2 on average: more than four times.
-    assert values[0] / values[1] == pytest.approx((1 + 2 * min(4, 0.8 / (0.8 * mean_share() + 0.01))), rel=1e-4)
-
-
-def mean_share() -> float:
-    """Mean over a 16 x 16 square of a 5 x 5 box mean (zero padded) of its upper left quarter's indicator."""
-    indicator = torch.zeros(1, 1, 16, 16, dtype=torch.float64)
-    indicator[..., :8, :8] = 1
-    padded = torch.nn.functional.pad(indicator, (2, 2, 2, 2))
-    return float(padded.unfold(2, 5, 1).unfold(3, 5, 1).mean(dim=(4, 5)).mean())
-
-
 def test_pairs_are_compared_at_several_sizes() -> None:
     # A checkerboard is gone at half the size, a step is not.
     board = torch.ones(1, 3, 4, 4)
     board[..., ::2, ::2] = board[..., 1::2, 1::2] = -1.0
     truth, given = torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4)
-    one = losses.unexplained_over_scales(truth, board, given, floor=0.0, focus=0.0, scales=1)
-    two = losses.unexplained_over_scales(truth, board, given, floor=0.0, focus=0.0, scales=2)
+    one = losses.unexplained_over_scales(truth, board, given, floor=0.0, scales=1)
+    two = losses.unexplained_over_scales(truth, board, given, floor=0.0, scales=2)
     assert (float(one), float(two)) == (1.0, 0.5)
-    step = losses.unexplained_over_scales(truth, given / 2, given, floor=0.0, focus=0.0, scales=2)
+    step = losses.unexplained_over_scales(truth, given / 2, given, floor=0.0, scales=2)
     assert float(step) == 0.5
 
 

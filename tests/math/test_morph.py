@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from twocet.networks import warp
+from twocet.networks.edit import warp
 from twocet.pairs import morph
 
 SIDE = 64

@@ -11,8 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from twocet.errors import UserError
-from twocet.networks import Domain, Edit, Networks, build, compose, judge, layers, render, warp
-from twocet.training.config import NetworkConfig
+from twocet.networks import layers
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
+from twocet.networks.edit import Edit, compose, render, warp
+from twocet.networks.interfaces import Domain, Networks, judge
 
 TINY = {
     "paper": NetworkConfig(preset="paper", size=32, code_dim=5, first_width=4, max_width=8),

@@ -7,7 +7,7 @@ import torch
 from twocet.edit.blend import FACE_OVAL, apply_edit, face_mask, mean_change
 from twocet.networks.edit import Edit, render
 from twocet.photo import align
-from twocet.photo.images import to_image, to_pixels
+from twocet.photo.scaling import to_image, to_pixels
 
 SIZE = 64
 

@@ -11,7 +11,8 @@ import torch
 from PIL import ExifTags, Image, ImageCms
 
 from twocet.errors import UserError
-from twocet.photo.images import Photo, read_photo, to_image, to_pixels, write_photo
+from twocet.photo.images import Photo, read_photo, write_photo
+from twocet.photo.scaling import to_image, to_pixels
 
 
 @pytest.fixture

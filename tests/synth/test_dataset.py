@@ -115,7 +115,7 @@ def wait_for(condition, seconds=60):
 
 PARENT = """
 import multiprocessing, time
-from twocet.runtime.work import die_with_parent
+from twocet.runtime.processes import die_with_parent
 
 def work():
     die_with_parent()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from twocet.networks import warp
+from twocet.networks.edit import warp
 from twocet.runtime.randomness import generator_at
 from twocet.training import augment
 
@@ -85,7 +85,7 @@ def test_flows_of_changed_pictures_do_to_them_what_was_done_before(change: str) 
 def test_encoder_input_moves_a_little(view: float) -> None:
     image = torch.full((400, 3, 64, 64), -1.0)
     image[:, :, 31:33, 31:33] = 1
-    seen = augment.encoder_input(image, generator_at(0, 0, "x"), 0.0, view).mean(dim=1)
+    seen = augment.encoder_input(image, generator_at(0, 0, "x"), view).mean(dim=1)
     brightest = seen.flatten(1).argmax(dim=1)
     row, column = brightest // 64 - 31.5, brightest % 64 - 31.5
     for offset in (row, column):
@@ -107,19 +107,3 @@ def test_blur_spreads_a_point_by_its_deviation(sigma: float) -> None:
 
 def test_blur_of_zero_changes_nothing() -> None:
     assert torch.equal(augment.blur(ramp(2), torch.zeros(2)), ramp(2))
-
-
-def test_shapes_bend_smoothly_and_by_the_amount_asked_for() -> None:
-    bent = augment.shape(500, 32, 0.02, generator_at(0, 0, "x")) / 2
-    # In the middle the stretch does nothing: what is left are the knots, in sides.
-    assert bent[:, 15:17, 15:17].std().item() == pytest.approx(0.02, rel=0.15)
-    neighbours = (bent[:, :, 1:] - bent[:, :, :-1]).abs().max()
-    assert neighbours < 0.03
-    assert augment.shape(3, 32, 0.0, generator_at(0, 0, "x")).abs().max() == 0
-
-
-def test_bending_shows_the_pixels_that_the_displacement_names() -> None:
-    displacement = torch.zeros(1, 32, 32, 2)
-    displacement[..., 0] = 4 / 32 * 2
-    bent = augment.bend(ramp(1), displacement)
-    torch.testing.assert_close(bent[..., :28], ramp(1)[..., 4:])

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny import SIZE, face, write_dataset
 
-from twocet.data.dataset import Faces, load_faces, open_dataset, pairs, to_image
+from twocet.data.dataset import Faces, as_images, load_faces, open_dataset, pairs
 from twocet.errors import UserError
 from twocet.training.loader import Loader, make_batch
 from twocet.training.sampler import Batch, Sampler, epoch_indices, shares
@@ -148,7 +148,7 @@ class TestOrder:
 
 class TestSampler:
     def test_range(self) -> None:
-        assert to_image(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
+        assert as_images(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
 
     def test_pairs_are_one_person(self, folder: Path) -> None:
         faces = loaded(folder)

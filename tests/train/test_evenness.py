@@ -13,10 +13,10 @@ from twocet.metrics import movement
 from twocet.model import strength
 from twocet.model.model import Model, new_model
 from twocet.model.strength import SCALES, Responses, evened, fit_power, measure
-from twocet.networks import Networks
+from twocet.networks.config import NetworkConfig
+from twocet.networks.interfaces import Networks
 from twocet.photo.images import Pixels
 from twocet.readers.expression import NO_FACE, Expression
-from twocet.training.config import NetworkConfig
 
 CONFIG = NetworkConfig(size=32, code_dim=2, generator_widths=(4, 6), trunk_widths=(4, 6))
 ROOT = 0.6

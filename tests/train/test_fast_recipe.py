@@ -10,13 +10,14 @@ import torch
 from torch import Generator, Tensor, nn
 
 from twocet.method.schedules import Schedule, constant
-from twocet.networks import Domain, Networks
+from twocet.networks.config import NetworkConfig
 from twocet.networks.edit import Edit
 from twocet.networks.fast import MASK_BIAS
+from twocet.networks.interfaces import Networks
 from twocet.training import augment
-from twocet.training.config import NetworkConfig, TrainConfig
-from twocet.training.recipes import TrainState, build_recipe
-from twocet.training.recipes.fast import SMALL_MOVEMENT, FastRecipe, by_half, noise
+from twocet.training.config import TrainConfig
+from twocet.training.recipes import TrainState, build_recipe, new_state
+from twocet.training.recipes.fast import SMALL_MOVEMENT, FastRecipe, noise
 from twocet.training.sampler import Batch, Lent
 
 TINY = TrainConfig(
@@ -25,8 +26,6 @@ TINY = TrainConfig(
     bf16=False,
     threads=1,
     sketch=0.0,
-    scales=1,
-    journeys=True,
     coarse=False,
     code_noise=constant(0.0),
 )
@@ -86,33 +85,13 @@ def test_coarse_training_sees_the_working_size() -> None:
     assert recipe.augment(random_batch(), Generator().manual_seed(3)).neutral.shape == (4, 3, 32, 32)
 
 
-def test_codes_travel_to_the_next_person_and_back_to_their_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount, view: image)
-    recipe = FastRecipe(dataclasses.replace(TINY, strengths=(0.5, 0.9)))
-    batch = random_batch()
-    networks = Networks(Painter(), Reader(), nn.Identity())
-    pairs, journey = recipe.passes(networks, batch, Generator().manual_seed(0), 0)
-    assert journey is not None
-    ratio = journey.travelling / pairs.encoded.roll(1, dims=0)
-    torch.testing.assert_close(ratio, ratio[:, :1].expand(-1, 3))
-    assert ratio.min() >= 0.5
-    assert ratio.max() <= 0.9
-    torch.testing.assert_close(journey.recovered, journey.travelling)
-    # A perfect encoder reads the code on the other face, so what comes back is what the own code makes.
-    torch.testing.assert_close(journey.returned, pairs.restored)
-    torch.testing.assert_close(pairs.neutralised, torch.zeros_like(pairs.neutralised))
-
-
 def test_terms_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount, view: image)
-    recipe = FastRecipe(
-        dataclasses.replace(TINY, journeys=False, painted=0.25, code_size=1.0, change_floor=0.5, focus=0.0)
-    )
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, view: image)
+    recipe = FastRecipe(dataclasses.replace(TINY, painted=0.25, code_size=1.0, change_floor=0.5))
     batch = Batch(torch.full((2, 3, 8, 8), 0.5), torch.full((2, 3, 8, 8), -2.0))
-    networks = Networks(Painter(), Reader(), nn.Identity())
-    pairs, journey = recipe.passes(networks, batch, Generator(), 0)
-    total, terms = recipe.generator_total(networks, batch, pairs, journey, step=0)
-    assert journey is None
+    networks = Networks(Painter(), Reader())
+    pairs = recipe.passes(networks, batch, Generator(), 0)
+    total, terms = recipe.generator_total(networks, batch, pairs, step=0)
     assert float(terms["pair_expressive"]) == pytest.approx(0.0, abs=1e-6)
     assert float(terms["pair_neutral"]) == pytest.approx(0.5 / (2.5 + 0.5))
     assert float(terms["painted"]) == 1.0
@@ -132,21 +111,21 @@ def lent_batch(num: int = 4, size: int = 64) -> Lent:
 
 
 def test_lent_expressions_are_read_from_the_lenders_photos(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount, view: image)
-    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False))
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, view: image)
+    recipe = FastRecipe(TINY)
     batch = lent_batch()
-    pairs, _ = recipe.passes(Networks(Painter(), Reader(), nn.Identity()), batch, Generator(), 0)
+    pairs = recipe.passes(Networks(Painter(), Reader()), batch, Generator(), 0)
     torch.testing.assert_close(pairs.encoded, batch.reference.mean(dim=(2, 3)))
 
 
 def test_the_generator_is_told_how_faces_move(monkeypatch: pytest.MonkeyPatch) -> None:
     """It moves nothing, when all pixels should have moved by (0.01, 0.01) of the crop's side in both passes."""
-    networks = Networks(Painter(), Reader(), nn.Identity())
+    networks = Networks(Painter(), Reader())
     totals = []
     for weight in (0.0, 3.0):
-        recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, moving=weight, mouths=0.0))
-        pairs, _ = recipe.passes(networks, lent_batch(), Generator().manual_seed(0), 0)
-        total, terms = recipe.generator_total(networks, lent_batch(), pairs, None, step=0)
+        recipe = FastRecipe(dataclasses.replace(TINY, moving=weight, mouths=0.0))
+        pairs = recipe.passes(networks, lent_batch(), Generator().manual_seed(0), 0)
+        total, terms = recipe.generator_total(networks, lent_batch(), pairs, step=0)
         totals.append(float(total))
     assert float(terms["astray"]) == pytest.approx(0.01**2 / (0.01**2 + SMALL_MOVEMENT**2))
     assert totals[1] - totals[0] == pytest.approx(3 * float(terms["astray"]), rel=1e-4)
@@ -155,12 +134,12 @@ def test_the_generator_is_told_how_faces_move(monkeypatch: pytest.MonkeyPatch) -
 def test_movements_alone_are_learnt_where_pictures_are_estimates() -> None:
     """Rows that are not pictured count in no comparison of pixels, and as they are in what is known of movements."""
     batch, state = lent_batch(), TrainState(TINY)
-    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False))
-    pairs, _ = recipe.passes(state.networks, batch, Generator().manual_seed(0), 0)
+    recipe = FastRecipe(TINY)
+    pairs = recipe.passes(state.networks, batch, Generator().manual_seed(0), 0)
     terms = {}
     for name, rows in (("all", [True] * 4), ("two", [True, False, True, False]), ("none", [False] * 4)):
         told = batch._replace(pictured=torch.tensor(rows))
-        terms[name] = recipe.generator_total(state.networks, told, pairs, None, step=0)[1]
+        terms[name] = recipe.generator_total(state.networks, told, pairs, step=0)[1]
     kept = [0, 2]
     half = recipe.unexplained(batch.expressive[kept], pairs.restored[kept], batch.neutral[kept]) / 2
     assert float(terms["two"]["pair_expressive"]) == pytest.approx(float(half.detach()))
@@ -175,12 +154,12 @@ def test_movements_alone_are_learnt_where_pictures_are_estimates() -> None:
 def test_the_generator_is_told_where_mouths_are_open() -> None:
     """It paints 0.018 of every pixel, and a half of all pixels of the first pass lies between lips."""
     state, share = TrainState(TINY), 1 / (1 + math.exp(-MASK_BIAS))
-    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, mouths=2.0))
-    pairs, _ = recipe.passes(state.networks, lent_batch(), Generator().manual_seed(0), 0)
-    total, terms = recipe.generator_total(state.networks, lent_batch(), pairs, None, step=0)
+    recipe = FastRecipe(dataclasses.replace(TINY, mouths=2.0))
+    pairs = recipe.passes(state.networks, lent_batch(), Generator().manual_seed(0), 0)
+    total, terms = recipe.generator_total(state.networks, lent_batch(), pairs, step=0)
     assert float(terms["mouths"]) == pytest.approx(-(math.log(share) + math.log(1 - share)) / 2, rel=1e-3)
-    without = FastRecipe(dataclasses.replace(TINY, journeys=False, mouths=0.0))
-    difference = total - without.generator_total(state.networks, lent_batch(), pairs, None, step=0)[0]
+    without = FastRecipe(dataclasses.replace(TINY, mouths=0.0))
+    difference = total - without.generator_total(state.networks, lent_batch(), pairs, step=0)[0]
     assert float(difference.detach()) == pytest.approx(2 * float(terms["mouths"]), rel=1e-4)
 
 
@@ -206,42 +185,28 @@ def test_all_photos_of_a_row_and_its_flow_are_changed_alike(moved: bool) -> None
     assert ((changed.flow.abs() - 0.01).abs().max() > 1e-4) == moved
 
 
-def test_logits_of_matching_heads() -> None:
-    logits = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
-    assert by_half(logits, Domain.EXPRESSIVE).tolist() == [2.0, 4.0, 5.0, 7.0]
-    assert by_half(logits, Domain.NEUTRAL).tolist() == [1.0, 3.0, 6.0, 8.0]
-
-
-@pytest.mark.parametrize(("journeys", "judged"), [(True, True), (True, False), (False, True)])
-def test_a_round_trains_the_networks_it_uses(journeys: bool, judged: bool) -> None:
-    config = dataclasses.replace(
-        TINY, journeys=journeys, judged=judged, adversarial=constant(0.1), zero_edits=0.0, sketch=0.2
-    )
-    state = TrainState(config)
-    before = [[p.detach().clone() for p in network.parameters()] for network in state.networks]
+def test_a_round_trains_generator_and_encoder_and_there_is_no_discriminator() -> None:
+    config = dataclasses.replace(TINY, zero_edits=0.0, sketch=0.2)
+    state = new_state(config, torch.device("cpu"))
+    assert list(state.networks.named()) == ["generator", "encoder"]
+    before = [[p.detach().clone() for p in network.parameters()] for network in state.networks.named().values()]
     state.begin_round(50, 100)
     recipe = build_recipe(config)
     for step in range(2):
         # The heads start at zero, so that the blocks before them move from the second step on.
         terms = recipe.round(state, lambda: random_batch(), step)
-    moved = [
-        sum(not torch.equal(old, new) for old, new in zip(saved, network.parameters(), strict=True)) / len(saved)
-        for saved, network in zip(before, state.networks, strict=True)
-    ]
-    assert moved[0] == 1
-    assert moved[1] == 1
-    assert moved[2] == (1 if journeys and judged else 0)
-    assert ("discriminator" in terms) == (journeys and judged)
-    assert ("returned" in terms) == journeys
+    for saved, network in zip(before, state.networks.named().values(), strict=True):
+        assert not any(torch.equal(old, new) for old, new in zip(saved, network.parameters(), strict=True))
+    assert not any("adversarial" in name or "discriminator" in name for name in terms)
 
 
 def test_codes_of_neutral_photos_are_asked_to_be_zero_when_the_weight_has_come_in() -> None:
     coming = Schedule(rise=10, end=20, start=0.0, stop=0.5)
-    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, neutral_code=coming))
+    recipe = FastRecipe(dataclasses.replace(TINY, neutral_code=coming))
     batch, state = random_batch(), TrainState(TINY)
-    pairs, _ = recipe.passes(state.networks, batch, Generator().manual_seed(0), 0)
+    pairs = recipe.passes(state.networks, batch, Generator().manual_seed(0), 0)
     pairs = pairs._replace(of_neutral=torch.tensor([[0.0, 0.0, 3.0]]))
-    totals, terms = zip(*(recipe.generator_total(state.networks, batch, pairs, None, k) for k in (0, 20)), strict=True)
+    totals, terms = zip(*(recipe.generator_total(state.networks, batch, pairs, k) for k in (0, 20)), strict=True)
     assert float(terms[0]["code_of_neutral"]) == pytest.approx(3)
     assert float((totals[1] - totals[0]).detach()) == pytest.approx(1.5, rel=1e-3)
 
@@ -256,12 +221,12 @@ def test_noise_differs_in_strength_from_row_to_row() -> None:
 
 def test_the_generator_gets_noisy_codes_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
     coming = Schedule(rise=10, end=20, start=0.0, stop=0.5)
-    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, amount, view: image)
-    networks = Networks(Painter(), Reader(), nn.Identity())
+    monkeypatch.setattr(augment, "encoder_input", lambda image, generator, view: image)
+    networks = Networks(Painter(), Reader())
     made = [
-        FastRecipe(dataclasses.replace(TINY, journeys=False, code_noise=coming)).passes(
+        FastRecipe(dataclasses.replace(TINY, code_noise=coming)).passes(
             networks, random_batch(), Generator().manual_seed(0), step
-        )[0]
+        )
         for step in (5, 20)
     ]
     assert not torch.allclose(made[0].restored, made[1].restored, atol=0.05)
@@ -270,13 +235,11 @@ def test_the_generator_gets_noisy_codes_and_nothing_else_does(monkeypatch: pytes
 
 
 def test_the_encoder_is_asked_for_a_coarse_sketch_of_the_change() -> None:
-    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, sketch=0.5))
+    recipe = FastRecipe(dataclasses.replace(TINY, sketch=0.5))
     batch, state = random_batch(), TrainState(TINY)
-    pairs, _ = recipe.passes(state.networks, batch, Generator(), 0)
-    total, terms = recipe.generator_total(state.networks, batch, pairs, None, step=0)
-    without, _ = FastRecipe(dataclasses.replace(TINY, journeys=False)).generator_total(
-        state.networks, batch, pairs, None, step=0
-    )
+    pairs = recipe.passes(state.networks, batch, Generator(), 0)
+    total, terms = recipe.generator_total(state.networks, batch, pairs, step=0)
+    without, _ = FastRecipe(TINY).generator_total(state.networks, batch, pairs, step=0)
     change = torch.nn.functional.avg_pool2d((batch.expressive - batch.neutral).mean(1, keepdim=True), 4)
     missed = (state.networks.encoder.sketch(pairs.encoded) - change).square().mean()
     assert float(terms["unsketched"]) == pytest.approx(float((missed / (change.square().mean() + 1e-4)).detach()))
@@ -285,19 +248,19 @@ def test_the_encoder_is_asked_for_a_coarse_sketch_of_the_change() -> None:
 
 def test_where_movements_are_known_they_are_sketched() -> None:
     """Pixels come from the right, and twice as far from below: two halves of the sketch, 0.1 and 0.2."""
-    recipe = FastRecipe(dataclasses.replace(TINY, journeys=False, sketch=0.5))
+    recipe = FastRecipe(dataclasses.replace(TINY, sketch=0.5))
     batch, state = lent_batch(), TrainState(TINY)
     batch.flow[:, 1] = 0.02
     wanted = torch.tensor([0.1] * 8 + [0.2] * 8)[:, None]
-    pairs, _ = recipe.passes(state.networks, batch, Generator(), 0)
-    _, terms = recipe.generator_total(state.networks, batch, pairs, None, step=0)
+    pairs = recipe.passes(state.networks, batch, Generator(), 0)
+    _, terms = recipe.generator_total(state.networks, batch, pairs, step=0)
     missed = (state.networks.encoder.sketch(pairs.encoded) - wanted).square().mean()
     assert float(terms["unsketched"]) == pytest.approx(float(missed.detach()) / (0.025 + 1e-4), rel=1e-4)
 
 
 def test_small_networks_sketch_as_finely_as_they_see() -> None:
     network = NetworkConfig(size=32, code_dim=3, generator_widths=(8, 8), trunk_widths=(8, 8), reduce=4, shuffle=2)
-    config = dataclasses.replace(TINY, network=network, sketch=0.2, coarse=True, journeys=False)
+    config = dataclasses.replace(TINY, network=network, sketch=0.2, coarse=True)
     state, recipe = TrainState(config), FastRecipe(config)
     batch = recipe.augment(random_batch(size=32), Generator().manual_seed(0))
     assert state.networks.encoder.sketch(torch.zeros(2, 3)).shape == (2, 1, 8, 8)

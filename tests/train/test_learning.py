@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from twocet.data.dataset import load_faces, open_dataset
 from twocet.method import losses
 from twocet.method.schedules import constant
-from twocet.networks import Domain, judge
+from twocet.networks.config import NetworkConfig
+from twocet.networks.interfaces import Domain, judge
 from twocet.runtime.randomness import generator_at
 from twocet.training import augment
-from twocet.training.config import LossWeights, NetworkConfig, TrainConfig
-from twocet.training.recipes import TrainState, build_recipe
+from twocet.training.config import LossWeights, TrainConfig
+from twocet.training.recipes import AdversarialState, build_recipe
 from twocet.training.recipes.base import mean_terms, step_optimiser
 from twocet.training.recipes.paper import PaperRecipe, weights_at
 from twocet.training.sampler import Batch, Sampler
@@ -42,8 +43,8 @@ def weights(**values: float) -> LossWeights:
     return LossWeights(**{name: constant(values.get(name, 0.0)) for name in names})
 
 
-def run_rounds(config: TrainConfig, batch: Batch, rounds: int) -> tuple[TrainState, list[dict[str, Tensor]]]:
-    state, recipe = TrainState(config), build_recipe(config)
+def run_rounds(config: TrainConfig, batch: Batch, rounds: int) -> tuple[AdversarialState, list[dict[str, Tensor]]]:
+    state, recipe = AdversarialState(config), build_recipe(config)
     terms = []
     for step in range(rounds):
         state.begin_round(step, config.steps)
@@ -53,7 +54,7 @@ def run_rounds(config: TrainConfig, batch: Batch, rounds: int) -> tuple[TrainSta
 
 
 def test_discriminator_separates_one_batch(batch: Batch) -> None:
-    state = TrainState(OVERFIT)
+    state = AdversarialState(OVERFIT)
     discriminator = state.networks.discriminator
     fake = augment.blur(batch.expressive, torch.full((4,), 0.7)).flip(-2)
     loss = torch.ones(())
@@ -66,7 +67,7 @@ def test_discriminator_separates_one_batch(batch: Batch) -> None:
 
 def test_mismatch_counts_real_faces_of_the_other_domain_as_fake(batch: Batch) -> None:
     config = dataclasses.replace(OVERFIT, mismatch=2.0, r1=0.0)
-    networks = TrainState(config).networks
+    networks = AdversarialState(config).networks
 
     def parts(mismatch: float) -> list[Tensor]:
         recipe = PaperRecipe(dataclasses.replace(config, mismatch=mismatch))
@@ -96,7 +97,7 @@ def test_generator_and_encoder_close_both_cycles(batch: Batch) -> None:
     config = dataclasses.replace(
         OVERFIT, network=FAST, weights=weights(cycle_neutral=1.0, cycle_expressive=1.0), betas=(0.9, 0.99), steps=60
     )
-    state, recipe = TrainState(config), build_recipe(config)
+    state, recipe = AdversarialState(config), build_recipe(config)
     for module in state.networks.generator.modules():
         if isinstance(module, nn.Conv2d) and not module.weight.any():
             nn.init.normal_(module.weight, std=0.3)
@@ -122,7 +123,7 @@ def test_with_everything_on_codes_are_read_better_than_by_guessing_zero(batch: B
 
 def test_one_round_touches_all_networks_and_only_its_own_domain(batch: Batch) -> None:
     config = dataclasses.replace(OVERFIT, cycles=("neutral",), r1=0.0)
-    state = TrainState(config)
+    state = AdversarialState(config)
     before = {name: [p.clone() for p in part.parameters()] for name, part in state.networks._asdict().items()}
     head = state.networks.discriminator.head.weight.clone()
     PaperRecipe(config).round(state, lambda: batch, 3)
@@ -137,7 +138,7 @@ def test_one_round_touches_all_networks_and_only_its_own_domain(batch: Batch) ->
 def test_lazy_r1_is_weighted_up(batch: Batch) -> None:
     def total(every: int, number: int) -> tuple[float, float]:
         config = dataclasses.replace(OVERFIT, r1=0.5, r1_every=every)
-        recipe, state = PaperRecipe(config), TrainState(config)
+        recipe, state = PaperRecipe(config), AdversarialState(config)
         ones = losses.Weights(1, 1, 1, 1, 1, 1)
         parts = list(recipe.discriminator_parts(state.networks, batch, ones, "both", number, generator_at(0, 0, "x")))
         terms = parts[0].terms | parts[1].terms

@@ -13,9 +13,10 @@ from torch import nn
 
 from twocet.errors import UserError
 from twocet.method import codes
-from twocet.model.model import Model, file_hash, load_model, new_model, save_model
-from twocet.networks import build, render
-from twocet.training.config import NetworkConfig
+from twocet.model.model import PACKAGED, Model, file_hash, load_model, new_model, save_model
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
+from twocet.networks.edit import render
 
 CONFIG = NetworkConfig(size=32, code_dim=4, generator_widths=(4, 6), trunk_widths=(4, 6))
 
@@ -94,7 +95,7 @@ def test_beyond_strength_1_movement_grows_and_paint_stays(preset: str) -> None:
 
 def test_loaded_model_is_for_evaluation(tmp_path: Path, model: Model) -> None:
     save_model(tmp_path / "m.safetensors", model)
-    for network in load_model(tmp_path / "m.safetensors").networks:
+    for network in load_model(tmp_path / "m.safetensors").networks.named().values():
         assert not network.training
         assert not any(parameter.requires_grad for parameter in network.parameters())
 
@@ -119,6 +120,22 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, model: Model, change: dict
     rewrite(path, **change)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=message):
         load_model(path)
+
+
+def test_a_model_with_or_without_a_discriminator_stays_so(tmp_path: Path, model: Model) -> None:
+    whole, alone = tmp_path / "whole.safetensors", tmp_path / "alone.safetensors"
+    save_model(whole, model)
+    save_model(alone, new_model(model.networks._replace(discriminator=None), CONFIG, {}))
+    assert list(load_model(whole).networks.named()) == ["generator", "encoder", "discriminator"]
+    assert list(load_model(alone).networks.named()) == ["generator", "encoder"]
+    image, code = torch.rand(2, 3, 32, 32) * 2 - 1, torch.randn(2, 4)
+    assert torch.equal(load_model(whole).generate(image, code), load_model(alone).generate(image, code))
+    assert whole.stat().st_size > alone.stat().st_size
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_packaged_models_hold_what_makes_pictures_and_no_more(name: str) -> None:
+    assert list(load_model(name).networks.named()) == ["generator", "encoder"]
 
 
 def test_damaged_files_are_refused(tmp_path: Path, model: Model) -> None:

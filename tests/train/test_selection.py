@@ -15,8 +15,8 @@ from twocet.data.dataset import load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.metrics import kernel_distance
 from twocet.model.model import load_model
-from twocet.networks import Networks
-from twocet.photo.images import to_pixels
+from twocet.networks.interfaces import Networks
+from twocet.photo.scaling import to_pixels
 from twocet.readers.expression import NO_FACE, Expression
 from twocet.readers.features import ImageFeatures
 from twocet.training import checkpoint, selection

@@ -22,6 +22,7 @@ from tiny import CONFIG, SETTINGS, SIZE, write_dataset
 from twocet.commands.info import describe
 from twocet.commands.train import configure
 from twocet.commands.train import train as train_command
+from twocet.compare.methods import config_from_dict
 from twocet.data.dataset import load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.method import codes
@@ -32,7 +33,7 @@ from twocet.training import checkpoint
 from twocet.training.config import TrainConfig, from_dict
 from twocet.training.export import expressive_codes, pair_images, with_known_codes
 from twocet.training.loop import Run, Sources, plan, planned_steps, resume, train
-from twocet.training.recipes import TrainState
+from twocet.training.recipes import AdversarialState
 from twocet.training.record import forget_after
 
 
@@ -201,7 +202,7 @@ def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
 
 
 def test_one_photo_is_too_little_to_draw_codes_near(data: Path) -> None:
-    state = TrainState(CONFIG)
+    state = AdversarialState(CONFIG)
     model = new_model(state.average, CONFIG.network, {})
     faces = load_faces(open_dataset(data), "train", SIZE, progress=False)
     alone = with_known_codes(model, [faces._replace(expressive=faces.expressive[:1])])
@@ -255,6 +256,41 @@ def test_fine_tuning_starts_from_a_model(tmp_path: Path, data: Path) -> None:
     for name, value in load_model(file).generator.state_dict().items():
         assert torch.equal(start["generator"][name], value)
         assert torch.equal(start["average_generator"][name], value)
+
+
+@pytest.mark.parametrize(
+    ("old", "recipe"),
+    [
+        ({"recipe": "fast", "landmarks": True, "scales": 3, "focus": 0.0}, "landmarks"),
+        ({"recipe": "fast", "landmarks": False, "journeys": False, "judged": True}, "fast"),
+        ({"recipe": "close_up", "unpaired": True, "network": {"close_up": True}}, "close_up_unpaired"),
+        ({"recipe": "unpaired", "strengths": [0.5, 1.25], "shape": 0.0, "code": 0.5, "returned": 1.0}, "unpaired"),
+    ],
+)
+def test_runs_of_earlier_versions_are_understood(old: dict[str, Any], recipe: str) -> None:
+    config = config_from_dict({**old, "batch": 12})
+    assert isinstance(config, TrainConfig)
+    assert (config.recipe, config.batch) == (recipe, 12)
+
+
+def test_what_is_no_longer_there_is_said() -> None:
+    with pytest.raises(UserError, match="used journeys, which are no longer supported"):
+        config_from_dict({"recipe": "fast", "journeys": True})
+    with pytest.raises(UserError, match="unknown settings wings: the file was made by another version"):
+        config_from_dict({"recipe": "fast", "wings": 2})
+
+
+def test_old_checkpoints_of_pair_training_go_on_without_their_discriminator(tmp_path: Path, data: Path) -> None:
+    words = [word for word in SETTINGS if not word.startswith(("cycles", "weights", "r1"))]
+    config = configure("fast", "fast", (*words, "even=False"), steps=4)
+    run = new_run(tmp_path / "run", data, config)
+    path = run.save()
+    contents = checkpoint.read(path)
+    contents["parts"] |= {"discriminator": {"trunk.1.bias": torch.zeros(8)}, "discriminator_optimiser": {}}
+    contents["config"] |= {"journeys": False, "shape": 0.0, "focus": 0.0}
+    checkpoint.write(path, contents)
+    assert train(resume(tmp_path / "run", progress=False))
+    assert list(load_model(tmp_path / "run" / "model.safetensors").networks.named()) == ["generator", "encoder"]
 
 
 class TestCommand:

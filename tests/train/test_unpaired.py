@@ -222,8 +222,8 @@ def test_strangers_are_trained_on_and_the_run_goes_on(folder, tmp_path, readings
 
 
 def test_people_lend_expressions_too(folder, tmp_path, readings):
-    """With landmarks the recipe fast has true pairs, lent expressions, and neutral photos with themselves."""
-    config = configure("fast", "fast", (*WORDS, "landmarks=True", "zero_edits=0.2"), steps=3)
+    """The recipe landmarks has true pairs, lent expressions, and neutral photos with themselves."""
+    config = configure("fast", "landmarks", (*WORDS, "zero_edits=0.2"), steps=3)
     run = Run(tmp_path / "run", config, Sources(data=(str(folder),), mix=(1.0,)), progress=False)
     assert readings.photos == 48
     (faces,) = run.faces
@@ -236,12 +236,10 @@ def test_people_lend_expressions_too(folder, tmp_path, readings):
     assert all(22 <= neutral < 22 + 22 for (neutral,) in faces.companions[18:36])
     assert len(faces.neutral) == 22 + 22 + 9
     assert train(run)
-    assert load_model(tmp_path / "run" / "model.safetensors").metadata["training"]["config"]["landmarks"]
-    with pytest.raises(UserError, match="landmarks is for the recipe fast alone"):
-        TrainConfig(recipe="unpaired", landmarks=True)
-    for recipe in ("fast", "unpaired"):
+    assert load_model(tmp_path / "run" / "model.safetensors").metadata["training"]["config"]["recipe"] == "landmarks"
+    for recipe in ("landmarks", "unpaired"):
         with pytest.raises(UserError, match="zero_edits must be from 0 to less than 1, not 1"):
-            TrainConfig(recipe=recipe, landmarks=recipe == "fast", zero_edits=1.0)
+            TrainConfig(recipe=recipe, zero_edits=1.0)
 
 
 def test_the_training_photos_alone_tell_where_faces_lie(folder, tmp_path, readings):

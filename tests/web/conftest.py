@@ -16,9 +16,9 @@ from web_client import EXAMPLES, Client, jpeg
 from twocet.edit import editor as editors
 from twocet.edit.presets import Preset, write_file
 from twocet.model.model import new_model, save_model
-from twocet.networks import build
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
 from twocet.photo.faces import FaceFinder
-from twocet.training.config import NetworkConfig
 from twocet.web.session import Studio, pad_directions
 
 

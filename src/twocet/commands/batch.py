@@ -55,7 +55,8 @@ def batch(
     from twocet.edit.jobs import read_table
     from twocet.model.model import find_model, identify_model, load_model
     from twocet.photo.images import write_bytes
-    from twocet.runtime.work import make_folder, num_cores
+    from twocet.runtime.files import make_folder
+    from twocet.runtime.processes import num_cores
 
     path = find_model(model)
     load_model(path)  # a model that is wrong is wrong for every row

@@ -57,7 +57,7 @@ class Common:
 
     def given(self) -> dict[str, float | str | None]:
         """The settings of all models that have options of their own. Raises UserError."""
-        from twocet.training.config import check
+        from twocet.errors import check
 
         check(
             (self.minutes is None) != (self.steps is None), "give the budget of each model: --minutes M, or --steps N"
@@ -97,7 +97,7 @@ def compare(
             photos and kept in action-units.csv beside faces.csv.
     """
     from twocet.compare.comparison import plan
-    from twocet.training.config import check
+    from twocet.errors import check
 
     check(action_units is None or "ganimation" in methods, "--action-units is for the method ganimation alone")
     own = [f"ganimation.action_units={action_units}"] if action_units else []
@@ -164,7 +164,7 @@ def _report(title: str, output: Path, entries: list[Entry], measuring: Measuring
     """Measure what was trained, and write it down."""
     from twocet.compare.comparison import pictures, table
     from twocet.compare.comparison.measure import measure_all
-    from twocet.runtime.work import json_bytes, write_whole
+    from twocet.runtime.files import json_bytes, write_whole
 
     measured = measure_all(output, entries, measuring)
     data = {"photos": str(measuring.data), "benchmark": str(measuring.benchmark) if measuring.benchmark else None}

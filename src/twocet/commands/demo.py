@@ -53,7 +53,7 @@ def demo(
     from twocet.commands.shared import save_sheet
     from twocet.edit import editor as editors
     from twocet.photo.sheets import sheet
-    from twocet.runtime.work import make_folder
+    from twocet.runtime.files import make_folder
 
     pairs = example_pairs()
     make_folder(output)

@@ -54,9 +54,9 @@ def evaluate(
 
     from twocet import evaluation
     from twocet.compare.baselines.models import load_any
+    from twocet.errors import check
     from twocet.evaluation.markdown import to_markdown
-    from twocet.runtime.work import make_folder
-    from twocet.training.config import check
+    from twocet.runtime.files import make_folder
 
     check(most >= 2, f"--most is {most}: give 2 or more")
     check(workers is None or workers >= 1, f"--workers is {workers}: give 1 or more")

@@ -27,9 +27,10 @@ def export(
         output: Folder to write.
         as_json: Report in JSON.
     """
+    from twocet.errors import check
     from twocet.model import export as exported
     from twocet.model.model import find_model, identify_model, load_model
-    from twocet.training.config import check
+    from twocet.photo.scaling import HALF_RANGE
 
     path = find_model(model)
     check(not path.is_dir(), f"{path} is exported already: give the name of a packaged model, or a model file")
@@ -39,4 +40,4 @@ def export(
 
         print(json.dumps({"output": str(output), "largest_difference": difference}, indent=2))
     else:
-        print(f"{output} (pictures within {127.5 * difference:.2g} levels of 255 of the model's)")
+        print(f"{output} (pictures within {HALF_RANGE * difference:.2g} levels of 255 of the model's)")

@@ -57,10 +57,9 @@ def figure(
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
-    from twocet.errors import UserError
+    from twocet.errors import UserError, check
     from twocet.figures import drawing
     from twocet.runtime import devices
-    from twocet.training.config import check
 
     drawing.check_output(output)
     if kind == "curve":

@@ -28,9 +28,9 @@ def import_authors(
         output: Model file to write.
         as_json: Report in JSON.
     """
+    from twocet.errors import check
     from twocet.model.authors import import_checkpoint
     from twocet.model.model import save_model
-    from twocet.training.config import check
 
     check(output.suffix == ".safetensors", f"{output} must end in .safetensors")
     check(output.parent.is_dir(), f"there is no folder {output.parent} for {output.name}")
@@ -38,7 +38,7 @@ def import_authors(
     # In float16 the outputs would differ from the authors' by more than 1e-5.
     save_model(output, model, half=False)
     if not has_discriminator:
-        print("note: the checkpoint holds no discriminator; the model has an untrained one", file=sys.stderr)
+        print("note: the checkpoint holds no discriminator, so the model has none", file=sys.stderr)
     if as_json:
         import json
 

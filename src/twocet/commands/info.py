@@ -28,7 +28,7 @@ def info(
     loaded = load_model(path)
     files = path.iterdir() if path.is_dir() else [path]
     # The networks of an exported model are not ours to count.
-    counts = {name: sum(each.numel() for each in net.parameters()) for name, net in loaded.networks._asdict().items()}
+    counts = {name: sum(each.numel() for each in net.parameters()) for name, net in loaded.networks.named().items()}
     facts: dict[str, Any] = {
         "file": str(path),
         "bytes": sum(file.stat().st_size for file in files),
@@ -47,7 +47,7 @@ def describe(facts: dict[str, Any]) -> str:
         ("file", f"{facts['file']} ({facts['bytes'] / 1e6:.1f} MB)"),
         ("sha256", facts["sha256"]),
         ("networks", f"preset {network['preset']}, {network['size']} px, codes of {network['code_dim']}"),
-        ("parameters", counts or "in ONNX files, without a discriminator"),
+        ("parameters", counts or "in ONNX files"),
         ("template", facts["template"]),
     ]
     if training:

@@ -53,7 +53,7 @@ def sample(
     from twocet.edit import editor as editors
     from twocet.photo.images import read_photo
     from twocet.photo.sheets import Cell, sheet
-    from twocet.runtime.work import make_folder
+    from twocet.runtime.files import make_folder
 
     if target.is_dir():
         raise UserError(f"{target} is a folder: give one photo.")

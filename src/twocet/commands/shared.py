@@ -14,7 +14,7 @@ from twocet.errors import UserError
 from twocet.photo.images import READABLE_SUFFIXES, SUFFIXES, Photo, Pixels, check_writable, read_photo
 from twocet.photo.marks import edit_mark, write_marked
 from twocet.photo.sheets import Cell, sheet
-from twocet.runtime.work import make_folder as make_folder
+from twocet.runtime.files import make_folder as make_folder
 
 Report = dict[str, object]
 """What happened to one photo, JSON-able; ``output`` is the file that was written."""

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from twocet.errors import check
 from twocet.runtime.settings import override
-from twocet.training.config import Recipe, TrainConfig, check
+from twocet.training.config import Recipe, TrainConfig
 from twocet.training.recipe_settings import preset_config
 
 
@@ -54,8 +55,9 @@ def train(
         data: Dataset folders, made by `twocet synth` or `twocet prepare`.
         mix: Share of each folder in a mini-batch; equal if not given.
         preset: Networks and default recipe: fast (the default) or paper.
-        recipe: What happens in a round: fast knows who is who; unpaired, paper and authors do not. close_up teaches a
-            finished model (--init) sharp mouths. By default the one named like the preset.
+        recipe: What happens in a round: fast, landmarks and close_up know who is who; unpaired, close_up_unpaired,
+            paper and authors do not. The two close_up teach a finished model (--init) sharp mouths. By default the one
+            named like the preset.
         set: Any other settings as field=value; --dry-run shows them all.
         steps: Rounds to train.
         minutes: Time budget in place of --steps.
@@ -112,7 +114,7 @@ def _start(
         check(not used, f"{output} holds a run: --resume it, or choose another")
 
     check(
-        bool(init) or config.recipe != "close_up",
+        bool(init) or not config.finishes_mouths,
         "a close-up finishes what a trained generator makes: name its model with --init",
     )
     with joined():

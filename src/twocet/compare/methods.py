@@ -11,6 +11,7 @@ from torch import Tensor
 
 from twocet.compare.baselines.config import GANimationConfig, StarGANConfig
 from twocet.data.dataset import DatasetFolder, Faces
+from twocet.errors import check
 from twocet.pairs import landmark_table
 from twocet.training.config import RunConfig, Selection, TrainConfig, from_dict
 from twocet.training.export import History, export_model, sample_rows
@@ -83,7 +84,7 @@ class Method(Protocol):
 
 
 class TwoCet:
-    """Generator, encoder and discriminator, trained by the recipe ``config.recipe``."""
+    """Generator and encoder, trained by the recipe ``config.recipe``."""
 
     photos_per_row = 2
 
@@ -105,7 +106,7 @@ class TwoCet:
         tables = [landmark_table.shared_meshes(data, self._folder, self.config.threads) for data in self._datasets]
         unchanged = self.config.zero_edits
         if self.config.knows_nobody:
-            lent_alone = self.config.unpaired
+            lent_alone = self.config.finishes_mouths
             return unpaired.prepare(train, validation, tables, unchanged, lent_alone=lent_alone, progress=progress)
         return transplant.prepare(train, tables, unchanged, progress=progress), validation
 
@@ -144,7 +145,20 @@ def build_method(config: RunConfig, datasets: Sequence[DatasetFolder], folder: P
     return TwoCet(config, datasets, folder)
 
 
+_REMOVED = ("strengths", "journeys", "returned", "code", "judged", "scales", "shape", "focus", "landmarks", "unpaired")
+"""Settings that earlier versions had."""
+
+
 def config_from_dict(values: dict[str, Any]) -> RunConfig:
-    """Rebuild the settings of any method from ``dataclasses.asdict`` or its JSON. Raises UserError."""
-    config: RunConfig = from_dict(_BASELINES.get(values.get("recipe", ""), TrainConfig), values)
+    """Rebuild the settings of any method from ``dataclasses.asdict`` or its JSON. Raises UserError.
+
+    Those of earlier versions too, unless they ask for what is not there any more.
+    """
+    check(not values.get("journeys"), "this run used journeys, which are no longer supported: train a new one")
+    names = {("fast", "landmarks"): "landmarks", ("close_up", "unpaired"): "close_up_unpaired"}
+    kept = {name: value for name, value in values.items() if name not in _REMOVED}
+    for (recipe, flag), name in names.items():
+        if values.get("recipe") == recipe and values.get(flag):
+            kept["recipe"] = name
+    config: RunConfig = from_dict(_BASELINES.get(kept.get("recipe", ""), TrainConfig), kept)
     return config

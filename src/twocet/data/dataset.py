@@ -17,9 +17,9 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from twocet.errors import UserError
+from twocet.errors import UserError, check
+from twocet.photo.scaling import to_unit
 from twocet.runtime.devices import here
-from twocet.training.config import check
 
 TEMPLATE = "eyes-nose-v1"
 """The alignment of our crops; defined in ``align``."""
@@ -151,7 +151,7 @@ class Known(NamedTuple):
     """The index of the expressive photo that lent its expression; its own if none is lent."""
     flows: Tensor
     """(m, 4, k, k) float16: how the face moves from the neutral photo to the expressive one, and back; each as in
-    ``networks.Edit``."""
+    ``networks.edit.Edit``."""
     mouths: Tensor
     """(m, 1, k, k) float16: how much of each pixel lies between the expressive photo's lips."""
     pictured: Tensor
@@ -229,9 +229,9 @@ def _read_pixels(path: Path, expected: int, size: int) -> np.ndarray:
     return np.array(photo if size == expected else photo.resize((size, size), Image.Resampling.BOX))
 
 
-def to_image(pixels: Tensor) -> Tensor:
+def as_images(photos: Tensor) -> Tensor:
     """(N, 3, S, S) uint8 to float32 in [-1, 1], on the device of ``devices.on``."""
-    return pixels.to(here()).float() / 127.5 - 1
+    return to_unit(photos.to(here()))
 
 
 def pairs(faces: Faces, most: int) -> Iterator[tuple[int, int]]:

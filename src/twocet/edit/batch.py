@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from twocet.edit.jobs import COLUMNS, Job, Table
 from twocet.errors import UserError
-from twocet.runtime.work import die_with_parent
+from twocet.runtime.processes import die_with_parent
 
 if TYPE_CHECKING:
     from twocet.edit.editor import Editor

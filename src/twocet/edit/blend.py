@@ -9,8 +9,10 @@ from torch.nn.functional import grid_sample, interpolate
 
 from twocet.networks.colours import natural_colours, tone_of, toned
 from twocet.networks.edit import Edit
-from twocet.photo.align import Floats, apply, invert
+from twocet.photo.align import apply, invert
 from twocet.photo.images import Pixels
+from twocet.photo.scaling import HALF_RANGE, to_levels, to_unit
+from twocet.runtime.arrays import Floats
 
 # The outline of the face in MediaPipe's mesh, clockwise in the picture from the middle of the forehead.
 FACE_OVAL = (
@@ -88,7 +90,7 @@ def mean_change(image: torch.Tensor, other: torch.Tensor, alpha: npt.NDArray[np.
     Returns:
         The mean absolute difference, weighted by ``alpha``.
     """
-    difference = (image - other).abs().mean(dim=1)[0].cpu().numpy() * 127.5
+    difference = (image - other).abs().mean(dim=1)[0].cpu().numpy() * HALF_RANGE
     return float((difference * alpha).sum() / alpha.sum())
 
 
@@ -165,9 +167,9 @@ def _edit_box(pixels: Pixels, result: Pixels, box: Box, photo_to_crop: Floats, f
     within = (..., rows, columns)
     inner = (box[0] + columns.start, box[1] + rows.start, box[0] + columns.stop, box[1] + rows.stop)
     colour = _sample(fields[:, 3:], place[:, rows, columns])
-    shown = _moved(pixels, inner, shift[within]) / 127.5 - 1
+    shown = to_unit(_moved(pixels, inner, shift[within]))
     mixed = natural_colours(torch.lerp(shown, colour, mask[within]), shown)
-    edited = ((mixed + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)[0].permute(1, 2, 0).numpy()
+    edited = to_levels(mixed)[0].permute(1, 2, 0).numpy()
     region = result[inner[1] : inner[3], inner[0] : inner[2]]
     np.copyto(region, edited, where=changed[within][0, 0].numpy()[..., None])
 

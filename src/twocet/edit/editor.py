@@ -16,10 +16,12 @@ from twocet.edit import blend
 from twocet.errors import UserError
 from twocet.networks.edit import Edit, render
 from twocet.photo import align, resample
-from twocet.photo.faces import Face, FaceFinder, Floats32, choose_face
-from twocet.photo.images import Photo, PhotoLike, Pixels, read_photo, to_image, to_pixels
+from twocet.photo.faces import Face, FaceFinder, choose_face
+from twocet.photo.images import Photo, PhotoLike, Pixels, photo_key, read_photo
 from twocet.photo.marks import Mark, edit_mark, write_marked
-from twocet.runtime.cache import Recent, photo_key
+from twocet.photo.scaling import to_image, to_pixels
+from twocet.runtime.arrays import Floats, Floats32
+from twocet.runtime.cache import Recent
 from twocet.runtime.randomness import generator_at
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Result:
     notes: tuple[str, ...]
     """What the user should know, one line each."""
     mark: Mark
-    photo_to_crop: align.Floats
+    photo_to_crop: Floats
     """(2, 3) float64: where the face is; photo pixels to crop sides."""
     landmarks: Floats32 | None
     """(478, 3) of the target before the edit, in photo pixels; None when no face was looked for."""
@@ -70,7 +72,7 @@ class _Located(NamedTuple):
     """A face ready for the networks."""
 
     photo: Photo
-    photo_to_crop: align.Floats
+    photo_to_crop: Floats
     image: torch.Tensor
     """(1, 3, S, S) crop."""
     landmarks: Floats32 | None

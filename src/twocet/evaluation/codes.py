@@ -9,7 +9,7 @@ import numpy as np
 from twocet import metrics
 from twocet.evaluation.maker import Maker
 from twocet.evaluation.people import People, thinned
-from twocet.metrics import Floats
+from twocet.runtime.arrays import Floats
 
 NEAREST = 5
 """Pairs of labels that are listed as the nearest and the farthest ones."""

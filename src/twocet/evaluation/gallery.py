@@ -9,9 +9,9 @@ import numpy as np
 from twocet.evaluation.maker import Maker
 from twocet.evaluation.people import NOBODY, Cases, Ints, People
 from twocet.evaluation.transfers import Transfers, make_cases
-from twocet.metrics import Floats
 from twocet.photo.images import Pixels
 from twocet.photo.sheets import Cell, sheet
+from twocet.runtime.arrays import Floats
 
 CASES = 4
 """Cases of each kind."""

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from twocet.metrics import Floats
 from twocet.model.interface import Encodes, ExpressionModel, Neutralizes, Samples
-from twocet.photo import images
+from twocet.photo import scaling
 from twocet.photo.images import Pixels
+from twocet.runtime.arrays import Floats
 
 BATCH = 16
 BLOCK = 64
@@ -69,11 +69,11 @@ class Maker(NamedTuple):
         return torch.cat(codes).double().cpu().numpy()
 
     def _image(self, pictures: Pixels) -> Tensor:
-        return images.to_image(pictures).to(self.device)
+        return scaling.to_image(pictures).to(self.device)
 
     def _pictures(self, make: Callable[[slice], Tensor], count: int) -> Pixels:
         with torch.inference_mode():
-            return np.stack([images.to_pixels(image) for rows in blocks(count, BATCH) for image in make(rows)])
+            return np.stack([scaling.to_pixels(image) for rows in blocks(count, BATCH) for image in make(rows)])
 
 
 def blocks(count: int, size: int = BLOCK, *, title: str | None = None) -> Iterator[slice]:

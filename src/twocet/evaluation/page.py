@@ -12,8 +12,8 @@ from twocet.evaluation.summary import Summary, cores_of
 from twocet.evaluation.tables import Table, introduction, tables
 from twocet.metrics import Estimate
 from twocet.photo.marks import mark_xmp, sheet_mark
+from twocet.photo.png import png_bytes
 from twocet.photo.sheets import Cell
-from twocet.runtime.work import png_bytes
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1100px; margin: 2em auto; padding: 0 1em; }

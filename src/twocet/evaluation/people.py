@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twocet.data.dataset import DatasetFolder, load_faces, open_dataset
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.photo.images import Pixels
 from twocet.synth.expressions import EXPRESSIONS
-from twocet.training.config import check
 
 Ints = NDArray[np.int64]
 

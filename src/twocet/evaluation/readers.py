@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twocet.evaluation.cache import Cache, Vector, key_of
-from twocet.metrics import Floats
 from twocet.photo.images import Pixels
 from twocet.readers.features import FeatureReader, ImageFeatures
-from twocet.runtime.work import die_with_parent
+from twocet.runtime.arrays import Floats
+from twocet.runtime.processes import die_with_parent
 
 Backbone = Literal["mobilenetv2", "inception"]
 Kind = Literal["expression", "identity", "diversity", "mobilenetv2", "inception"]

@@ -10,7 +10,8 @@ from twocet.evaluation.page import to_html
 from twocet.evaluation.run import Evaluation
 from twocet.evaluation.summary import to_json
 from twocet.photo.marks import mark_xmp, sheet_mark
-from twocet.runtime.work import png_bytes, write_whole
+from twocet.photo.png import png_bytes
+from twocet.runtime.files import write_whole
 
 CACHE = "readings.sqlite"
 """What the measuring networks read, beside the report; may be deleted."""

@@ -29,8 +29,8 @@ from twocet.evaluation.transfers import (
     measure_transfers,
 )
 from twocet.model.interface import Encodes, ExpressionModel, FaceModel, Neutralizes, Samples, expression_model
-from twocet.runtime.work import num_cores
-from twocet.training.export import commit
+from twocet.runtime.commit import commit
+from twocet.runtime.processes import num_cores
 
 FORMAT = 2
 UNTOLD = ("metrics", "codes")

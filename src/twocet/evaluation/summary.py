@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from twocet import metrics
 from twocet.evaluation.people import Cases, Ints, People, named
 from twocet.evaluation.transfers import SERIES_STRENGTHS, Diversity, Transfers
-from twocet.metrics import Estimate, Floats
+from twocet.metrics import Estimate
+from twocet.runtime.arrays import Floats
 
 Summary = dict[str, Any]
 

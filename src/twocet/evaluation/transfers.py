@@ -12,8 +12,8 @@ from twocet import metrics
 from twocet.evaluation.maker import Maker, blocks
 from twocet.evaluation.people import NOBODY, Cases, Ints, People
 from twocet.evaluation.readers import Readers
-from twocet.metrics import Floats
 from twocet.photo.images import Pixels
+from twocet.runtime.arrays import Floats
 
 SERIES_STRENGTHS = tuple(k / 10 for k in range(11))
 GAIN_STRENGTHS = (0.5, 0.75, 1.0, 1.25, 1.5)

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.figures.grids import Grid
 from twocet.photo.images import Photo, Pixels, read_photo
 from twocet.photo.marks import Mark, write_marked
-from twocet.training.config import check
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

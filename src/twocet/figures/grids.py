@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from twocet.data.dataset import DatasetFolder, Faces, load_faces, to_image
+from twocet.data.dataset import DatasetFolder, Faces, as_images, load_faces
+from twocet.errors import check
 from twocet.model.model import Model
-from twocet.photo.images import Pixels, to_pixels
-from twocet.training.config import check
+from twocet.photo.images import Pixels
+from twocet.photo.scaling import to_pixels
 
 CHUNK = 16
 CLASS_PHOTOS = 100
@@ -72,7 +73,7 @@ def cast(faces: Faces, targets: int, references: int, seed: int) -> Cast:
     neutral = spread([row["identity"] for row in faces.neutral_rows], targets, rng)
     expressive = spread([row["expression"] for row in faces.expressive_rows], references, rng)
     labels = [faces.expressive_rows[k]["expression"] for k in expressive]
-    return Cast(to_image(faces.neutral[neutral]), to_image(faces.expressive[expressive]), labels)
+    return Cast(as_images(faces.neutral[neutral]), as_images(faces.expressive[expressive]), labels)
 
 
 def spread(keys: Sequence[str], count: int, rng: np.random.Generator) -> list[int]:
@@ -128,7 +129,7 @@ def class_code(model: Model, faces: Faces, expression: str) -> Tensor:
     chosen = [k for k, row in enumerate(faces.expressive_rows) if row["expression"] == expression]
     known = sorted({row["expression"] for row in faces.expressive_rows})
     check(bool(chosen), f"no training photo shows {expression!r}: choose among {', '.join(known)}")
-    images = to_image(faces.expressive[chosen[:CLASS_PHOTOS]])
+    images = as_images(faces.expressive[chosen[:CLASS_PHOTOS]])
     return torch.cat([model.encode(part) for part in torch.split(images, CHUNK)]).mean(dim=0)
 
 

@@ -52,34 +52,26 @@ def proportional_diversity(
     return (weight * distance).mean()
 
 
-def unexplained_change(truth: Tensor, output: Tensor, given: Tensor, *, floor: float, focus: float) -> Tensor:
+def unexplained_change(truth: Tensor, output: Tensor, given: Tensor, *, floor: float) -> Tensor:
     """Identity pairs: error of the output as a share of what had to change (images (N, 3, S, S), mean over N).
 
-    sum w |output - truth| / (sum w |given - truth| + floor), means over pixels. Dividing lets a lifted brow count as
-    much as a dropped jaw; ``floor`` keeps photos with nothing to change from counting without limit. The weight w of a
-    pixel is 1 plus ``focus`` times how much its neighbourhood changes, as a multiple (4 at most) of the face's mean: an
-    L1 loss follows the sign of the error at every pixel, and most of them have nothing to learn.
+    |output - truth| / (|given - truth| + floor), means over pixels. Dividing lets a lifted brow count as much as a
+    dropped jaw; ``floor`` keeps photos with nothing to change from counting without limit.
     """
-    change = (given - truth).abs().mean(dim=1, keepdim=True)
-    around = functional.avg_pool2d(change, 5, stride=1, padding=2)
-    mean = around.mean(dim=(2, 3), keepdim=True)
-    weight = 1 + focus * (around / (mean + floor)).clamp(max=4)
-    error, all_of_it = ((weight * (other - truth).abs()).mean(dim=(1, 2, 3)) for other in (output, given))
-    return (error / (all_of_it + floor)).mean()
+    error, change = ((other - truth).abs().mean(dim=(1, 2, 3)) for other in (output, given))
+    return (error / (change + floor)).mean()
 
 
-def unexplained_over_scales(
-    truth: Tensor, output: Tensor, given: Tensor, *, floor: float, focus: float, scales: int
-) -> Tensor:
+def unexplained_over_scales(truth: Tensor, output: Tensor, given: Tensor, *, floor: float, scales: int = 3) -> Tensor:
     """Mean of :func:`unexplained_change` over ``scales`` sizes, each half of the one before.
 
     At half the size texture and misplaced pixels average out, and what moved is still there.
     """
     images = [truth, output, given]
-    total = unexplained_change(truth, output, given, floor=floor, focus=focus)
+    total = unexplained_change(truth, output, given, floor=floor)
     for _ in range(scales - 1):
         images = [functional.avg_pool2d(image, 2) for image in images]
-        total = total + unexplained_change(*images, floor=floor, focus=focus)
+        total = total + unexplained_change(*images, floor=floor)
     return total / scales
 
 

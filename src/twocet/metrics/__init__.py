@@ -14,7 +14,7 @@ from twocet.metrics.distributions import (
     kernel_distance_estimate,
     polynomial_kernel,
 )
-from twocet.metrics.intervals import Estimate, Floats, bootstrap, bootstrap_mean, bootstrap_ratio
+from twocet.metrics.intervals import Estimate, bootstrap, bootstrap_mean, bootstrap_ratio
 from twocet.metrics.perceptual import mean_pairwise_perceptual_distance
 from twocet.metrics.transfer import (
     FACE_BOX,
@@ -40,7 +40,6 @@ __all__ = [
     "SAME_PERSON_DISTANCE",
     "CodeStatistics",
     "Estimate",
-    "Floats",
     "Pixels",
     "Scores",
     "batch_inception_score",

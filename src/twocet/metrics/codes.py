@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twocet.metrics.intervals import Floats
+from twocet.runtime.arrays import Floats
 
 
 class CodeStatistics(NamedTuple):

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twocet.metrics.intervals import Estimate, Floats
+from twocet.metrics.intervals import Estimate
+from twocet.runtime.arrays import Floats
 
 PAPER_BATCH = 50
 """Pictures in a batch of the paper's inception score."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from twocet.runtime.arrays import Floats
 
 
 class Estimate(NamedTuple):

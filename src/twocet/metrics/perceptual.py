@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from twocet.metrics.intervals import Floats
+from twocet.runtime.arrays import Floats
 
 
 def mean_pairwise_perceptual_distance(stages: Sequence[Floats]) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from twocet.metrics.intervals import Estimate, Floats, bootstrap_ratio
+from twocet.metrics.intervals import Estimate, bootstrap_ratio
+from twocet.runtime.arrays import Floats
 
 Pixels = NDArray[np.uint8]
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.model.model import Model, new_model
-from twocet.networks import build
-from twocet.training.config import NetworkConfig, check
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
 
 Tensors = Mapping[str, Tensor]
 
@@ -35,7 +35,7 @@ class Imported(NamedTuple):
 
     model: Model
     has_discriminator: bool
-    """False if the checkpoint holds none (``_model_s.ckpt``); the model then has an untrained one."""
+    """False if the checkpoint holds none (``_model_s.ckpt``)."""
 
 
 def import_checkpoint(path: Path) -> Imported:
@@ -50,8 +50,7 @@ def import_checkpoint(path: Path) -> Imported:
         raise UserError(f"{path} is not a checkpoint of the authors' networks: it has no {error}") from None
     except UserError as error:
         raise UserError(f"{path} is not a checkpoint of the authors' networks: {error}") from None
-    torch.manual_seed(0)
-    networks = build(config)
+    networks = build(config, discriminator="discriminator" in parts)
     for name, tensors in parts.items():
         network = getattr(networks, name)
         names = _generator_names(network) if name == "generator" else _TRUNKS[name]
@@ -151,7 +150,7 @@ def _metadata(path: Path, has_discriminator: bool) -> dict[str, Any]:
             "config": {"recipe": "authors"},
             "rounds": int(step.group()) if step else 0,
             "imported_from": path.name,
-            "discriminator": "trained" if has_discriminator else "untrained: the checkpoint holds none",
+            "discriminator": "trained" if has_discriminator else "none in the checkpoint",
         },
         "data": [{"name": "not recorded in the checkpoint", "licence": "ask its authors", "citation": CITATION}],
         "metrics": {},

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.method import codes
 from twocet.model.model import MANIFEST, Model, ModelId
-from twocet.networks import Edit, Networks, render
-from twocet.runtime.work import json_bytes, make_folder, write_whole
-from twocet.training.config import check
+from twocet.networks.edit import Edit, render
+from twocet.networks.interfaces import Networks
+from twocet.runtime.files import json_bytes, make_folder, write_whole
 
 FORMAT = 1
 EXTRA = "pip install 'twocet[onnx]'"
@@ -93,7 +93,7 @@ def export(model: Model, model_id: ModelId, folder: Path, *, progress: bool = Fa
 
 
 def load_exported(folder: Path) -> Model:
-    """The model in ``folder``, without a discriminator, for use on the processor. Raises UserError."""
+    """The model in ``folder``, for use on the processor. Raises UserError."""
     return _load(folder, read_manifest(folder))
 
 
@@ -115,11 +115,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def _load(folder: Path, manifest: dict[str, Any]) -> Model:
     generator = ExportedGenerator(_Compiled(folder / GENERATOR.file), bool(manifest["moves"]))
     encoder = ExportedEncoder(_Compiled(folder / ENCODER.file))
-    return Model(Networks(generator, encoder, _Missing()), manifest["metadata"])
+    return Model(Networks(generator, encoder), manifest["metadata"])
 
 
 class ExportedGenerator(nn.Module):
-    """G as a graph; see :class:`twocet.networks.Generator`."""
+    """G as a graph; see :class:`twocet.networks.interfaces.Generator`."""
 
     def __init__(self, graph: _Compiled, moves: bool) -> None:
         super().__init__()
@@ -144,11 +144,6 @@ class ExportedEncoder(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         (code,) = self._graph(image)
         return code
-
-
-class _Missing(nn.Module):
-    def forward(self, *given: Tensor) -> Tensor:
-        raise UserError("an exported model has no discriminator: use the model file")
 
 
 class _Compiled:

@@ -1,4 +1,4 @@
-"""A trained model as one file: generator, encoder, discriminator and everything needed to rebuild and judge them."""
+"""A trained model as one file: its networks and everything needed to rebuild and judge them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from twocet.data.dataset import TEMPLATE, TEMPLATES
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.method import codes
-from twocet.networks import Edit, Networks, build, render
+from twocet.networks.build import build
+from twocet.networks.config import NetworkConfig
+from twocet.networks.edit import Edit, render
+from twocet.networks.interfaces import Networks
 from twocet.runtime import devices
-from twocet.training.config import NetworkConfig, check, from_dict
+from twocet.training.config import from_dict
 
 FORMAT = 1
 PACKAGED = ("default", "unpaired")
@@ -37,7 +40,7 @@ _KEY = "twocet"
 
 @dataclass(frozen=True)
 class Model:
-    """Generator, encoder and discriminator in evaluation mode, and what is known about them.
+    """Generator, encoder and, after adversarial training, discriminator, ready for use, and what is known about them.
 
     Images are float32 (N, 3, size, size) in [-1, 1], codes float32 (N, code_dim). Nothing here keeps gradients.
     """
@@ -55,11 +58,6 @@ class Model:
     def encoder(self) -> torch.nn.Module:
         """E."""
         return self.networks.encoder
-
-    @property
-    def discriminator(self) -> torch.nn.Module:
-        """D."""
-        return self.networks.discriminator
 
     @property
     def device(self) -> torch.device:
@@ -125,7 +123,7 @@ class Model:
 
 def new_model(networks: Networks, config: NetworkConfig, metadata: dict[str, Any]) -> Model:
     """Put ``networks`` into evaluation mode and join them with ``metadata``, completed by what every file must say."""
-    for network in networks:
+    for network in networks.named().values():
         network.eval().requires_grad_(False)
     fixed = {"format": FORMAT, "network": dataclasses.asdict(config)}
     return Model(networks, json.loads(json.dumps({"template": TEMPLATE, **metadata, **fixed})))
@@ -134,11 +132,12 @@ def new_model(networks: Networks, config: NetworkConfig, metadata: dict[str, Any
 def save_model(path: Path | str, model: Model, *, half: bool = True) -> None:
     """Write one safetensors file, atomically; ``half`` stores the weights in float16.
 
-    Tensors are named ``generator.*``, ``encoder.*``, ``discriminator.*``. The metadata key ``twocet`` is JSON: format,
-    network (the fields of NetworkConfig), template, and as far as known code_power, code_std, code_mean (per
-    dimension), code_covariance, codes (of training photos), training, data (name, licence, citation), metrics, commit.
+    Tensors are named ``generator.*``, ``encoder.*`` and, if there is one, ``discriminator.*``. The metadata key
+    ``twocet`` is JSON: format, network (the fields of NetworkConfig), template, and as far as known code_power,
+    code_std, code_mean (per dimension), code_covariance, codes (of training photos), training, data (name, licence,
+    citation), metrics, commit.
     """
-    save_networks(Path(path), model.networks._asdict(), model.metadata, half=half)
+    save_networks(Path(path), model.networks.named(), model.metadata, half=half)
 
 
 def save_networks(
@@ -171,9 +170,9 @@ def load_model(name: Path | str, device: str = "cpu") -> Model:
         return load_exported(path)
     text, tensors = read_file(path)
     metadata, config = _read_metadata(path, text)
-    networks = build(config)
-    load_networks(path, networks._asdict(), tensors)
-    return new_model(Networks(*(network.to(place) for network in networks)), config, metadata)
+    networks = build(config, discriminator=any(key.startswith("discriminator.") for key in tensors))
+    load_networks(path, networks.named(), tensors)
+    return new_model(networks.to(place), config, metadata)
 
 
 def read_file(path: Path) -> tuple[str, dict[str, Tensor]]:

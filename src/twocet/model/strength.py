@@ -14,10 +14,12 @@ import numpy as np
 from torch import Tensor
 
 from twocet.method import codes
-from twocet.metrics import Floats, movement
+from twocet.metrics import movement
 from twocet.model.model import Model
-from twocet.photo.images import Pixels, to_pixels
+from twocet.photo.images import Pixels
+from twocet.photo.scaling import to_pixels
 from twocet.readers.expression import Expression, ExpressionReader
+from twocet.runtime.arrays import Floats
 
 SERIES = 128
 """Transfers whose movement is measured."""

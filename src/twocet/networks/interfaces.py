@@ -1,10 +1,11 @@
-"""What every preset provides: three networks with these interfaces."""
+"""What every preset provides: networks with these interfaces."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from twocet.networks.edit import Edit
@@ -35,14 +36,23 @@ class Generator(Protocol):
 
 
 class Networks(NamedTuple):
-    """The three networks of one model."""
+    """The networks of one model."""
 
     generator: Any
     """:class:`Generator` and :class:`torch.nn.Module`."""
     encoder: nn.Module
     """E: a face (N, 3, S, S) in [-1, 1] to its expression code (N, d) float32."""
-    discriminator: nn.Module
-    """D: a face (N, 3, S, S) to one logit per domain, (N, 2) float32; columns by :class:`Domain`."""
+    discriminator: Any = None
+    """D: a face (N, 3, S, S) to one logit per domain, (N, 2) float32; columns by :class:`Domain`. None where nothing is
+    judged: in recipes that learn from pairs, and in models for use alone."""
+
+    def named(self) -> dict[str, nn.Module]:
+        """The networks that there are, by name."""
+        return {name: network for name, network in self._asdict().items() if network is not None}
+
+    def to(self, device: torch.device) -> Networks:
+        """The same networks, moved to ``device``."""
+        return Networks(**{name: network.to(device) for name, network in self.named().items()})
 
 
 def judge(discriminator: nn.Module, image: Tensor, domain: Domain) -> Tensor:

@@ -15,11 +15,11 @@ from tqdm import tqdm
 
 from twocet.data.dataset import DatasetFolder, table_path
 from twocet.errors import UserError
-from twocet.metrics import Floats
 from twocet.photo.images import read_photo
 from twocet.readers.expression import ExpressionReader
 from twocet.runtime import distributed
-from twocet.runtime.work import write_whole
+from twocet.runtime.arrays import Floats
+from twocet.runtime.files import write_whole
 
 TABLE = "meshes.npz"
 BLOCK = 1024

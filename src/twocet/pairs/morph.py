@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from twocet.data.dataset import to_image
-from twocet.metrics import Floats
-from twocet.networks import warp
+from twocet.data.dataset import as_images
+from twocet.networks.edit import warp
 from twocet.networks.fast import reduced
+from twocet.photo.scaling import to_levels
+from twocet.runtime.arrays import Floats
 
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 """The landmarks around the inside of the mouth, in order."""
@@ -54,7 +55,7 @@ def flows(shown: Floats, wanted: Floats, size: int) -> Tensor:
 
 def moved(photos: Tensor, flow: Tensor) -> Tensor:
     """Photos (N, 3, S, S) uint8 displaced by ``flow`` (N, 2, S, S)."""
-    return _pixels(warp(to_image(photos), flow))
+    return to_levels(warp(as_images(photos), flow))
 
 
 def moved_with_mouths(photos: Tensor, flow: Tensor, lenders: Tensor, their_flow: Tensor, landmarks: Floats) -> Tensor:
@@ -63,7 +64,7 @@ def moved_with_mouths(photos: Tensor, flow: Tensor, lenders: Tensor, their_flow:
     A closed mouth has no teeth to show. ``landmarks`` (N, L, 2) are those of the result, in sides.
     """
     inside = torch.stack([inside_mouth(face, photos.shape[-1]) for face in landmarks])
-    return _pixels(torch.lerp(warp(to_image(photos), flow), warp(to_image(lenders), their_flow), inside))
+    return to_levels(torch.lerp(warp(as_images(photos), flow), warp(as_images(lenders), their_flow), inside))
 
 
 def there_and_back(flow: Tensor, side: int) -> Tensor:
@@ -87,7 +88,3 @@ def inside_mouth(landmarks: Floats, size: int) -> Tensor:
 def mouths(landmarks: Floats, side: int) -> Tensor:
     """(N, 1, side, side) float16: :func:`inside_mouth` of N faces (N, L, 2)."""
     return torch.stack([inside_mouth(face, side) for face in landmarks]).half()
-
-
-def _pixels(images: Tensor) -> Tensor:
-    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

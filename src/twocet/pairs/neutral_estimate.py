@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twocet.metrics import Floats
-from twocet.training.config import check
+from twocet.errors import check
+from twocet.runtime.arrays import Floats
 
 FEWEST = 16
 """Faces that a pile must have."""

@@ -15,12 +15,11 @@ import torch
 from tqdm import tqdm
 
 from twocet.data.dataset import Faces, Known
-from twocet.errors import UserError
-from twocet.metrics import Floats
+from twocet.errors import UserError, check
 from twocet.pairs import morph, neutral_estimate
 from twocet.pairs.landmark_table import Meshes, found
+from twocet.runtime.arrays import Floats
 from twocet.runtime.randomness import generator_at
-from twocet.training.config import check
 
 CHUNK = 64
 FIELD = 32

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import torch
 
 from twocet.data.dataset import Faces, Known
-from twocet.metrics import Floats
 from twocet.pairs import morph, neutral_estimate, transplant
 from twocet.pairs.landmark_table import Meshes, found
 from twocet.pairs.transplant import FIELD
+from twocet.runtime.arrays import Floats
 
 
 def fit_rest(faces: Faces, meshes: Meshes) -> neutral_estimate.Rest:

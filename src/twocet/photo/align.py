@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from twocet.runtime.arrays import Floats
 
 TEMPLATE_NAME = "eyes-nose-v1"
 PAPER_TEMPLATE_NAME = "paper-v1"

@@ -21,8 +21,7 @@ from twocet.errors import UserError
 from twocet.photo import align, resample
 from twocet.photo.face_model import FACE_MODEL_URL, locate_face_model
 from twocet.photo.images import Pixels
-
-Floats32 = npt.NDArray[np.float32]
+from twocet.runtime.arrays import Floats32
 
 _GRAPHS = ("face_detector", "face_landmarks_detector", "face_blendshapes")
 

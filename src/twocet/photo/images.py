@@ -1,20 +1,22 @@
-"""Photos: files to pixels and back, with the metadata that must survive; pixels to tensors and back."""
+"""Photos: files to pixels and back, with the metadata that must survive."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import os
 import warnings
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from twocet.errors import UserError
-from twocet.runtime.work import png_info
+from twocet.photo.png import png_info
 
 Pixels = npt.NDArray[np.uint8]
 """uint8, height x width x RGB, 0..255."""
@@ -282,14 +284,15 @@ def _save_options(file_format: str, photo: Photo, xmp: bytes | None) -> dict[str
     return options | specific[file_format]
 
 
-def to_image(pixels: Pixels) -> torch.Tensor:
-    """uint8 (H, W, 3) or (N, H, W, 3) to float32 (N, 3, H, W) in [-1, 1]."""
-    batch = torch.from_numpy(np.ascontiguousarray(pixels)).reshape(-1, *pixels.shape[-3:])
-    return batch.permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def to_pixels(image: torch.Tensor) -> Pixels:
-    """float (3, H, W) or (1, 3, H, W) in [-1, 1] to uint8 (H, W, 3); values beyond the range are clipped."""
-    single = image.detach().reshape(image.shape[-3:]).float().cpu()
-    values = ((single + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(values.permute(1, 2, 0).numpy())
+def photo_key(photo: PhotoLike) -> Hashable:
+    """What tells one picture from another; a file is not read for it."""
+    if isinstance(photo, (str, os.PathLike)):
+        with contextlib.suppress(OSError):
+            status = os.stat(photo)
+            return os.path.abspath(photo), status.st_mtime_ns, status.st_size
+        return os.path.abspath(photo)
+    picture = read_photo(photo)
+    digest = hashlib.blake2b(np.ascontiguousarray(picture.pixels).data)
+    for part in (picture.alpha, picture.icc, picture.xmp, picture.exif):
+        digest.update(b"" if part is None else bytes(part))
+    return picture.size, picture.path, digest.digest()

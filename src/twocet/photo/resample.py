@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, interpolate
 
-from twocet.photo.align import Floats, apply, invert
+from twocet.photo.align import apply, invert
 from twocet.photo.images import Pixels
+from twocet.runtime.arrays import Floats
 
 
 def crop(pixels: Pixels, photo_to_crop: Floats, size: int, *, outside: str = "edge", supersample: int = 2) -> Pixels:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twocet.metrics import Floats
 from twocet.photo.faces import BLENDSHAPE_NAMES, FaceFinder
 from twocet.photo.images import Pixels
+from twocet.runtime.arrays import Floats
 
 EXPRESSION_NAMES = BLENDSHAPE_NAMES[1:]
 """The 51 blendshapes that are compared: all but ``_neutral``, which is 0 always."""

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from twocet.errors import UserError
-from twocet.metrics import Floats
 from twocet.photo import align, resample
 from twocet.photo.images import Pixels
+from twocet.runtime.arrays import Floats
 
 INSTALL = "pip install 'twocet[eval]' && pip install --no-deps face-recognition-models==0.3.0"
 

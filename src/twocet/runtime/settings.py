@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import tyro
 
-from twocet.errors import UserError
-from twocet.training.config import RunConfig, check
+from twocet.errors import UserError, check
+from twocet.training.config import RunConfig
 
 C = TypeVar("C", bound=RunConfig)
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from twocet.errors import UserError
 from twocet.photo import align
-from twocet.photo.align import Floats
 from twocet.photo.images import Pixels
+from twocet.runtime.arrays import Floats
 
 Easing = Literal["linear", "smooth"]
 

@@ -24,7 +24,7 @@ from twocet.model.model import file_hash
 from twocet.photo.images import read_photo, write_bytes
 from twocet.photo.marks import edit_mark, write_marked
 from twocet.photo.sheets import Cell, sheet
-from twocet.runtime.work import make_folder
+from twocet.runtime.files import make_folder
 from twocet.stimuli import calibration
 from twocet.stimuli.series import COLUMNS, Distances, Equalize, Finish, Series, Step, gif_frames, opaque, table
 from twocet.video.clips import ClipWriter, import_av, write_gif

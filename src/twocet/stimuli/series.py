@@ -13,9 +13,9 @@ from PIL import Image
 from twocet.edit.editor import Code, Editor, Result
 from twocet.errors import UserError
 from twocet.photo import align, resample
-from twocet.photo.align import Floats
 from twocet.photo.images import Photo, Pixels
 from twocet.readers.identity import IdentityReader
+from twocet.runtime.arrays import Floats
 from twocet.stimuli import calibration
 
 Equalize = Literal["code", "landmarks"]

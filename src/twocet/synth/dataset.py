@@ -23,7 +23,9 @@ from tqdm import tqdm
 from twocet import __version__
 from twocet.errors import UserError
 from twocet.photo.align import TEMPLATE_NAME
-from twocet.runtime.work import PARTIAL, for_each, json_bytes, num_cores, png_bytes, write_whole
+from twocet.photo.png import png_bytes
+from twocet.runtime.files import PARTIAL, json_bytes, write_whole
+from twocet.runtime.processes import for_each, num_cores
 
 from .camera import LANDMARK_VERTICES, View
 from .expressions import Expression, sample_expression, shared_expressions

@@ -97,38 +97,11 @@ def similarity(num: int, generator: Generator) -> Tensor:
     return torch.where(moved[:, None, None], affine, torch.eye(2, 3))
 
 
-SHAPE_GRID = 5
-"""Points a side of the net whose knots :func:`shape` moves."""
-
-
-def shape(num: int, size: int, amount: float, generator: Generator) -> Tensor:
-    """Smooth displacements that make another face's shape of a face: (N, size, size, 2), in sides times 2.
-
-    The knots of a coarse net move by a standard deviation of ``amount`` sides, and both axes stretch by three times
-    that. For :func:`bend`. One person with many faces: what an expression does to a face must not be told by where
-    this face's mouth happens to be.
-    """
-    knots = rows(torch.randn, num, 2, SHAPE_GRID, SHAPE_GRID, generator=generator) * (2 * amount)
-    smooth = functional.interpolate(knots, size=(size, size), mode="bicubic", align_corners=True)
-    axis = (torch.arange(size) * 2 + 1) / size - 1
-    still = torch.stack([axis.expand(size, size), axis[:, None].expand(size, size)])
-    stretch = rows(torch.randn, num, 2, 1, 1, generator=generator) * (3 * amount)
-    return (smooth + stretch * still).permute(0, 2, 3, 1)
-
-
-def bend(image: Tensor, displacement: Tensor) -> Tensor:
-    """Show ``image`` (N, 3, S, S) displaced by (N, S, S, 2) in sides times 2, edges mirrored."""
-    still = functional.affine_grid(torch.eye(2, 3).expand(len(image), 2, 3), list(image.shape), align_corners=False)
-    return functional.grid_sample(
-        image, still + displacement, mode="bilinear", padding_mode="reflection", align_corners=False
-    )
-
-
-def encoder_input(image: Tensor, generator: Generator, amount: float = 0.0, view: float = 1.0) -> Tensor:
+def encoder_input(image: Tensor, generator: Generator, view: float = 1.0) -> Tensor:
     """What the encoder sees in place of ``image``, so that its code cannot carry pixels or the crop's exact place.
 
-    Shift up to 4 %, scale up to 5 %, rotation up to 4 degrees, all times ``view``; bent by :func:`shape` of ``amount``;
-    brightness, contrast, slight noise. In [-1, 1]. No blur: lids and brows are few pixels.
+    Shift up to 4 %, scale up to 5 %, rotation up to 4 degrees, all times ``view``; brightness, contrast, slight noise.
+    In [-1, 1]. No blur: lids and brows are few pixels.
     """
     num = len(image)
     angle = between(-math.radians(4) * view, math.radians(4) * view, num, generator)
@@ -142,8 +115,6 @@ def encoder_input(image: Tensor, generator: Generator, amount: float = 0.0, view
     contrast = between(0.75, 1.25, num, generator)[:, None, None, None]
     brightness = between(-0.2, 0.2, num, generator)[:, None, None, None]
     grid = functional.affine_grid(affine, list(image.shape), align_corners=False)
-    if amount:
-        grid = grid + shape(num, image.shape[-1], amount, generator)
     seen = functional.grid_sample(image, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     seen = seen * contrast + brightness
     grain = between(0.0, 0.02, num, generator)[:, None, None, None]

@@ -8,80 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
-from twocet.errors import UserError
+from twocet.errors import check
 from twocet.method.schedules import Decay, Schedule, constant
+from twocet.networks.config import NetworkConfig
 
-Preset = Literal["paper", "fast"]
-Recipe = Literal["paper", "authors", "fast", "unpaired", "close_up"]
+Recipe = Literal["paper", "authors", "fast", "landmarks", "unpaired", "close_up", "close_up_unpaired"]
 Selection = Literal["gain", "cycle", "agreement", "kid_mobilenetv2"]
 
 
-def is_power_of_two(number: int) -> bool:
-    """Whether ``number`` is 1, 2, 4, 8, ..."""
-    return number >= 1 and number & (number - 1) == 0
-
-
-def check(holds: bool, message: str) -> None:
-    """Raise UserError with ``message`` unless ``holds``."""
-    if not holds:
-        raise UserError(message)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkConfig:
-    """What is needed to build generator, encoder and discriminator."""
-
-    preset: Preset = "fast"
-    """Family of networks: ``paper`` as published, ``fast`` for training on a CPU."""
-    size: int = 128
-    """Side of the square crop in pixels, a power of two."""
-    code_dim: int = 32
-    """Numbers in an expression code."""
-    grey: bool = True
-    """Whether the encoder sees the channel mean only."""
-    generator_widths: tuple[int, ...] = (64, 128, 160)
-    """Preset fast: the generator's channels at size / reduce / shuffle and at each halving."""
-    trunk_widths: tuple[int, ...] = (64, 128, 128)
-    """Preset fast: channels of encoder and discriminator, likewise; the last one repeats."""
-    reduce: int = 2
-    """Preset fast: the networks see the crop at size / reduce; what they decide is applied at full resolution."""
-    shuffle: int = 4
-    """Preset fast: side of the block of pixels that becomes channels first."""
-    placed: bool = True
-    """Preset fast: whether the generator has maps that say where in the crop a code acts."""
-    close_up: bool = False
-    """Preset fast: whether a second network of the generator finishes mouths at full size."""
-    first_width: int | None = None
-    """Preset paper: channels at full resolution; None is the published 16384 / size."""
-    max_width: int = 512
-    """Preset paper: most channels of any layer."""
-
-    @property
-    def coarse_size(self) -> int:
-        """Side of the smallest photos that tell the networks all they look at."""
-        return self.size // self.reduce if self.preset == "fast" else self.size
-
-    def __post_init__(self) -> None:
-        check(not self.close_up or self.preset == "fast", "close_up is for networks of the preset fast alone")
-        # JSON knows lists only.
-        object.__setattr__(self, "generator_widths", tuple(self.generator_widths))
-        object.__setattr__(self, "trunk_widths", tuple(self.trunk_widths))
-        check(self.preset in ("paper", "fast"), f"unknown network preset {self.preset!r}: use paper or fast")
-        check(is_power_of_two(self.size) and self.size >= 32, f"size must be a power of two, 32 or more: {self.size}")
-        check(self.code_dim >= 1, f"code_dim must be at least 1, not {self.code_dim}")
-        check(
-            all(map(is_power_of_two, (self.shuffle, self.reduce))) and self.size // self.shuffle // self.reduce >= 4,
-            f"shuffle and reduce must be powers of two, together at most a quarter of the size, not {self.shuffle} "
-            f"and {self.reduce}",
-        )
-
-
+_NETWORK = NetworkConfig()
 # The dynamic weights of the paper's Sec. 4.6.
 _ONE = constant(1.0)
 _CYCLE_RISES = Schedule(end=10_000, start=1.0, stop=1.5)
 _CODE_COMES_IN = Schedule(rise=5_000, end=5_000)
 _DIVERSITY_FADES = Schedule(end=10_000, start=1.0, stop=0.0)
-_REALNESS_COMES_IN = Schedule(rise=500, end=1_500, start=0.0, stop=0.1)
+_MOUTHS_ARE_JUDGED = constant(0.3)
 _NEUTRAL_COMES_IN = Schedule(rise=1_000, end=3_000, start=0.0, stop=1.0)
 NOISE_COMES_IN = Schedule(rise=3_000, end=8_000, start=0.0, stop=0.4)
 
@@ -137,7 +78,7 @@ class RunConfig:
     """A checkpoint is also written when this many minutes have passed since the last one."""
     keep: int = 2
     """Newest checkpoints to keep, besides the best one."""
-    network: NetworkConfig = NetworkConfig()
+    network: NetworkConfig = _NETWORK
     """The networks."""
 
     def __post_init__(self) -> None:
@@ -162,8 +103,7 @@ class TrainConfig(RunConfig):
     """One training run. A *round* is what one step of the schedules, the averages and the checkpoints counts."""
 
     recipe: Recipe = "fast"
-    """What happens in a round; see ``twocet.training.recipes``. Settings told to be of pairs are for fast and unpaired
-    alone."""
+    """What happens in a round; see ``twocet.training.recipes``."""
     weights: LossWeights = LossWeights()
     """Weights of the paper's losses."""
     lr: float = 1e-3
@@ -202,38 +142,19 @@ class TrainConfig(RunConfig):
     """Recipes paper and authors: random crop and flip, drawn for every photo, or nothing."""
     zero_edits: float = 0.1
     """Pairs: share of pairs with nothing to change, a neutral photo being both."""
-    strengths: tuple[float, float] = (0.5, 1.25)
-    """Pairs: codes that travel to another person are scaled by a factor from this range."""
     coarse: bool = True
     """Train on photos of size / reduce, what the networks of preset fast see anyway: half the time, no fine detail."""
     moved: bool = True
     """Pairs: whether photos are shifted, turned, scaled and bent at random; what the encoder sees always is. That makes
     them less sharp than those to be edited: let a run without it follow (--init)."""
-    journeys: bool = False
-    """Pairs: whether codes travel to other people of the batch and back; off, pairs alone are trained."""
-    returned: float = 1.0
-    """Pairs: weight of the owner's expression made from the code read on another person's face."""
-    code: float = 0.5
-    """Pairs: weight of a code read back from another person's face, relative to the codes' size."""
-    judged: bool = True
-    """Pairs: whether a discriminator judges the fakes of the journeys."""
-    adversarial: Schedule = _REALNESS_COMES_IN
-    """Pairs: weight of realness for G, which comes in when D has learnt the domains."""
-    scales: int = 3
-    """Pairs: pairs are compared at this many sizes, each half of the one before."""
+    adversarial: Schedule = _MOUTHS_ARE_JUDGED
+    """Close-up: weight of realness."""
     sketch: float = 0.2
     """Pairs: weight of a coarse picture of the change (with landmarks: the movement) read linearly from the code."""
     view: float = 1.0
     """Pairs: how much the encoder's view is shifted, turned and scaled, see ``augment.encoder_input``."""
-    shape: float = 0.0
-    """Pairs: standard deviation of the knots of a net by which pairs and, for itself, the encoder's view are bent, in
-    sides of the crop."""
     change_floor: float = 0.03
     """Pairs: added to the mean absolute difference of a pair, by which its errors are divided."""
-    focus: float = 0.0
-    """Pairs: how much more those pixels count around which a pair's photos differ."""
-    landmarks: bool = False
-    """Recipe fast: whether landmarks tell, as in the recipe unpaired, how faces move, and expressions are lent."""
     moving: float = 1.0
     """With landmarks: weight of the generator's movements."""
     mouths: float = 0.0
@@ -251,8 +172,6 @@ class TrainConfig(RunConfig):
     early and needs no further labels."""
     features: float = 1.0
     """Close-up: weight of what the discriminator sees in true mouths and not in the finished ones of the same pairs."""
-    unpaired: bool = False
-    """Close-up: whether nobody is known. Pairs are then those of the recipe unpaired whose expressions were lent."""
     code_size: float = 0.03
     """Pairs: weight of the codes' mean square above 1."""
     even: bool = True
@@ -264,18 +183,16 @@ class TrainConfig(RunConfig):
     transfers from the expressive photos (lower is better)."""
 
     def __post_init__(self) -> None:
-        for name in ("betas", "betas_discriminator", "cycles", "strengths"):
+        for name in ("betas", "betas_discriminator", "cycles"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         super().__post_init__()
         check(self.r1_every >= 1, f"r1_every must be at least 1, not {self.r1_every}")
         check(0 <= self.ema < 1, f"ema must be in [0, 1), not {self.ema}")
         check(self.code_range > 0, f"code_range must be positive, not {self.code_range}")
         check(
-            self.network.close_up == (self.recipe == "close_up"),
-            "the recipe close_up, and no other, trains networks with a close-up",
+            self.network.close_up == self.finishes_mouths,
+            "the recipes close_up and close_up_unpaired, and no others, train networks with a close-up",
         )
-        check(not self.landmarks or self.recipe == "fast", "the setting landmarks is for the recipe fast alone")
-        check(not self.unpaired or self.recipe == "close_up", "the setting unpaired is for the recipe close_up alone")
         # Neutral photos with themselves are added to the pairs: they cannot be all.
         check(
             not self.knows_movements or 0 <= self.zero_edits < 1,
@@ -286,12 +203,22 @@ class TrainConfig(RunConfig):
     @property
     def knows_movements(self) -> bool:
         """Whether landmarks tell how the faces of the pairs move."""
-        return self.landmarks or self.knows_nobody
+        return self.recipe == "landmarks" or self.knows_nobody
 
     @property
     def knows_nobody(self) -> bool:
         """Whether training takes all photos for those of strangers."""
-        return self.unpaired or self.recipe == "unpaired"
+        return self.recipe in ("unpaired", "close_up_unpaired")
+
+    @property
+    def finishes_mouths(self) -> bool:
+        """Whether a close-up is trained, and generator and encoder stay as they are."""
+        return self.recipe in ("close_up", "close_up_unpaired")
+
+    @property
+    def adversarial_networks(self) -> bool:
+        """Whether the networks have a discriminator, as in the paper."""
+        return self.recipe in ("paper", "authors")
 
     @property
     def needs_both_of_everybody(self) -> bool:

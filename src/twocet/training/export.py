@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +12,11 @@ import torch
 from torch import Tensor
 
 from twocet import __version__
-from twocet.data.dataset import Faces, pairs, to_image
+from twocet.data.dataset import Faces, as_images, pairs
 from twocet.model import strength
 from twocet.model.model import Model, new_model, save_model
-from twocet.networks import Networks
+from twocet.networks.interfaces import Networks
+from twocet.runtime.commit import commit
 from twocet.runtime.devices import autocast
 from twocet.training.checkpoint import Progress
 from twocet.training.config import RunConfig
@@ -40,7 +40,7 @@ def pair_images(sets: Sequence[Faces], most: int) -> tuple[Tensor, Tensor]:
     chosen = [(faces, list(pairs(faces, share))) for faces in sets]
     neutral = torch.cat([faces.neutral[[n for n, _ in found]] for faces, found in chosen])
     expressive = torch.cat([faces.expressive[[e for _, e in found]] for faces, found in chosen])
-    return to_image(neutral[:most]), to_image(expressive[:most])
+    return as_images(neutral[:most]), as_images(expressive[:most])
 
 
 @torch.no_grad()
@@ -77,7 +77,7 @@ def expressive_codes(encode: Callable[[Tensor], Tensor], sets: Sequence[Faces]) 
     """Codes of up to MEASURED_PHOTOS expressive photos, evenly from all sets: (n, d) float32."""
     share = -(-MEASURED_PHOTOS // len(sets))
     chosen = torch.cat([faces.expressive[:: -(-len(faces.expressive) // share)] for faces in sets])
-    return torch.cat([encode(to_image(chunk)) for chunk in torch.split(chosen, CHUNK)])
+    return torch.cat([encode(as_images(chunk)) for chunk in torch.split(chosen, CHUNK)])
 
 
 class History(NamedTuple):
@@ -114,7 +114,7 @@ class History(NamedTuple):
 
 def export_model(path: Path, state: TrainState, history: History) -> Model:
     """Write the averaged networks as a model file, with what is known about them."""
-    networks = Networks(*(copy.deepcopy(network) for network in state.average))
+    networks = Networks(**{name: copy.deepcopy(network) for name, network in state.average.named().items()})
     held_out = history.held_out
     metrics = {"validation_gain": validation_gain(networks, held_out, False)} if held_out else {}
     model = new_model(networks, state.config.network, {**history.metadata(state.config), "metrics": metrics})
@@ -153,16 +153,3 @@ def with_known_codes(model: Model, sets: Sequence[Faces]) -> Model:
     if len(longer) >= FEWEST_CODES:
         facts["codes"] = [[round(number, 4) for number in code] for code in longer.tolist()]
     return dataclasses.replace(model, metadata={**model.metadata, **facts})
-
-
-def commit() -> str:
-    """The commit of the source tree this runs from, with "+" if it has changes; empty for an installed package."""
-    here = Path(__file__).parent
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"],
-            cwd=here, capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return found.stdout.strip() if (here.parents[2] / ".git").exists() else ""

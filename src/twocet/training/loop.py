@@ -15,14 +15,14 @@ from torch import Tensor
 
 from twocet.compare.methods import build_method, config_from_dict
 from twocet.data.dataset import Faces, common_template, load_faces, open_dataset
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.photo.marks import mark_xmp, sheet_mark
+from twocet.photo.png import png_info
 from twocet.runtime import devices, distributed, memory
 from twocet.runtime.interrupt import Interrupt, Watch
-from twocet.runtime.work import png_info
 from twocet.training import checkpoint
 from twocet.training.checkpoint import Checkpoints, Progress
-from twocet.training.config import RunConfig, check
+from twocet.training.config import RunConfig
 from twocet.training.export import LAST_FILE, MODEL_FILE, History
 from twocet.training.loader import Loader
 from twocet.training.recipes import State

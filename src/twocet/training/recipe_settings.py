@@ -6,12 +6,19 @@ import dataclasses
 from typing import Any
 
 from twocet.method.schedules import Schedule, constant
-from twocet.training.config import NOISE_COMES_IN, LossWeights, NetworkConfig, Preset, Recipe, TrainConfig
+from twocet.networks.config import NetworkConfig, Preset
+from twocet.training.config import NOISE_COMES_IN, LossWeights, Recipe, TrainConfig
 
 _PAPER_NETWORK = NetworkConfig(preset="paper")
 _ADAM_OF_PAPER: dict[str, Any] = {
     "lr": 1e-4, "lr_encoder": 1e-4, "lr_discriminator": 1e-4, "betas": (0.0, 0.99), "betas_discriminator": (0.0, 0.99),
     "weight_decay": 1e-4, "warm_up": 0, "decay": "none", "ema_warm_up": False, "bf16": False, "validate_every": 5_000,
+}  # fmt: skip
+
+_CLOSE_UP: dict[str, Any] = {
+    "network": NetworkConfig(close_up=True), "batch": 32, "lr": 5e-4, "betas": (0.5, 0.99), "coarse": False,
+    "code_noise": constant(0.3), "painted": 0.02, "mismatch": 0.5, "r1": 1.0, "steps": 3_000,
+    "validate_every": 1_000_000,
 }  # fmt: skip
 
 RECIPES: dict[str, TrainConfig] = {
@@ -32,6 +39,8 @@ RECIPES: dict[str, TrainConfig] = {
         ),
     ),
     "fast": TrainConfig(),
+    # The same, told by landmarks how faces move; every expression is lent to another person too.
+    "landmarks": TrainConfig(recipe="landmarks", moving=0.5, view=0.5),
     # The same without knowing who is who: every neutral face is estimated, not quite as far from the expressive one as
     # the true one is, so that changes and codes are smaller.
     # Lent expressions keep the person out of the code, so that the encoder may see where in the crop everything lies.
@@ -40,11 +49,9 @@ RECIPES: dict[str, TrainConfig] = {
         sketch=1.0, view=0.25, mouths=10.0,
     ),
     # Mouths for the generator of a finished model. Sharp ones lose against any pixel's mean, so nothing is selected.
-    "close_up": TrainConfig(
-        recipe="close_up", network=NetworkConfig(close_up=True), batch=32, lr=5e-4, betas=(0.5, 0.99), coarse=False,
-        code_noise=constant(0.3), adversarial=constant(0.3), painted=0.02, mismatch=0.5, r1=1.0, steps=3_000,
-        validate_every=1_000_000,
-    ),
+    "close_up": TrainConfig(recipe="close_up", **_CLOSE_UP),
+    # The same for photos of strangers: true mouths are those that were lent.
+    "close_up_unpaired": TrainConfig(recipe="close_up_unpaired", **_CLOSE_UP),
 }  # fmt: skip
 """The recipes with all their settings."""
 

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
+
+from twocet.photo.scaling import to_levels
 
 
 class Recorder:
@@ -102,5 +103,5 @@ def sheet(rows: Sequence[Tensor]) -> Image.Image:
     """A contact sheet: every row is images (n, 3, S, S) in [-1, 1], beside each other."""
     lines = [torch.cat(list(row.float()), dim=2) for row in rows]
     picture = torch.cat(lines, dim=1).permute(1, 2, 0)
-    pixels = ((picture + 1) * 127.5).round().clamp(0, 255).cpu().numpy().astype(np.uint8)
+    pixels = to_levels(picture).cpu().numpy()
     return Image.fromarray(pixels)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from twocet.data.dataset import Faces, to_image
+from twocet.data.dataset import Faces, as_images
+from twocet.errors import check
 from twocet.runtime.devices import here
 from twocet.runtime.randomness import WHOLE, Share, generator_at
-from twocet.training.config import check
 
 
 class Batch(NamedTuple):
@@ -97,7 +97,7 @@ class Sampler:
             for k, (start, count) in enumerate(zip(starts, self.counts, strict=False))
         ]
         columns = [torch.cat(column) for column in zip(*parts, strict=True)]
-        images = [to_image(column) for column in columns if column.dtype == torch.uint8]
+        images = [as_images(column) for column in columns if column.dtype == torch.uint8]
         if len(columns) == len(images):
             return Batch(*images)
         neutral, expressive, reference = images

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from twocet.data.dataset import Faces, to_image
+from twocet.data.dataset import Faces, as_images
 from twocet.metrics import expression_agreement, kernel_distance
-from twocet.networks import Networks
-from twocet.photo.images import to_pixels
+from twocet.networks.interfaces import Networks
+from twocet.photo.scaling import to_pixels
 from twocet.readers.expression import ExpressionReader
 from twocet.readers.features import FeatureReader, MobileNetReader
 from twocet.runtime.devices import autocast
@@ -44,7 +44,7 @@ def cycle_error(networks: Networks, sets: Sequence[Faces], bf16: bool) -> float:
     share = -(-VALIDATION_PAIRS // len(sets))
     photos = torch.cat([faces.expressive[:: -(-len(faces.expressive) // share)] for faces in sets])
     total = torch.zeros(())
-    for chunk in torch.split(to_image(photos), CHUNK):
+    for chunk in torch.split(as_images(photos), CHUNK):
         with autocast(bf16):
             code = networks.encoder(chunk)
             neutral = networks.generator(chunk, torch.zeros_like(code))

@@ -14,8 +14,9 @@ from twocet.edit.editor import Code, Editor
 from twocet.method import codes
 from twocet.networks.edit import Edit, render
 from twocet.photo import align, resample
-from twocet.photo.align import Floats
-from twocet.photo.images import Pixels, to_image
+from twocet.photo.images import Pixels
+from twocet.photo.scaling import to_image
+from twocet.runtime.arrays import Floats
 from twocet.video.clips import Frame
 from twocet.video.smooth import OneEuro, local_weights, neighbourhoods
 

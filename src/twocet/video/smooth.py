@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from twocet.photo.align import Floats
+from twocet.runtime.arrays import Floats
 
 _T = TypeVar("_T")
 

@@ -6,8 +6,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
+from twocet.errors import check
 from twocet.method.schedules import Decay, Schedule
-from twocet.training.config import NetworkConfig, Preset, RunConfig, check
+from twocet.networks.config import NetworkConfig, Preset
+from twocet.training.config import RunConfig
 
 Augmentation = Literal["paper", "pairs", "flip", "none"]
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from twocet.data.dataset import DatasetFolder, Faces, to_image
+from twocet.data.dataset import DatasetFolder, Faces, as_images
+from twocet.errors import check
 from twocet.runtime.randomness import WHOLE, Share, generator_at
-from twocet.training.config import check
 from twocet.training.sampler import pick, shares
 
 NEUTRAL = "neutral"
@@ -68,7 +68,7 @@ class DomainSampler:
         parts = [self._part(k, number) for k in range(len(self.sets))]
         columns = [share.of(torch.cat(column)) for column in zip(*parts, strict=True)]
         image, domain, reference, other, target = columns
-        return DomainBatch(to_image(image), domain, to_image(reference), to_image(other), target)
+        return DomainBatch(as_images(image), domain, as_images(reference), as_images(other), target)
 
     def _part(self, k: int, number: int) -> DomainBatch:
         """The rows of dataset ``k``, images uint8."""

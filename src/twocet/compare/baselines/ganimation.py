@@ -16,12 +16,12 @@ from twocet.compare.baselines.config import GANimationConfig
 from twocet.compare.baselines.networks import GANimationNetworks
 from twocet.compare.baselines.state import BaselineState, augmented, noted
 from twocet.compare.baselines.units import row_units
-from twocet.data.dataset import Faces, to_image
+from twocet.data.dataset import Faces, as_images
+from twocet.errors import check
 from twocet.method import losses
 from twocet.method.losses import Objective, detached
 from twocet.runtime.devices import autocast
 from twocet.runtime.randomness import WHOLE, Share, generator_at, rows
-from twocet.training.config import check
 from twocet.training.recipes.base import Draw, frozen, mean_terms, pieces, step_optimiser
 from twocet.training.sampler import epoch_indices, shares
 
@@ -52,7 +52,7 @@ class UnitSampler:
         """Batch ``number`` >= 0, or a share of its rows."""
         parts = [self._part(k, number) for k in range(len(self.sets))]
         image, units, wanted = (share.of(torch.cat(column)) for column in zip(*parts, strict=True))
-        return UnitBatch(to_image(image), units, wanted)
+        return UnitBatch(as_images(image), units, wanted)
 
     def _part(self, k: int, number: int) -> UnitBatch:
         faces, count, usable = self.sets[k], self.counts[k], self.usable[k]

@@ -20,7 +20,7 @@ from twocet.compare.baselines.stargan import StarGANRecipe
 from twocet.compare.baselines.stargan import State as StarGANState
 from twocet.compare.baselines.state import BaselineState
 from twocet.compare.baselines.units import UnitReader, annotate, row_units
-from twocet.data.dataset import DatasetFolder, Faces, pairs, to_image
+from twocet.data.dataset import DatasetFolder, Faces, as_images, pairs
 from twocet.runtime import distributed
 from twocet.runtime.devices import here
 from twocet.training.config import Selection
@@ -81,7 +81,7 @@ class StarGAN:
         photos = neutral_photos(sets)
         encoder = state.average.encoder
         styles = [
-            encoder(to_image(x).to(here()), torch.zeros(len(x), dtype=torch.int64)) for x in torch.split(photos, CHUNK)
+            encoder(as_images(x).to(here()), torch.zeros(len(x), dtype=torch.int64)) for x in torch.split(photos, CHUNK)
         ]
         style: list[float] = torch.cat(styles).mean(dim=0).tolist()
         return StarGANModel(state.average, self.config, {"neutral_style": style})
@@ -166,8 +166,8 @@ def known_pairs(sets: Sequence[Faces], most: int, domains: Sequence[str] | None)
         torch.stack(x) for x in zip(*((f.neutral[n], f.expressive[e]) for f, n, e in chosen), strict=True)
     )
     return (
-        to_image(neutral).to(here()),
-        to_image(expressive).to(here()),
+        as_images(neutral).to(here()),
+        as_images(expressive).to(here()),
         [label_of(f.expressive_rows[e]) for f, _, e in chosen],
     )
 

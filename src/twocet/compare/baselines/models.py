@@ -16,13 +16,14 @@ from twocet.compare.baselines.config import GANimationConfig, StarGANConfig
 from twocet.compare.baselines.domains import NEUTRAL
 from twocet.compare.baselines.networks import GANimationNetworks, StarGANNetworks, build_ganimation, build_stargan
 from twocet.compare.baselines.units import UnitReader
-from twocet.errors import UserError
-from twocet.metrics import Floats
+from twocet.errors import UserError, check
 from twocet.model.interface import ExpressionModel, expression_model
 from twocet.model.model import find_model, load_model, load_networks, read_file, save_networks
-from twocet.photo.images import Pixels, to_pixels
+from twocet.photo.images import Pixels
+from twocet.photo.scaling import to_pixels
 from twocet.runtime import devices
-from twocet.training.config import check, from_dict
+from twocet.runtime.arrays import Floats
+from twocet.training.config import from_dict
 
 OPENFACE = "openface"
 BLENDSHAPES = "blendshapes"

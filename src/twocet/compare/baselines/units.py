@@ -17,12 +17,11 @@ import numpy as np
 from tqdm import tqdm
 
 from twocet.data.dataset import DatasetFolder, table_path
-from twocet.errors import UserError
-from twocet.metrics import Floats
+from twocet.errors import UserError, check
 from twocet.photo.images import Pixels, read_photo
 from twocet.readers.expression import EXPRESSION_NAMES, ExpressionReader
-from twocet.runtime.work import write_whole
-from twocet.training.config import check
+from twocet.runtime.arrays import Floats
+from twocet.runtime.files import write_whole
 
 UNITS = tuple(f"AU{number:02d}" for number in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45))
 """The action units, in OpenFace's order."""

@@ -13,7 +13,7 @@ from twocet.evaluation import CACHE, evaluate_model, to_json
 from twocet.evaluation.people import read_people
 from twocet.evaluation.readers import PooledReaders, Readers
 from twocet.model.model import file_hash
-from twocet.runtime.work import json_bytes, write_whole
+from twocet.runtime.files import json_bytes, write_whole
 from twocet.training.export import MODEL_FILE
 
 Summary = dict[str, Any]

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from twocet.compare.baselines.config import BaselineConfig, baseline_config
+from twocet.errors import check
 from twocet.method.schedules import constant
+from twocet.networks.config import Preset
 from twocet.runtime.settings import override
-from twocet.training.config import LossWeights, Preset, RunConfig, TrainConfig, check
+from twocet.training.config import LossWeights, RunConfig, TrainConfig
 from twocet.training.recipe_settings import preset_config
 
 MethodName = Literal["2cet", "2cet-unpaired", "starganv2", "ganimation"]

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from twocet.errors import UserError
 from twocet.runtime.interrupt import Interrupt, Watch
-from twocet.runtime.work import die_with_parent
+from twocet.runtime.processes import die_with_parent
 
 Outcome = bool | str
 """True: complete. False: stopped before that. Text: why it failed."""

@@ -13,9 +13,9 @@ import torch
 
 from twocet.compare.comparison.plan import Entry, described
 from twocet.compare.comparison.pool import Outcome, Task, attempt, run_apart
+from twocet.errors import check
+from twocet.runtime.files import json_bytes, write_whole
 from twocet.runtime.interrupt import Watch
-from twocet.runtime.work import json_bytes, write_whole
-from twocet.training.config import check
 from twocet.training.export import MODEL_FILE
 from twocet.training.loop import Run, Sources, resume, train
 

@@ -17,8 +17,10 @@ from twocet.errors import UserError
 from twocet.photo import align, resample
 from twocet.photo.faces import FaceFinder
 from twocet.photo.images import Pixels
+from twocet.photo.png import png_bytes
 from twocet.readers.identity import IdentityReader
-from twocet.runtime.work import json_bytes, png_bytes, write_whole
+from twocet.runtime.arrays import Floats
+from twocet.runtime.files import json_bytes, write_whole
 
 Alignment = Literal["template", "paper"]
 
@@ -98,7 +100,7 @@ def thumbnail(crop: Pixels) -> npt.NDArray[np.uint8]:
 class Located(NamedTuple):
     """Where the face to be cropped is."""
 
-    photo_to_crop: align.Floats | None
+    photo_to_crop: Floats | None
     """None: no face was found."""
     faces: int | None
     """Faces seen; None where none is looked for."""

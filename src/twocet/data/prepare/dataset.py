@@ -24,7 +24,8 @@ from twocet.data.prepare.originals import SETS, Original, SetName, read_original
 from twocet.data.prepare.splits import Splitting, split_people, unpaired
 from twocet.errors import UserError
 from twocet.photo.align import PAPER_TEMPLATE_NAME, TEMPLATE_NAME
-from twocet.runtime.work import PARTIAL, for_each, json_bytes, num_cores, write_whole
+from twocet.runtime.files import PARTIAL, json_bytes, write_whole
+from twocet.runtime.processes import for_each, num_cores
 
 People = Literal["names", "faces", "none"]
 

@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 from PIL import Image
 
 from twocet.errors import UserError
-from twocet.photo.align import Floats, upright_square
+from twocet.photo.align import upright_square
 from twocet.photo.images import MAX_PIXELS, READABLE_SUFFIXES, Pixels, read_photo
+from twocet.runtime.arrays import Floats
 
 SetName = Literal["cfee", "rafd", "cfd", "london", "folder"]
 

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 
 from twocet.errors import UserError
-from twocet.photo import images
+from twocet.photo import scaling
 from twocet.photo.images import Pixels
+from twocet.photo.scaling import to_levels
 from twocet.readers.features.network import ImageFeatures
 
 WEIGHTS_VARIABLE = "TWOCET_INCEPTION_WEIGHTS"
@@ -53,6 +54,6 @@ class InceptionReader:
     @torch.inference_mode()
     def read(self, pictures: Pixels) -> ImageFeatures:
         """The features of pictures (N, S, S, 3). The network scales them itself, as the original does."""
-        values = ((images.to_image(pictures) + 1) * 127.5).round().to(torch.uint8)
+        values = to_levels(scaling.to_image(pictures))
         pooled, logits = self._network(values)
         return ImageFeatures(pooled.numpy(), logits.softmax(dim=1).numpy())

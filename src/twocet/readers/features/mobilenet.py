@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from twocet.errors import UserError
-from twocet.metrics import Floats, mean_pairwise_perceptual_distance
-from twocet.photo import images
+from twocet.metrics import mean_pairwise_perceptual_distance
+from twocet.photo import scaling
 from twocet.photo.face_model import cache_folder
 from twocet.photo.images import Pixels
-from twocet.readers.features.network import Floats32, ImageFeatures
+from twocet.readers.features.network import ImageFeatures
+from twocet.runtime.arrays import Floats, Floats32
 
 WEIGHTS_VARIABLE = "TWOCET_MOBILENETV2_WEIGHTS"
 WEIGHTS_FILE = "mobilenet_v2-b0353104.pth"
@@ -132,7 +133,7 @@ def _double(values: Floats32) -> Floats:
 
 def _prepare(pictures: Pixels) -> Tensor:
     """(N, S, S, 3) to (N, 3, 224, 224), the whole picture, normalised as in the network's training."""
-    image = images.to_image(pictures)
+    image = scaling.to_image(pictures)
     if image.shape[-1] != _SIDE:
         image = functional.interpolate(image, (_SIDE, _SIDE), mode="bilinear", antialias=True, align_corners=False)
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (_MEAN, _STD))

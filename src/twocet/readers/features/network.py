@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from twocet.photo.images import Pixels
-
-Floats32 = NDArray[np.float32]
+from twocet.runtime.arrays import Floats32
 
 
 class ImageFeatures(NamedTuple):

@@ -7,13 +7,13 @@ from typing import Any, Protocol
 import torch
 
 from twocet.training.config import TrainConfig
-from twocet.training.recipes.base import Recipe, State, TrainState
+from twocet.training.recipes.base import AdversarialState, Recipe, State, TrainState
 
-__all__ = ["Recipe", "State", "TrainState", "TwoCetRecipe", "build_recipe", "new_state"]
+__all__ = ["AdversarialState", "Recipe", "State", "TrainState", "TwoCetRecipe", "build_recipe", "new_state"]
 
 
-class TwoCetRecipe(Recipe[TrainState, Any], Protocol):
-    """A recipe for generator, encoder and discriminator."""
+class TwoCetRecipe(Recipe[Any, Any], Protocol):
+    """A recipe for generator, encoder and, where something is judged, discriminator."""
 
     paired: bool
     """Whether row i of both domains must show the same person."""
@@ -21,11 +21,11 @@ class TwoCetRecipe(Recipe[TrainState, Any], Protocol):
 
 def build_recipe(config: TrainConfig) -> TwoCetRecipe:
     """The recipe ``config.recipe``."""
-    if config.recipe in ("fast", "unpaired"):
+    if config.recipe in ("fast", "landmarks", "unpaired"):
         from twocet.training.recipes.fast import FastRecipe
 
         return FastRecipe(config)
-    if config.recipe == "close_up":
+    if config.finishes_mouths:
         from twocet.training.recipes.close_up import CloseUpRecipe
 
         return CloseUpRecipe(config)
@@ -36,8 +36,8 @@ def build_recipe(config: TrainConfig) -> TwoCetRecipe:
 
 def new_state(config: TrainConfig, device: torch.device) -> TrainState:
     """What the recipe ``config.recipe`` changes, as it is at the start."""
-    if config.recipe == "close_up":
+    if config.finishes_mouths:
         from twocet.training.recipes.close_up import CloseUpState
 
         return CloseUpState(config, device)
-    return TrainState(config, device)
+    return AdversarialState(config, device) if config.adversarial_networks else TrainState(config, device)

@@ -13,7 +13,8 @@ from torch import Generator, Tensor, nn
 
 from twocet.method import ema
 from twocet.method.schedules import learning_rate_factor
-from twocet.networks import Networks, build
+from twocet.networks.build import build
+from twocet.networks.interfaces import Networks
 from twocet.runtime import distributed
 from twocet.runtime.devices import CPU
 from twocet.runtime.randomness import RowGenerator, generator_at
@@ -25,7 +26,7 @@ class Saved(Protocol):
 
     def state_dict(self) -> dict[str, Any]: ...
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], /) -> Any: ...
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any: ...
 
 
 class State(Protocol):
@@ -62,42 +63,35 @@ class State(Protocol):
 
 
 class TrainState:
-    """Everything that training changes, on ``device``: the networks, their averages, the optimisers."""
+    """Everything that training changes, on ``device``: generator, encoder, their averages, their optimiser."""
+
+    has_discriminator = False
+    """Whether the networks have one."""
 
     def __init__(self, config: TrainConfig, device: torch.device = CPU) -> None:
         torch.manual_seed(config.seed)
         self.config = config
         # Built on the processor, so that a seed means the same weights on every device.
-        built = build(config.network)
-        self.networks = built if device == CPU else Networks(*(network.to(device) for network in built))
+        built = build(config.network, discriminator=self.has_discriminator)
+        self.networks = built if device == CPU else built.to(device)
         self.average: Networks = averages(self.networks)
-        generator, encoder, discriminator = self.networks
+        generator, encoder, _ = self.networks
         groups = [
             {"params": list(generator.parameters()), "lr": config.lr},
             {"params": list(encoder.parameters()), "lr": config.lr_encoder},
         ]
-        decay = config.weight_decay
-        self.generator_optimiser = torch.optim.Adam(groups, betas=config.betas, weight_decay=decay, fused=True)
-        """Adam for generator and encoder together."""
-        self.discriminator_optimiser = torch.optim.Adam(
-            discriminator.parameters(),
-            lr=config.lr_discriminator,
-            betas=config.betas_discriminator,
-            weight_decay=decay,
-            fused=True,
+        self.generator_optimiser = torch.optim.Adam(
+            groups, betas=config.betas, weight_decay=config.weight_decay, fused=True
         )
+        """Adam for generator and encoder together."""
 
     def parts(self) -> dict[str, Saved]:
         """The objects to be saved, by name."""
-        generator, encoder, discriminator = self.networks
         return {
-            "generator": generator,
-            "encoder": encoder,
-            "discriminator": discriminator,
+            **self.networks.named(),
             "average_generator": self.average.generator,
             "average_encoder": self.average.encoder,
             "generator_optimiser": self.generator_optimiser,
-            "discriminator_optimiser": self.discriminator_optimiser,
         }
 
     def load(self, parts: Mapping[str, Any]) -> None:
@@ -111,7 +105,6 @@ class TrainState:
         factor = learning_rate_factor(step, steps, config.warm_up, config.decay)
         for group, rate in zip(self.generator_optimiser.param_groups, (config.lr, config.lr_encoder), strict=True):
             group["lr"] = rate * factor
-        self.discriminator_optimiser.param_groups[0]["lr"] = config.lr_discriminator * factor
 
     def end_round(self, step: int) -> None:
         """Move the averages."""
@@ -122,26 +115,56 @@ class TrainState:
     def start_from(self, networks: Networks) -> None:
         """Take over the weights of ``networks`` (fine-tuning), for the averages too.
 
-        A close-up fits one generator alone: theirs is dropped, and a new one is left as it is.
+        A close-up fits one generator alone: theirs is dropped, and a new one is left as it is. So is a discriminator
+        that they lack.
         """
-        for mine, theirs in zip(self.networks, networks, strict=True):
-            given = theirs.state_dict()
+        theirs = networks.named()
+        for part, mine in self.networks.named().items():
+            given = theirs[part].state_dict() if part in theirs else {}
             mine.load_state_dict({name: given.get(name, new) for name, new in mine.state_dict().items()})
         self.average = averages(self.networks)
 
     def weights(self) -> Iterator[Tensor]:
         """Every weight, and its average where there is one."""
-        return itertools.chain.from_iterable(m.parameters() for m in (*self.networks, *self.average[:2]))
+        return itertools.chain.from_iterable(
+            m.parameters() for m in (*self.networks.named().values(), *self.average[:2])
+        )
 
     def is_finite(self) -> bool:
         """Whether every weight, averaged or not, is a number."""
         return all(bool(torch.isfinite(tensor).all()) for tensor in self.weights())
 
 
+class AdversarialState(TrainState):
+    """As :class:`TrainState`, with a discriminator and its optimiser."""
+
+    has_discriminator = True
+
+    def __init__(self, config: TrainConfig, device: torch.device = CPU) -> None:
+        super().__init__(config, device)
+        self.discriminator_optimiser = torch.optim.Adam(
+            self.networks.discriminator.parameters(),
+            lr=config.lr_discriminator,
+            betas=config.betas_discriminator,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+
+    def parts(self) -> dict[str, Saved]:
+        """The objects to be saved, by name."""
+        return {**super().parts(), "discriminator_optimiser": self.discriminator_optimiser}
+
+    def begin_round(self, step: int, steps: int | None) -> None:
+        """Set the learning rates, which are functions of the step."""
+        super().begin_round(step, steps)
+        factor = learning_rate_factor(step, steps, self.config.warm_up, self.config.decay)
+        self.discriminator_optimiser.param_groups[0]["lr"] = self.config.lr_discriminator * factor
+
+
 def averages(networks: Networks) -> Networks:
     """Copies of generator and encoder that need no gradient; the discriminator is the same object."""
     generator, encoder = (copy.deepcopy(m).eval().requires_grad_(False) for m in networks[:2])
-    return Networks(generator, encoder, networks.discriminator)
+    return networks._replace(generator=generator, encoder=encoder)
 
 
 B = TypeVar("B", bound=tuple[Any, ...])

@@ -1,4 +1,4 @@
-"""The recipe ``close_up``: mouths for the generator of a finished model.
+"""The recipes ``close_up`` and ``close_up_unpaired``: mouths for the generator of a finished model.
 
 Generator and encoder stay as they are. What the generator makes of a pair, with a noisy code, is finished by its
 close-up, and compared with the true mouth. A discriminator that knows the code judges the result, and that of other
@@ -15,15 +15,17 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from twocet.errors import check
 from twocet.method import codes, losses
 from twocet.method.losses import detached
 from twocet.method.schedules import learning_rate_factor
-from twocet.networks import Networks, compose
 from twocet.networks.close_up import CloseUpDiscriminator, Retouch, cut
+from twocet.networks.edit import compose
+from twocet.networks.interfaces import Networks
 from twocet.runtime import distributed
 from twocet.runtime.devices import CPU, autocast
 from twocet.training import augment
-from twocet.training.config import TrainConfig, check
+from twocet.training.config import TrainConfig
 from twocet.training.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
 from twocet.training.recipes.fast import noise
 from twocet.training.sampler import Pair
@@ -49,7 +51,11 @@ class CloseUpState(TrainState):
 
     def parts(self) -> dict[str, Any]:
         """The objects to be saved, by name."""
-        return {**super().parts(), "close_up_discriminator": self.discriminator}
+        return {
+            **super().parts(),
+            "discriminator_optimiser": self.discriminator_optimiser,
+            "close_up_discriminator": self.discriminator,
+        }
 
     def begin_round(self, step: int, steps: int | None) -> None:
         """Set the learning rates, which are functions of the step."""

@@ -1,17 +1,16 @@
-"""The recipes ``fast`` and ``unpaired``: pairs, and if wanted transfers between the people of a batch.
+"""The recipes that learn from pairs: ``fast``, ``landmarks`` and ``unpaired``.
 
-A laboratory set knows who is who, so the same person's two photos can supervise both passes directly (``fast``);
-where nobody is known, the neutral photo of each pair is estimated (``unpaired``, see ``twocet.pairs.unpaired``). No
-emotion label is used. What pairs alone do not teach is that a code must not carry the identity. Three things serve
-that: codes become noisy on their way to the generator, so that it relies on what they say clearly (``code_noise``),
-neutral photos have the zero code (``neutral_code``), and with ``journeys`` codes travel to another person and back
-(the neutral cycle of Eq. 1-3 with encoded codes in place of sampled ones), where the code read back must still make
-the expression of its first owner.
+A laboratory set knows who is who, so the same person's two photos can supervise both passes directly (``fast``, and
+``landmarks``, where landmarks tell how faces move and expressions are lent); where nobody is known, the neutral photo
+of each pair is estimated (``unpaired``, see ``twocet.pairs.unpaired``). No emotion label is used. What pairs alone do
+not teach is that a code must not carry the identity. Two things serve that: codes become noisy on their way to the
+generator, so that it relies on what they say clearly (``code_noise``), and neutral photos have the zero code
+(``neutral_code``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -20,14 +19,15 @@ from torch.nn import functional
 
 from twocet.method import codes, losses
 from twocet.method.losses import detached
-from twocet.networks import Domain, Edit, Networks, compose, judge
+from twocet.networks.edit import compose
 from twocet.networks.fast import FastEncoder, reduced
+from twocet.networks.interfaces import Networks
 from twocet.runtime import distributed
 from twocet.runtime.devices import autocast
 from twocet.runtime.randomness import rows
 from twocet.training import augment
 from twocet.training.config import TrainConfig
-from twocet.training.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
+from twocet.training.recipes.base import Draw, TrainState, mean_terms, pieces, step_optimiser
 from twocet.training.sampler import Lent, Pair
 
 SMALL_CHANGE = 0.01
@@ -56,31 +56,8 @@ class Pairs(NamedTuple):
     """(N, 1, S, S): what the first pass makes up."""
 
 
-class Journey(NamedTuple):
-    """Codes that travel to another person of the batch and back."""
-
-    travelling: Tensor
-    """Row i: the code of person i - 1, scaled by a random strength, (N, d)."""
-    fake: Tensor
-    """G(x_n, travelling)."""
-    recovered: Tensor
-    """E(fake), (N, d)."""
-    returned: Tensor
-    """G(x_n, the code read on another person's face, unscaled, back with its owner)."""
-
-
-class Made(NamedTuple):
-    """What the step of generator and encoder leaves for the discriminator and the record; nothing has a gradient."""
-
-    batch: Pair
-    neutralised: Tensor
-    fake: Tensor | None
-    """None without journeys."""
-    terms: dict[str, Tensor]
-
-
 class FastRecipe:
-    """One mini-batch a round: a step of generator and encoder, then one of the discriminator on the same fakes."""
+    """One mini-batch a round: a step of generator and encoder."""
 
     paired = True
     num_batches = 1
@@ -89,7 +66,6 @@ class FastRecipe:
         self.config = config
         # Pairs whose movements are known have theirs already.
         self.empty_edits = 0.0 if config.knows_movements else config.zero_edits
-        self.judges = config.journeys and config.judged
 
     def augment(self, batch: Pair, generator: Generator) -> Pair:
         """The same flip, crop and light for all photos of a row; sometimes the neutral photo takes both places."""
@@ -106,9 +82,6 @@ class FastRecipe:
             images = [augment.resample(x, affine) for x in images]
             changes = augment.resample_flow, augment.resample
             known = [change(x, affine) for change, x in zip(changes, known, strict=False)]
-            if self.config.shape:
-                bent = augment.shape(num, images[0].shape[-1], self.config.shape, generator)
-                images = [augment.bend(x, bent) for x in images]
         neutral, expressive, *reference = images
         unchanged = augment.coin(self.empty_edits, num, generator)[:, None, None, None]
         expressive = torch.where(unchanged, neutral, expressive)
@@ -116,64 +89,35 @@ class FastRecipe:
 
     def round(self, state: TrainState, draw: Draw[Pair], step: int) -> dict[str, Tensor]:
         """One mini-batch."""
-        made: list[Made] = []
-        with frozen(state.networks.discriminator):
-            step_optimiser(state.generator_optimiser, self.generator_totals(state.networks, draw(), step, made))
-        if self.judges:
-            step_optimiser(state.discriminator_optimiser, self.discriminator_totals(state.networks, step, made))
-        return mean_terms(piece.terms for piece in made)
+        terms: list[dict[str, Tensor]] = []
+        step_optimiser(state.generator_optimiser, self.totals(state.networks, draw(), step, terms))
+        return mean_terms(terms)
 
-    def generator_totals(self, networks: Networks, batch: Pair, step: int, made: list[Made]) -> Iterator[Tensor]:
-        """The total of each piece of the mini-batch; what was made for it is appended to ``made``."""
+    def totals(self, networks: Networks, batch: Pair, step: int, terms: list[dict[str, Tensor]]) -> Iterator[Tensor]:
+        """The total of each piece of the mini-batch; its terms are appended to ``terms``."""
         for piece, generator in pieces(batch, self.config, step, "fast"):
-            pairs, journey = self.passes(networks, piece, generator, step)
-            total, terms = self.generator_total(networks, piece, pairs, journey, step)
-            fake = journey.fake.detach() if journey else None
-            made.append(Made(piece, pairs.neutralised.detach(), fake, terms))
+            pairs = self.passes(networks, piece, generator, step)
+            total, found = self.generator_total(networks, piece, pairs, step)
+            terms.append(found)
             yield total
 
-    def discriminator_totals(self, networks: Networks, step: int, made: Sequence[Made]) -> Iterator[Tensor]:
-        """The total of each piece, on the fakes of the generator's step."""
-        for batch, neutralised, fake, terms in made:
-            if fake is not None:
-                total = self.discriminator_total(networks, batch, neutralised, fake, step)
-                terms["discriminator"] = total.detach()
-                yield total
-
-    def passes(self, networks: Networks, batch: Pair, generator: Generator, step: int) -> tuple[Pairs, Journey | None]:
-        """All images and codes of a round; calls of the generator are fused where they can be."""
+    def passes(self, networks: Networks, batch: Pair, generator: Generator, step: int) -> Pairs:
+        """All images and codes of a round; calls of the networks are fused."""
         num, config = len(batch.neutral), self.config
         nothing = codes.neutral(num, config.network.code_dim)
         with autocast(config.bf16):
-            views = [self.view(x, generator) for x in (batch.reference, batch.neutral)]
+            views = [augment.encoder_input(x, generator, config.view) for x in (batch.reference, batch.neutral)]
             encoded, of_neutral = networks.encoder(torch.cat(views)).chunk(2)
-            everyone, share = distributed.of_all(encoded), distributed.share()
+            everyone = distributed.of_all(encoded)
             noisy = encoded + noise(num, config.network.code_dim, config.code_noise.at(step), generator)
-            images, given = [batch.neutral, batch.expressive], [noisy, nothing]
-            if not config.journeys:
-                made, edit = generate(networks, torch.cat(images), torch.cat(given))
-                restored, neutralised = made.chunk(2)
-                flow = torch.cat(edit.flow.chunk(2), dim=1)
-                mask = edit.mask[:num]
-                return Pairs(everyone, of_neutral, restored, neutralised, painted(edit.mask, num), flow, mask), None
-            strength = augment.between(*config.strengths, num, generator)[:, None]
-            travelling = share.of(everyone.roll(1, dims=0)) * strength
-            made, edit = generate(networks, torch.cat([*images, batch.neutral]), torch.cat([*given, travelling]))
-            restored, neutralised, fake = made.chunk(3)
-            flow = torch.cat(edit.flow.chunk(3)[:2], dim=1)
-            recovered = networks.encoder(self.view(fake, generator))
-            returned = networks.generator(
-                batch.neutral, share.of(distributed.of_all(recovered / strength).roll(-1, dims=0))
-            )
-        pairs = Pairs(everyone, of_neutral, restored, neutralised, painted(edit.mask, num), flow, edit.mask[:num])
-        return pairs, Journey(travelling, fake, recovered, returned)
-
-    def view(self, image: Tensor, generator: Generator) -> Tensor:
-        """What the encoder sees of ``image`` (N, 3, S, S)."""
-        return augment.encoder_input(image, generator, self.config.shape, self.config.view)
+            images, given = torch.cat([batch.neutral, batch.expressive]), torch.cat([noisy, nothing])
+            edit = networks.generator.edit(images, given)
+            restored, neutralised = compose(images, edit).chunk(2)
+        flow = torch.cat(edit.flow.chunk(2), dim=1)
+        return Pairs(everyone, of_neutral, restored, neutralised, painted(edit.mask, num), flow, edit.mask[:num])
 
     def generator_total(
-        self, networks: Networks, batch: Pair, pairs: Pairs, journey: Journey | None, step: int
+        self, networks: Networks, batch: Pair, pairs: Pairs, step: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Weighted sum for G and E, and the unweighted terms."""
         config = self.config
@@ -201,20 +145,6 @@ class FastRecipe:
             shown = pictured[:, None, None, None].expand_as(mask)
             terms["mouths"] = functional.binary_cross_entropy(mask, open_mouths, weight=shown)
             total = total + config.moving * terms["astray"] + config.mouths * terms["mouths"]
-        if journey:
-            travelled = journey.travelling.detach()
-            terms["returned"] = self.unexplained(batch.expressive, journey.returned, batch.neutral)
-            scale = distributed.mean_of_all(travelled.abs().mean())
-            terms["code"] = losses.code_reconstruction(travelled, journey.recovered) / scale
-            total = total + config.returned * terms["returned"] + config.code * terms["code"]
-        if journey and self.judges:
-            with autocast(config.bf16):
-                expressive = judge(networks.discriminator, journey.fake, Domain.EXPRESSIVE)
-                neutral = judge(networks.discriminator, pairs.neutralised, Domain.NEUTRAL)
-            terms["adversarial_expressive"] = losses.adversarial(expressive, real=True)
-            terms["adversarial_neutral"] = losses.adversarial(neutral, real=True)
-            realness = terms["adversarial_expressive"] + terms["adversarial_neutral"]
-            total = total + config.adversarial.at(step) * realness
         return total, {**detached(terms), "code_size": size.detach()}
 
     def unexplained_where_pictured(self, batch: Pair, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
@@ -228,34 +158,7 @@ class FastRecipe:
 
     def unexplained(self, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
         """What identity pairs ask for; every image is (N, 3, S, S)."""
-        config = self.config
-        return losses.unexplained_over_scales(
-            truth, output, given, floor=config.change_floor, focus=config.focus, scales=config.scales
-        )
-
-    def discriminator_total(
-        self, networks: Networks, batch: Pair, neutralised: Tensor, fake: Tensor, step: int
-    ) -> Tensor:
-        """Realness in both domains, the mismatch term, and R1 where it is due."""
-        config = self.config
-        penalise = config.r1 > 0 and step % config.r1_every == 0
-        real = torch.cat([batch.expressive, batch.neutral]).detach().requires_grad_(penalise)
-        made = torch.cat([fake, neutralised]).detach()
-        with autocast(config.bf16):
-            logits = networks.discriminator(real)
-            fake_logits = networks.discriminator(made)
-        matching, mismatched = by_half(logits, Domain.EXPRESSIVE), by_half(logits, Domain.NEUTRAL)
-        total = losses.discriminator_objective(matching, by_half(fake_logits, Domain.EXPRESSIVE), 1.0)
-        total = total + config.mismatch * losses.adversarial(mismatched, real=False)
-        if penalise:
-            total = total + config.r1 * config.r1_every * losses.r1(matching, real)
-        return total
-
-
-def generate(networks: Networks, image: Tensor, code: Tensor) -> tuple[Tensor, Edit]:
-    """G(image, code), and what it does to the image."""
-    edit = networks.generator.edit(image, code)
-    return compose(image, edit), edit
+        return losses.unexplained_over_scales(truth, output, given, floor=self.config.change_floor)
 
 
 def painted(mask: Tensor, num: int) -> Tensor:
@@ -288,9 +191,3 @@ def noise(num: int, code_dim: int, amount: float, generator: Generator) -> Tenso
     """What is added to codes, (num, d): normal, every row with a standard deviation drawn from 0 to 2 ``amount``."""
     strength = augment.between(0, 2 * amount, num, generator)[:, None]
     return strength * rows(torch.randn, num, code_dim, generator=generator)
-
-
-def by_half(logits: Tensor, first: Domain) -> Tensor:
-    """(2N, 2) logits to (2N,): the column ``first`` for the first half of the rows, the other one for the second."""
-    num = len(logits) // 2
-    return torch.cat([logits[:num, first], logits[num:, 1 - first]])

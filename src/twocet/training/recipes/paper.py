@@ -15,12 +15,12 @@ from torch import Generator, Tensor
 from twocet.method import codes, losses
 from twocet.method.cycles import NeutralCycle, expressive_cycle, neutral_cycle
 from twocet.method.losses import Objective, Weights
-from twocet.networks import Domain, Networks, judge
 from twocet.networks.fast import reduced
+from twocet.networks.interfaces import Domain, Networks, judge
 from twocet.runtime.devices import autocast
 from twocet.training import augment
 from twocet.training.config import LossWeights, TrainConfig
-from twocet.training.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
+from twocet.training.recipes.base import AdversarialState, Draw, frozen, mean_terms, pieces, step_optimiser
 from twocet.training.sampler import Batch
 
 Cycles = Literal["both", "neutral"]
@@ -55,7 +55,7 @@ class PaperRecipe:
             return batch
         return Batch(augment.paper(batch.neutral, generator), augment.paper(batch.expressive, generator))
 
-    def round(self, state: TrainState, draw: Draw[Batch], step: int) -> dict[str, Tensor]:
+    def round(self, state: AdversarialState, draw: Draw[Batch], step: int) -> dict[str, Tensor]:
         """All mini-batches of one round."""
         weights = weights_at(self.config.weights, step)
         return mean_terms(
@@ -64,7 +64,7 @@ class PaperRecipe:
         )
 
     def mini_batch(
-        self, state: TrainState, batch: Batch, weights: Weights, cycles: Cycles, number: int
+        self, state: AdversarialState, batch: Batch, weights: Weights, cycles: Cycles, number: int
     ) -> dict[str, Tensor]:
         """One step of the discriminator, one of generator and encoder."""
         parts = pieces(batch, self.config, number, "codes")

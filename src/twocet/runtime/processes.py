@@ -1,24 +1,13 @@
-"""Much work on many files: processes that end with their parent, and files that are whole or absent."""
+"""Processes that share much work and end with their parent."""
 
 from __future__ import annotations
 
-import io
-import json
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from pathlib import Path
-from typing import Any, TypeVar
-
-import numpy as np
-from PIL import Image, PngImagePlugin
-
-from twocet.errors import UserError
-
-PARTIAL = ".partial"
-"""Ends the name of a file while it is written."""
+from typing import TypeVar
 
 _Job = TypeVar("_Job")
 
@@ -66,39 +55,3 @@ def die_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-def make_folder(path: Path) -> None:
-    """Makes the folder and its parents. Raises UserError."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"The folder {path} cannot be made ({error.strerror}): choose another output.") from None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears under its name only when it is complete."""
-    # The partial name is always the same, so that what a kill leaves behind is overwritten by the run that resumes.
-    partial = path.with_name(path.name + PARTIAL)
-    partial.write_bytes(content)
-    os.replace(partial, path)
-
-
-def png_bytes(pixels: np.ndarray[Any, Any], xmp: bytes | None = None) -> bytes:
-    """(H, W, 3) uint8 as a PNG file, with an XMP packet if one is given."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=png_info(xmp))
-    return buffer.getvalue()
-
-
-def png_info(xmp: bytes | None) -> PngImagePlugin.PngInfo:
-    """What Pillow writes into a PNG file beside the pixels: an XMP packet, or nothing."""
-    chunks = PngImagePlugin.PngInfo()
-    if xmp:
-        chunks.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
-    return chunks
-
-
-def json_bytes(value: Any, indent: int | None = None) -> bytes:
-    """``value`` as a JSON file."""
-    return (json.dumps(value, indent=indent) + "\n").encode()
