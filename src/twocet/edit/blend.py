@@ -142,7 +142,7 @@ def _fields(edit: Edit, photo_to_crop: Floats, alpha: npt.NDArray[np.float32]) -
 
 def _photo_box(alpha: npt.NDArray[np.float32], photo_to_crop: Floats, shape: tuple[int, ...]) -> Box | None:
     """The photo pixels that ``alpha`` can reach."""
-    part = _bounds(alpha > 0)
+    part = bounds(alpha > 0)
     if part is None:
         return None
     rows, columns = part
@@ -160,7 +160,7 @@ def _edit_box(pixels: Pixels, result: Pixels, box: Box, photo_to_crop: Floats, f
     place = _crop_positions(box, photo_to_crop)
     shift, mask = _sample(fields[:, :3], place).split_with_sizes([2, 1], dim=1)
     changed = (mask > _INVISIBLE_MASK) | (shift.abs().amax(dim=1, keepdim=True) > _INVISIBLE_SHIFT)
-    part = _bounds(changed[0, 0].numpy())
+    part = bounds(changed[0, 0].numpy())
     if part is None:
         return
     rows, columns = part
@@ -174,7 +174,7 @@ def _edit_box(pixels: Pixels, result: Pixels, box: Box, photo_to_crop: Floats, f
     np.copyto(region, edited, where=changed[within][0, 0].numpy()[..., None])
 
 
-def _bounds(hits: npt.NDArray[np.bool_]) -> tuple[slice, slice] | None:
+def bounds(hits: npt.NDArray[np.bool_]) -> tuple[slice, slice] | None:
     """The smallest rows and columns that hold every hit."""
     rows, columns = np.flatnonzero(hits.any(axis=1)), np.flatnonzero(hits.any(axis=0))
     if not len(rows):

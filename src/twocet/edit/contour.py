@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from twocet.edit.curve import height
-from twocet.edit.lips import CLOSED, CURVES, LOWER_INNER, UPPER_INNER, MouthFrame, frame_of, opening_of
-from twocet.photo.align import Floats
+from twocet.edit.lips import CLOSED, LOWER_INNER, UPPER_INNER, MouthFrame, frame_of, opening_of
 from twocet.photo.images import Pixels
+from twocet.runtime.arrays import Floats
 
 _COLUMNS = 33
 _STEP, _STEPS = 0.004, 15
@@ -20,26 +23,26 @@ _STRAY = 0.02
 _BEND = 0.004
 
 
-def drawn_to_borders(pixels: Pixels, landmarks: Floats) -> Floats:
-    """The landmarks with the inner borders of the lips where colours change most; of closed lips on the dark line.
+def drawn_to_borders(pixels: Pixels, lips: Floats) -> Floats:
+    """The lips (4, 11, 2), photo pixels, with their inner borders where colours change most; closed: on the dark line.
 
-    ``landmarks``: (468 or more, 2) photo pixels; the same shape comes back.
+    Landmarks err by about 2 % of a mouth's width, enough to leave a strip of teeth on a lip.
     """
-    frame = frame_of(landmarks)
-    curves = frame.enter(landmarks[CURVES[[UPPER_INNER, LOWER_INNER]]])
-    moved = landmarks.copy()
-    if opening_of(landmarks) < CLOSED:
+    frame = frame_of(lips)
+    curves = frame.enter(lips[[UPPER_INNER, LOWER_INNER]])
+    moved: Floats = lips.copy()
+    if opening_of(lips) < CLOSED:
         middle = curves.mean(axis=0)
         shift = _drawn(pixels, frame, middle, _darkness)
         for border in (UPPER_INNER, LOWER_INNER):
-            moved[CURVES[border, 1:-1]] = frame.leave(middle + shift)[1:-1]
+            moved[border, 1:-1] = frame.leave(middle + shift)[1:-1]
         return moved
     for border, curve in zip((UPPER_INNER, LOWER_INNER), curves, strict=True):
-        moved[CURVES[border, 1:-1]] = frame.leave(curve + _drawn(pixels, frame, curve, _contrast))[1:-1]
+        moved[border, 1:-1] = frame.leave(curve + _drawn(pixels, frame, curve, _contrast))[1:-1]
     return moved
 
 
-def _drawn(pixels: Pixels, frame: MouthFrame, curve: Floats, likeness) -> Floats:  # type: ignore[no-untyped-def]
+def _drawn(pixels: Pixels, frame: MouthFrame, curve: Floats, likeness: Callable[[Floats], Floats]) -> Floats:
     """(11, 2) how far the points of ``curve`` (11, 2) go, mouth coordinates: down or up only."""
     xs = np.linspace(curve[0, 0], curve[-1, 0], _COLUMNS + 2)[1:-1]
     reach = _STEPS + _BAND
@@ -70,17 +73,17 @@ def _darkness(profile: Floats) -> Floats:
     return np.asarray(4 * (high - level) / np.maximum(high - low, 8.0))
 
 
-def _best_path(score: Floats) -> np.ndarray:  # type: ignore[type-arg]
+def _best_path(score: Floats) -> npt.NDArray[np.int64]:
     """(k,) the row in each column that makes the sum of ``score`` (n, k), less the squared steps, greatest."""
     n, k = score.shape
     rows = np.arange(n)
     step = 0.5 * ((rows[:, None] - rows[None]) * _STEP / _BEND) ** 2
-    total, back = score[:, 0].copy(), np.zeros((n, k), int)
+    total, back = score[:, 0].copy(), np.zeros((n, k), np.int64)
     for column in range(1, k):
         choice = total[None] - step
         back[:, column] = choice.argmax(axis=1)
         total = choice.max(axis=1) + score[:, column]
-    path = np.empty(k, int)
+    path = np.empty(k, np.int64)
     path[-1] = int(total.argmax())
     for column in range(k - 1, 0, -1):
         path[column - 1] = back[path[column], column]

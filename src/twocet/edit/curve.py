@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twocet.photo.align import Floats
+from twocet.runtime.arrays import Floats
 
 
 def height(x: Floats, points: Floats) -> Floats:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from twocet.edit import blend
+from twocet.edit import blend, shape
+from twocet.edit.inside import MouthSource, choose_inside, mouth_source
+from twocet.edit.lips import CLOSED, CURVES
+from twocet.edit.mouth import Shapes, finish
 from twocet.errors import UserError
 from twocet.networks.edit import Edit, render
 from twocet.photo import align, resample
@@ -27,6 +29,7 @@ from twocet.runtime.randomness import generator_at
 if TYPE_CHECKING:
     from twocet.model.model import Model
 
+MouthKind = Literal["real", "painted"]
 Code = npt.NDArray[np.float32]
 """(d,) float32, an expression; the zero vector is neutral."""
 
@@ -78,6 +81,27 @@ class _Located(NamedTuple):
     landmarks: Floats32 | None
     notes: tuple[str, ...]
 
+    def points(self, mouth: MouthSource) -> Floats:
+        """(478, 2) the landmarks in crop sides, those of the lips by its mouth."""
+        assert self.landmarks is not None
+        points = self.landmarks[:, :2].astype(np.float64)
+        points[CURVES] = mouth.lips + mouth.corner
+        return align.apply(self.photo_to_crop, points)
+
+
+class Expression(NamedTuple):
+    """What a reference gives to a face."""
+
+    code: Code
+    mouth: MouthSource | None
+    """Of the reference photo; None for a bare code."""
+    notes: tuple[str, ...] = ()
+    own_mouth: MouthSource | None = None
+    """From a further photo of the target's person."""
+
+
+Reference = PhotoLike | Code | torch.Tensor | Expression
+
 
 class _Neutral(NamedTuple):
     """A target without its expression: what every strength and every reference starts from."""
@@ -90,53 +114,68 @@ class _Neutral(NamedTuple):
     pixels: Pixels
     """The neutral photo."""
     was_neutral: bool
+    rest: Floats | None
+    """(478, 2) landmarks of the neutral photo in crop sides; None where the mouth stays painted."""
+    mouth: MouthSource | None
+    """Of the target as it was given."""
 
 
 class Editor:
     """Edits expressions with one model. Keeps what it found in the latest targets, so that a new strength is cheap."""
 
     def __init__(
-        self, model: Model, *, name: str = "model", sha256: str | None = None, finder: FaceFinder | None = None
+        self,
+        model: Model,
+        *,
+        name: str = "model",
+        sha256: str | None = None,
+        finder: FaceFinder | None = None,
+        mouth: MouthKind = "real",
     ) -> None:
-        """``name`` and ``sha256`` go into the marks of results; ``finder`` None loads one when it is first needed."""
+        """``name`` and ``sha256`` go into the marks of results; ``finder`` None loads one when it is first needed.
+
+        ``mouth``: "real" mouths are made of real pixels, "painted" ones by the model alone.
+        """
         self.model = model
         self.name = name
         self.sha256 = sha256
+        self.mouth: MouthKind = mouth
         self._finder = finder
         self._targets: Recent[_Neutral] = Recent(_KEPT_TARGETS)
-        self._codes: Recent[tuple[Code, tuple[str, ...]]] = Recent(_KEPT_CODES)
+        self._expressions: Recent[Expression] = Recent(_KEPT_CODES)
+        self._readings: Recent[Floats] = Recent(_KEPT_CODES)
 
     def transfer(
         self,
         target: PhotoLike,
-        reference: PhotoLike | Code | torch.Tensor,
+        reference: Reference,
         strength: float = 1.0,
         *,
         aligned: bool = False,
         face: int | None = None,
+        mouth_from: PhotoLike | None = None,
     ) -> Result:
         """The target's face with the reference's expression.
 
         ``reference``: a photo, or a code (d,). ``strength``: 0 is neutral, 1 the reference's expression, more
         exaggerates, less than 0 opposes. ``aligned``: the photos are face crops already, no face is looked for.
-        ``face``: which of the target's faces, 1 = largest (None: the largest, with a note). Raises UserError.
+        ``face``: which of the target's faces, 1 = largest (None: the largest, with a note). ``mouth_from``: another
+        photo of the target's person, whose open mouth shows their teeth. Raises UserError.
         """
         neutral = self._neutral(target, aligned, face)
-        code, notes = self._code(reference, aligned)
-        return self._result(neutral, code, strength, notes)
+        return self._result(neutral, self._expression(reference, aligned, mouth_from), strength)
 
     def transfer_crop(self, target: PhotoLike, code: Code, strength: float = 1.0, *, face: int | None = None) -> Pixels:
         """The ``crop`` of :meth:`transfer` alone, (S, S, 3) uint8, much sooner: the photo is not edited."""
         neutral = self._neutral(target, False, face)
-        given, _ = self._code(code, False)
-        _, image = self._edited(neutral, given, strength)
+        _, image = self._edited(neutral, self._expression(code, False).code, strength)
         return to_pixels(image)
 
     def neutralize(self, target: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Result:
         """The target's face without expression."""
         neutral = self._neutral(target, aligned, face)
         notes = ("The face is neutral already: nothing was changed.",) if neutral.was_neutral else ()
-        return self._result(neutral, np.zeros(self.model.code_dim, np.float32), 0.0, notes)
+        return self._result(neutral, Expression(np.zeros(self.model.code_dim, np.float32), None, notes), 0.0)
 
     def sample(
         self,
@@ -152,12 +191,12 @@ class Editor:
         if n < 1:
             raise UserError(f"{n} expressions cannot be drawn: ask for 1 or more.")
         neutral = self._neutral(target, aligned, face)
-        return [self._result(neutral, code, strength, ()) for code in self.draw_codes(n, seed)]
+        return [self._result(neutral, Expression(code, None), strength) for code in self.draw_codes(n, seed)]
 
     def continuum(
         self,
         target: PhotoLike,
-        reference: PhotoLike | Code | torch.Tensor,
+        reference: Reference,
         *,
         steps: int = 11,
         start: float = 0.0,
@@ -173,44 +212,89 @@ class Editor:
 
     def encode(self, reference: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Code:
         """The expression code (d,) float32 of the photo's face."""
-        code, _ = self._encode(reference, aligned, face)
-        return np.array(code)
+        return np.array(self.read_expression(reference, aligned=aligned, face=face).code)
 
     def draw_codes(self, n: int, seed: int) -> Code:
         """(n, d) float32 random codes; see :meth:`twocet.model.model.Model.sample_codes`."""
         return _to_array(self.model.sample_codes(n, generator_at(seed, 0, "sample")))
 
-    def _code(self, reference: PhotoLike | Code | torch.Tensor, aligned: bool) -> tuple[Code, tuple[str, ...]]:
+    @torch.inference_mode()
+    def read_expression(self, reference: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Expression:
+        """The photo's expression with its mouth, for :meth:`transfer`: read once, given to many targets."""
+
+        def make() -> Expression:
+            located = self._locate(reference, "reference", aligned, face)
+            return Expression(_to_array(self.model.encode(located.image)[0]), self._mouth_of(located), located.notes)
+
+        return self._expressions.get((photo_key(reference), aligned, face, self.mouth), make)
+
+    def _expression(self, reference: Reference, aligned: bool, mouth_from: PhotoLike | None = None) -> Expression:
+        """The reference's expression; with the mouth of ``mouth_from`` if that is given."""
+        expression = self._given(reference, aligned)
+        if mouth_from is None:
+            return expression
+        further = self.read_expression(mouth_from)
+        return expression._replace(own_mouth=further.mouth, notes=(*expression.notes, *further.notes))
+
+    def _given(self, reference: Reference, aligned: bool) -> Expression:
+        if isinstance(reference, Expression):
+            return reference
         if isinstance(reference, torch.Tensor):
             reference = reference.detach().cpu().numpy()
         if not (isinstance(reference, np.ndarray) and reference.ndim == 1):
-            return self._encode(reference, aligned, None)
+            return self.read_expression(reference, aligned=aligned)
         code = reference.astype(np.float32)
         if code.shape != (self.model.code_dim,) or not np.isfinite(code).all():
             raise UserError(f"A code of this model has {self.model.code_dim} finite numbers, not shape {code.shape}.")
-        return code, ()
+        return Expression(code, None)
 
-    @torch.inference_mode()
-    def _encode(self, reference: PhotoLike, aligned: bool, face: int | None) -> tuple[Code, tuple[str, ...]]:
-        def make() -> tuple[Code, tuple[str, ...]]:
-            located = self._locate(reference, "reference", aligned, face)
-            return _to_array(self.model.encode(located.image)[0]), located.notes
-
-        return self._codes.get((photo_key(reference), aligned, face), make)
+    def _mouth_of(self, located: _Located) -> MouthSource | None:
+        if located.landmarks is None or self.mouth == "painted":
+            return None
+        return mouth_source(located.photo.pixels, located.landmarks[:, :2].astype(np.float64))
 
     @torch.inference_mode()
     def _neutral(self, target: PhotoLike, aligned: bool, face: int | None) -> _Neutral:
         def make() -> _Neutral:
             located = self._locate(target, "target", aligned, face)
-            alpha = _mask(located)
+            alpha, own = _mask(located), self._mouth_of(located)
             edit = self.model.edit(located.image, located.image.new_zeros(1, self.model.code_dim))
-            neutral = render(located.image, edit)
-            if blend.mean_change(located.image, neutral, alpha) <= _NOTHING_TO_REMOVE:
-                return _Neutral(located, alpha, located.image, located.photo.pixels, True)
-            pixels = blend.apply_edit(located.photo.pixels, located.photo_to_crop, edit, alpha)
-            return _Neutral(located, alpha, neutral, pixels, False)
+            image = render(located.image, edit)
+            still = blend.mean_change(located.image, image, alpha) <= _NOTHING_TO_REMOVE
+            points = None if own is None else located.points(own)
+            if still and not (own and own.opening > CLOSED):
+                return _Neutral(located, alpha, located.image, located.photo.pixels, True, points, own)
+            photo, to_crop = located.photo.pixels, located.photo_to_crop
+            if points is None:
+                pixels, rest = blend.apply_edit(photo, to_crop, edit, alpha), None
+            else:
+                rest = shape.closed(self._at_rest(points, located.image, image))
+                pixels = finish(photo, to_crop, edit, alpha, Shapes(points, rest, rest), None)
+                image = to_image(resample.crop(pixels, to_crop, self.model.size)).to(self.model.device)
+            return _Neutral(located, alpha, image, pixels, False, rest, own)
 
-        return self._targets.get((photo_key(target), aligned, face), make)
+        return self._targets.get((photo_key(target), aligned, face, self.mouth), make)
+
+    def _at_rest(self, points: Floats, image: torch.Tensor, neutral: torch.Tensor) -> Floats:
+        """(478, 2) where landmarks lie in the neutral face, crop sides."""
+        movement = shape.find_movement(self.sha256)
+        if movement is None:
+            return self._read(neutral, points)
+        return points - movement.of(_to_array(self.model.encode(image)[0]).astype(np.float64))
+
+    def _moved(self, neutral: _Neutral, code: Code) -> Floats:
+        """(478, 2) where the neutral face's landmarks lie with an expression at strength 1, crop sides."""
+        assert neutral.rest is not None
+        rest, movement = neutral.rest, shape.find_movement(self.sha256)
+        if movement is not None:
+            return rest + movement.of(code.astype(np.float64))
+        _, image = self._edited(neutral, code, 1.0)
+        return self._readings.get((id(neutral), code.tobytes()), lambda: self._read(image, rest))
+
+    def _read(self, image: torch.Tensor, otherwise: Floats) -> Floats:
+        """(478, 2) landmarks of a crop (1, 3, S, S), crop sides; ``otherwise`` if no face is found there."""
+        faces = self.find_faces(to_pixels(image))
+        return faces[0].landmarks[:, :2].astype(np.float64) / image.shape[-1] if faces else otherwise
 
     @torch.inference_mode()
     def _edited(self, neutral: _Neutral, code: Code, strength: float) -> tuple[Edit | None, torch.Tensor]:
@@ -220,23 +304,41 @@ class Editor:
         edit = self.model.edit(neutral.image, torch.from_numpy(code)[None].to(neutral.image.device), strength)
         return edit, render(neutral.image, edit)
 
-    def _result(self, neutral: _Neutral, code: Code, strength: float, notes: Sequence[str]) -> Result:
-        located, given = neutral.located, _scaled(code, strength)
-        edit, image = self._edited(neutral, code, strength)
+    def _result(self, neutral: _Neutral, expression: Expression, strength: float) -> Result:
+        located, given = neutral.located, _scaled(expression.code, strength)
+        edit, image = self._edited(neutral, expression.code, strength)
+        crop = to_pixels(image)
         if edit is None:
             pixels = neutral.pixels.copy()
-        else:
+        elif neutral.rest is None:
             pixels = blend.apply_edit(neutral.pixels, located.photo_to_crop, edit, neutral.alpha)
+        else:
+            pixels = self._with_mouth(neutral, neutral.rest, edit, expression, strength)
+            crop = resample.crop(pixels, located.photo_to_crop, self.model.size)
         return Result(
             photo=replace(located.photo, pixels=pixels),
-            crop=to_pixels(image),
+            crop=crop,
             code=given,
             strength=strength,
-            notes=(*located.notes, *notes),
+            notes=(*located.notes, *expression.notes),
             mark=edit_mark(located.photo, model=self.name, model_sha256=self.sha256, strength=strength),
             photo_to_crop=located.photo_to_crop,
             landmarks=located.landmarks,
         )
+
+    def _with_mouth(
+        self, neutral: _Neutral, rest: Floats, edit: Edit, expression: Expression, strength: float
+    ) -> Pixels:
+        """The photo with ``edit`` and a mouth of real pixels."""
+        full = self._moved(neutral, expression.code)
+        if expression.mouth is not None:
+            full = shape.with_gap(full, expression.mouth.gap)
+        after = shape.at_strength(rest, full, strength)
+        assert neutral.mouth is not None
+        inside = choose_inside(neutral.mouth.light, expression.own_mouth, neutral.mouth, expression.mouth)
+        photo_to_crop = neutral.located.photo_to_crop
+        shapes = Shapes(rest, after, full if strength <= 1 else after)
+        return finish(neutral.pixels, photo_to_crop, edit, neutral.alpha, shapes, inside)
 
     def _locate(self, given: PhotoLike, role: str, aligned: bool, face: int | None) -> _Located:
         photo = read_photo(given)
@@ -277,16 +379,18 @@ def load(
     *,
     device: str = "cpu",
     face_model: str | os.PathLike[str] | None = None,
+    mouth: MouthKind = "real",
 ) -> Editor:
     """An editor with the packaged model ``default``, a model file or an exported model. Raises UserError.
 
     ``device``: as torch names it. ``face_model``: a ``face_landmarker.task`` to use instead of the packaged one.
+    ``mouth``: "real" mouths are made of real pixels, "painted" ones by the model alone.
     """
     from twocet.model.model import find_model, identify_model, load_model
 
     path = find_model(Path(model) if isinstance(model, os.PathLike) else model)
     finder = FaceFinder(face_model) if face_model is not None else None
-    return Editor(load_model(path, device), **identify_model(path)._asdict(), finder=finder)
+    return Editor(load_model(path, device), **identify_model(path)._asdict(), finder=finder, mouth=mouth)
 
 
 def _mask(located: _Located) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The lips as four curves, and the mouth's own system of coordinates."""
+"""The lips as four curves, and the mouth's own coordinates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from twocet.photo.align import Floats
+from twocet.edit.curve import height
+from twocet.runtime.arrays import Floats
 
 CURVES = np.array(
     [
@@ -20,10 +21,9 @@ CURVES = np.array(
 """(4, 11) landmarks of the upper lip's outer and inner border, the lower lip's inner and outer border, each from the
 corner on the left of the picture to the other one."""
 UPPER_OUTER, UPPER_INNER, LOWER_INNER, LOWER_OUTER = range(4)
-OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
-INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 CLOSED = 0.012
-"""A mouth whose opening is smaller counts as closed, see :func:`opening_of`."""
+"""A mouth with a smaller opening counts as closed, see :func:`opening_of`."""
+_SAMPLES = 129
 
 
 class MouthFrame(NamedTuple):
@@ -43,32 +43,45 @@ class MouthFrame(NamedTuple):
 
     def leave(self, points: npt.ArrayLike) -> Floats:
         """(..., 2) mouth coordinates as points of the picture."""
-        return self.centre + self.turn(points)
-
-    def turn(self, vectors: npt.ArrayLike) -> Floats:
-        """(..., 2) vectors in mouth coordinates as vectors of the picture."""
-        vector = np.asarray(vectors, np.float64) * self.width
+        point = np.asarray(points, np.float64) * self.width
         x, y = self.along
-        return np.stack([vector @ (x, -y), vector @ (y, x)], axis=-1)
+        return np.stack([point @ (x, -y), point @ (y, x)], axis=-1) + self.centre
 
 
-def frame_of(landmarks: Floats) -> MouthFrame:
-    """The mouth's coordinates by the corners of (468 or more, 2) landmarks."""
-    left, right = landmarks[CURVES[UPPER_OUTER, 0]], landmarks[CURVES[UPPER_OUTER, -1]]
+class Slit:
+    """The inner borders of the lips as heights along the mouth, in mouth coordinates."""
+
+    def __init__(self, curves: Floats) -> None:
+        """``curves``: (4, 11, 2) in mouth coordinates."""
+        self.left, self.right = (float(x) for x in curves[UPPER_INNER, [0, -1], 0])
+        self._xs = np.linspace(self.left, self.right, _SAMPLES)
+        self._upper, self._lower = (height(self._xs, curves[border]) for border in (UPPER_INNER, LOWER_INNER))
+
+    def upper(self, x: Floats) -> Floats:
+        """y of the upper lip's border at ``x``; level beyond the corners."""
+        return np.interp(x, self._xs, self._upper)
+
+    def lower(self, x: Floats) -> Floats:
+        """y of the lower lip's border."""
+        return np.interp(x, self._xs, self._lower)
+
+
+def frame_of(curves: Floats) -> MouthFrame:
+    """The coordinates of the mouth with these lips (4, 11, 2)."""
+    left, right = curves[UPPER_OUTER, 0], curves[UPPER_OUTER, -1]
     width = float(np.hypot(*(right - left)))
     return MouthFrame((left + right) / 2, (right - left) / width, width)
 
 
-def gap_of(landmarks: Floats) -> Floats:
+def gap_of(curves: Floats) -> Floats:
     """(11, 2) from the upper to the lower lip's inner border, in mouth coordinates."""
-    upper, lower = landmarks[CURVES[UPPER_INNER]], landmarks[CURVES[LOWER_INNER]]
-    frame = frame_of(landmarks)
-    return frame.enter(lower) - frame.enter(upper)
+    entered = frame_of(curves).enter(curves)
+    gap: Floats = entered[LOWER_INNER] - entered[UPPER_INNER]
+    return gap
 
 
-def opening_of(landmarks: Floats) -> float:
-    """Area between the inner borders of the lips in squared mouth widths: below 0.012 a mouth counts as closed."""
-    points = landmarks[list(INNER)]
-    x, y = points.T
+def opening_of(curves: Floats) -> float:
+    """Area between the inner borders of the lips (4, 11, 2) in squared mouth widths."""
+    x, y = np.concatenate([curves[UPPER_INNER], curves[LOWER_INNER, -2:0:-1]]).T
     area = 0.5 * abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))
-    return float(area / frame_of(landmarks).width ** 2)
+    return float(area / frame_of(curves).width ** 2)

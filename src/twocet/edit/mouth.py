@@ -5,218 +5,171 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from twocet.edit import blend
-from twocet.edit.contour import drawn_to_borders
-from twocet.edit.curve import height
-from twocet.edit.light import Light, light_of
+from twocet.edit.blend import Box, smoothstep
+from twocet.edit.inside import Inside, inside_at
 from twocet.edit.lips import (
     CURVES,
     LOWER_INNER,
     LOWER_OUTER,
-    OUTER,
     UPPER_INNER,
     UPPER_OUTER,
-    MouthFrame,
+    Slit,
     frame_of,
 )
 from twocet.edit.warp import thin_plate
 from twocet.networks.edit import Edit
-from twocet.photo.align import Floats, apply, invert
+from twocet.photo.align import apply, invert
 from twocet.photo.images import Pixels
+from twocet.runtime.arrays import Floats
 
-AROUND = (
-    *(2, 98, 327, 129, 358, 203, 423, 206, 426, 216, 436, 212, 432, 202, 422, 204, 424, 194, 418, 201, 421, 200),
-    *(199, 208, 428, 32, 262, 214, 434, 207, 427, 205, 425, 49, 279, 1),
+_AROUND = (
+    *(1, 2, 32, 49, 98, 129, 194, 199, 200, 201, 202, 203, 204, 205, 206, 207, 208, 212, 214, 216, 262, 279, 327),
+    *(358, 418, 421, 422, 423, 424, 425, 426, 427, 428, 432, 434, 436),
 )
 """Landmarks around the mouth that hold what surrounds it."""
 _REACH = 0.45
-"""In mouth widths from the lips: beyond, the model's own flow is at work."""
+"""In mouth widths from the lips: beyond, the model's own flow and paint are at work."""
 _SMOOTHING = 1e-4
-_MARGIN = 0.2
-"""Mouth widths of skin around the lips that a source keeps."""
-_CENTRE = 0.4
-_FEW = 20
-_STRETCH = (0.9, 1.2)
-"""How much teeth may be stretched in height."""
-_TEETH_PALE = 0.65
-"""Teeth have at least this share of their strongest primary in the weakest; gums and tongues have less."""
+_SOFT_PIXELS, _SOFT = 0.7, 0.006
+"""Half the width of the lips' inner borders: pixels at least, and mouth widths."""
+_BEYOND = 0.5
+"""How much softer the border between upper and lower layer becomes beyond the corners of the mouth."""
 
 
-class MouthSource(NamedTuple):
-    """A photo's mouth, from which the inside is taken."""
+class Shapes(NamedTuple):
+    """Landmarks (468 or more, 2) in crop sides."""
 
-    pixels: Pixels
-    """(h, w, 3) uint8: the mouth and some skin around it."""
-    lips: Floats
-    """(4, 11, 2) ``CURVES`` in pixels of it."""
-    light: Light
-    """Of the same photo, teeth included."""
-
-
-def mouth_source(pixels: Pixels, landmarks: Floats) -> MouthSource:
-    """The mouth of a photo. ``landmarks``: (478, 2 or more) photo pixels."""
-    points = drawn_to_borders(pixels, landmarks[:, :2].astype(np.float64))
-    margin = _MARGIN * frame_of(points).width
-    low = np.maximum(np.floor(points[CURVES].min(axis=(0, 1)) - margin), 0).astype(int)
-    high = np.ceil(points[CURVES].max(axis=(0, 1)) + margin).astype(int)
-    part = pixels[low[1] : high[1], low[0] : high[0]].copy()
-    lips = points[CURVES] - low
-    return MouthSource(part, lips, light_of(pixels, points)._replace(teeth=_teeth(part, lips)))
+    before: Floats
+    """Of the picture that is edited."""
+    after: Floats
+    """Of the picture that is made."""
+    full: Floats
+    """At full strength, see :func:`twocet.edit.inside.inside_at`."""
 
 
-def _teeth(pixels: Pixels, lips: Floats) -> Floats:
-    """(3,) colour of the brighter parts of the teeth; NaN where none are seen."""
-    colours = _within(pixels, lips, 0.01)
-    if len(colours) < _FEW:
-        return np.full(3, np.nan)
-    level = colours.mean(axis=1)
-    low, high = np.quantile(level, (0.8, 0.95))
-    bright = colours[(level >= low) & (level <= high)].mean(axis=0)
-    return bright if bright.min() > _TEETH_PALE * bright.max() else np.full(3, np.nan)
-
-
-def _within(pixels: Pixels, lips: Floats, margin: float) -> Floats:
-    """(k, 3) the pixels between the lips, ``margin`` mouth widths away from them."""
-    h, w = pixels.shape[:2]
-    frame = frame_of_curves(lips)
-    slit = _Slit(frame.enter(lips))
-    place = frame.enter(np.stack(np.meshgrid(np.arange(w) + 0.5, np.arange(h) + 0.5), axis=-1))
-    x, y = place[..., 0], place[..., 1]
-    inside = (y > slit.upper(x) + margin) & (y < slit.lower(x) - margin) & (np.abs(x) < _CENTRE)
-    return pixels[inside].astype(np.float64)
-
-
-class Join(NamedTuple):
-    """A face in two layers that meet at the slit between the lips."""
+class Layers(NamedTuple):
+    """A face in two layers that meet between the lips."""
 
     upper: Edit
     lower: Edit
 
 
-def moved_lips(edit: Edit, before: Floats, after: Floats) -> Join:
-    """``edit`` (batch of one) with the mouth moved by its landmarks instead, the lips apart from each other.
-
-    Args:
-        edit: Of the model, flow of size S.
-        before: (468 or more, 2) landmarks of the picture that is edited, in crop sides.
-        after: Likewise, where they go.
-    """
-    size = edit.flow.shape[-1]
-    frame = frame_of(after)
-    outline = after[list(OUTER)]
-    low, high = outline.min(axis=0) - _REACH * frame.width, outline.max(axis=0) + _REACH * frame.width
-    left, top = (int(v) for v in np.clip(np.floor(low * size), 0, size - 1))
-    right, bottom = (int(v) for v in np.clip(np.ceil(high * size), 1, size))
-    x, y = (np.arange(left, right) + 0.5) / size, ((np.arange(top, bottom) + 0.5) / size)[:, None]
-    at = np.stack(np.broadcast_arrays(x, y), axis=-1).reshape(-1, 2)
-    distance = blend.signed_distance(x, y, outline) / frame.width
-    near = 1 - blend.smoothstep(distance / _REACH)
-    mask = edit.mask.clone()
-    part = (..., slice(top, bottom), slice(left, right))
-    mask[part] *= torch.from_numpy(1 - near).float()
-    weight = torch.from_numpy(near).float()
-
-    def layer(curves: list[int]) -> Edit:
-        index = np.unique(np.concatenate([CURVES[curves].ravel(), np.array(AROUND)]))
-        movement = thin_plate(
-            frame.enter(after[index]), before[index] - after[index], frame.enter(at), _SMOOTHING
-        ).reshape(bottom - top, right - left, 2)
-        flow = edit.flow.clone()
-        flow[part] = torch.lerp(flow[part], torch.from_numpy(movement).float().permute(2, 0, 1), weight)
-        return Edit(flow, mask, edit.colour)
-
-    return Join(layer([UPPER_OUTER, UPPER_INNER]), layer([LOWER_INNER, LOWER_OUTER]))
-
-
-class _Slit:
-    """The borders of the slit as heights over the mouth's width."""
-
-    def __init__(self, curves: Floats) -> None:
-        """``curves``: (4, 11, 2) in mouth coordinates."""
-        self.ends = curves[UPPER_INNER, [0, -1], 0]
-        self._upper, self._lower = curves[UPPER_INNER], curves[LOWER_INNER]
-
-    def upper(self, x: Floats) -> Floats:
-        return height(x, self._upper)
-
-    def lower(self, x: Floats) -> Floats:
-        return height(x, self._lower)
-
-
-def joined(
-    upper: Pixels, lower: Pixels, inside: Floats, place: Floats, frame: MouthFrame, curves: Floats, pixel: float
+def finish(
+    pixels: Pixels,
+    photo_to_crop: Floats,
+    edit: Edit,
+    alpha: npt.NDArray[np.float32],
+    shapes: Shapes,
+    inside: Inside | None,
 ) -> Pixels:
-    """The two layers and what is between them as one picture.
+    """The photo with ``edit`` as :func:`twocet.edit.blend.apply_edit` applies it, but with a mouth of real pixels.
 
-    Args:
-        upper: (h, w, 3) uint8 with the upper lip where it goes.
-        lower: Likewise with the lower lip.
-        inside: (h, w, 3) what shows between them, 0..255.
-        place: (h, w, 2) mouth coordinates of the pixels.
-        frame: Of the mouth that is made, photo pixels.
-        curves: (4, 11, 2) its lips, photo pixels.
-        pixel: Half the width of the soft borders in photo pixels.
+    ``inside`` None leaves an open mouth dark.
     """
-    slit = _Slit(frame.enter(curves))
-    x, y = place[..., 0], place[..., 1]
-    beyond = np.maximum(np.maximum(slit.ends[0] - x, x - slit.ends[1]), 0)
-    soft = pixel / frame.width + 0.5 * beyond
-    up, low = slit.upper(x), slit.lower(x)
-    under = blend.smoothstep((y - up) / soft * 0.5 + 0.5)
-    below = blend.smoothstep((y - low) / soft * 0.5 + 0.5)
-    w_low, w_in = below[..., None], np.maximum(under - below, 0)[..., None]
-    out = upper * (1 - w_low - w_in) + lower * w_low + inside * w_in
-    result: Pixels = np.clip(np.rint(out), 0, 255).astype(np.uint8)
+    layers = moved_lips(edit, shapes.before, shapes.after)
+    result = blend.apply_edit(pixels, photo_to_crop, layers.upper, alpha)
+    crop_to_photo = invert(photo_to_crop)
+    lips, full = (apply(crop_to_photo, landmarks[CURVES]) for landmarks in (shapes.after, shapes.full))
+    frame = frame_of(lips)
+    box = _box(lips, _REACH * frame.width, pixels.shape)
+    if box is None:
+        return result
+    lower = _applied_within(pixels, box, photo_to_crop, layers.lower, alpha)
+    left, top, right, bottom = box
+    photo = np.stack(np.meshgrid(np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5), axis=-1)
+    upper = result[top:bottom, left:right]
+    upper[:] = _joined(upper, lower, photo, lips, full, inside)
     return result
 
 
-def inside_of(source: MouthSource, place: Floats, frame: MouthFrame, full: Floats, light: Floats) -> Floats:
-    """What shows between the lips: (h, w, 3), 0..255.
+def moved_lips(edit: Edit, before: Floats, after: Floats) -> Layers:
+    """``edit`` (batch of one) with the mouth moved by landmarks instead, each lip by itself.
 
-    ``place``: (h, w, 2) mouth coordinates of ``frame``, the mouth at full strength, whose lips are ``full`` (4, 11, 2).
+    Around the mouth nothing is painted. ``before`` and ``after``: (468 or more, 2) in crop sides, where landmarks are
+    in the picture that is edited and where they go.
     """
-    own = frame_of_curves(source.lips)
-    there, here = _Slit(own.enter(source.lips)), _Slit(frame.enter(full))
+    size = edit.flow.shape[-1]
+    lips = after[CURVES]
+    frame = frame_of(lips)
+    box = _box(lips * size, _REACH * frame.width * size, (size, size))
+    assert box is not None
+    left, top, right, bottom = box
+    within = (..., slice(top, bottom), slice(left, right))
+    x, y = (np.arange(left, right) + 0.5) / size, ((np.arange(top, bottom) + 0.5) / size)[:, None]
+    outline = np.concatenate([lips[UPPER_OUTER], lips[LOWER_OUTER, -2:0:-1]])
+    near = 1 - smoothstep(blend.signed_distance(x, y, outline) / (_REACH * frame.width))
+    weight = torch.from_numpy(near).float()
+    mask = edit.mask.clone()
+    mask[within] *= 1 - weight
+    at = frame.enter(np.stack(np.broadcast_arrays(x, y), axis=-1).reshape(-1, 2))
+
+    def layer(*borders: int) -> Edit:
+        index = np.unique(np.concatenate([CURVES[list(borders)].ravel(), np.array(_AROUND)]))
+        shift = thin_plate(frame.enter(after[index]), before[index] - after[index], at, _SMOOTHING)
+        own = torch.from_numpy(shift.T.reshape(2, *near.shape)).float()
+        flow = edit.flow.clone()
+        flow[within] = torch.lerp(flow[within], own, weight)
+        return Edit(flow, mask, edit.colour)
+
+    return Layers(layer(UPPER_OUTER, UPPER_INNER), layer(LOWER_INNER, LOWER_OUTER))
+
+
+def _joined(upper: Pixels, lower: Pixels, photo: Floats, lips: Floats, full: Floats, inside: Inside | None) -> Pixels:
+    """The two layers (h, w, 3), and between the lips the inside.
+
+    Args:
+        upper: With the upper lip where it goes.
+        lower: With the lower lip where it goes.
+        photo: (h, w, 2) where the pixels are, photo pixels.
+        lips: (4, 11, 2) where the lips go, photo pixels.
+        full: Likewise at full strength.
+        inside: None is dark.
+    """
+    frame = frame_of(lips)
+    under, below = _covers(frame.enter(photo), Slit(frame.enter(lips)), max(_SOFT_PIXELS / frame.width, _SOFT))
+    gap = np.maximum(under - below, 0)
+    out = upper * (1 - below - gap)[..., None] + lower * below[..., None]
+    if inside is not None and (part := blend.bounds(gap > 0)):
+        rows, columns = part
+        whole = frame_of(full)
+        seen = inside_at(inside, whole.enter(photo[rows, columns]), whole, full)
+        out[rows, columns] += seen * gap[rows, columns, None]
+    joined: Pixels = np.clip(np.rint(out), 0, 255).astype(np.uint8)
+    return joined
+
+
+def _covers(place: Floats, slit: Slit, soft: float) -> tuple[Floats, Floats]:
+    """(h, w) each: how far a pixel is below the upper lip, and how far within the lower lip's layer, 0..1.
+
+    ``place``: (h, w, 2) mouth coordinates. Beyond the corners of the mouth the layers run into each other.
+    """
     x, y = place[..., 0], place[..., 1]
-    rows = np.linspace(-0.5, 0.5, 101)
-    tall_there, tall_here = (slit.lower(rows) - slit.upper(rows) for slit in (there, here))
-    stretch = np.clip(tall_here / np.maximum(tall_there, 1e-4), *_STRETCH)
-    stretch = np.convolve(np.pad(stretch, 10, mode="edge"), np.hanning(23)[1:-1] / np.hanning(23).sum(), mode="valid")
-    y_there = there.upper(x) + (y - here.upper(x)) / np.interp(x, rows, stretch)
-    points = own.leave(np.stack([x, y_there], axis=-1))
-    scale = own.width / frame.width
-    image = torch.from_numpy(source.pixels.astype(np.float32)).permute(2, 0, 1)[None]
-    h, w = source.pixels.shape[:2]
-    if scale > 1:
-        sides = [max(1, round(h / scale)), max(1, round(w / scale))]
-        image = torch.nn.functional.interpolate(image, size=sides, mode="bicubic", antialias=True)
-    grid = torch.from_numpy(points * (2 / w, 2 / h) - 1).float()[None]
-    seen = torch.nn.functional.grid_sample(image, grid, mode="bicubic", padding_mode="border", align_corners=False)
-    colours = seen[0].permute(1, 2, 0).numpy().astype(np.float64)
-    soft = 1.2 / frame.width
-    up, low = there.upper(x), there.lower(x)
-    valid = blend.smoothstep((y_there - up) / soft * 0.5 + 0.5) * blend.smoothstep((low - y_there) / soft * 0.5 + 0.5)
-    valid = valid * ((x > there.ends[0]) & (x < there.ends[1]))
-    dark = _darkness(source)
-    out = dark + (colours - dark) * valid[..., None]
-    return np.clip(out * light, 0, 255)
+    soft_here = soft + _BEYOND * np.maximum(np.maximum(slit.left - x, x - slit.right), 0)
+    under, below = (smoothstep(0.5 + (y - border(x)) / (2 * soft_here)) for border in (slit.upper, slit.lower))
+    return under, below
 
 
-def _darkness(source: MouthSource) -> Floats:
-    """(3,) the colour of the depth of a mouth: its darkest part."""
-    pixels = _within(source.pixels, source.lips, 0.0)
-    lips = 0.2 * np.median(source.pixels.reshape(-1, 3), axis=0)
-    if len(pixels) < _FEW:
-        return np.asarray(lips)
-    level = pixels.sum(axis=1)
-    dark = np.median(pixels[level <= np.quantile(level, 0.1)], axis=0)
-    return np.asarray(np.minimum(dark, lips))
+def _box(points: Floats, margin: float, shape: tuple[int, ...]) -> Box | None:
+    """The pixels of a picture of ``shape`` (H, W, ...) within ``margin`` of ``points`` (..., 2)."""
+    limit = (shape[1], shape[0])
+    flat = points.reshape(-1, 2)
+    left, top = (int(v) for v in np.clip(np.floor(flat.min(axis=0) - margin), 0, limit))
+    right, bottom = (int(v) for v in np.clip(np.ceil(flat.max(axis=0) + margin), 0, limit))
+    return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def frame_of_curves(curves: Floats) -> MouthFrame:
-    """The mouth's coordinates by its curves (4, 11, 2)."""
-    left, right = curves[UPPER_OUTER, 0], curves[UPPER_OUTER, -1]
-    width = float(np.hypot(*(right - left)))
-    return MouthFrame((left + right) / 2, (right - left) / width, width)
+def _applied_within(
+    pixels: Pixels, box: Box, photo_to_crop: Floats, edit: Edit, alpha: npt.NDArray[np.float32]
+) -> Pixels:
+    """What ``apply_edit`` makes of the pixels of ``box``."""
+    reach = float(edit.flow.abs().max()) / float(np.hypot(*photo_to_crop[:, 0])) + 3
+    left, top, right, bottom = box
+    x0, y0 = max(int(left - reach), 0), max(int(top - reach), 0)
+    window = pixels[y0 : int(bottom + reach), x0 : int(right + reach)]
+    to_crop = np.column_stack([photo_to_crop[:, :2], apply(photo_to_crop, (x0, y0))])
+    made = blend.apply_edit(window, to_crop, edit, alpha)
+    return made[top - y0 : bottom - y0, left - x0 : right - x0]
