@@ -50,7 +50,7 @@ _PRIOR = _Usual((0, 0, 0), 0.5, 0.1)
 """How much the light differs between photos."""
 _BRIGHTEST_TEETH = 1.2
 """Bright parts of teeth, in whites of the eyes: 1.15 in 34 London smiles, 1.05 in 10 snapshots."""
-_SHOULDER, _HIGHLIGHT = 205.0, 248.0
+_SHOULDER, _HIGHLIGHT = 195.0, 244.0
 
 
 def light_ratio(target: Light, reference: Light) -> Floats:
