@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -26,6 +25,7 @@ from twocet.networks.config import NetworkConfig
 from twocet.networks.edit import Edit, render
 from twocet.networks.interfaces import Networks
 from twocet.runtime import devices
+from twocet.runtime.files import whole_file
 from twocet.training.config import from_dict
 
 FORMAT = 1
@@ -152,9 +152,8 @@ def save_networks(
     overflow = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if overflow:
         raise ValueError(f"weights that are no numbers{' in float16' if half else ''}: {', '.join(overflow[:3])}")
-    temporary = path.with_name(path.name + ".tmp")
-    save_file(tensors, temporary, metadata={_KEY: json.dumps(metadata)})
-    os.replace(temporary, path)
+    with whole_file(path) as partial:
+        save_file(tensors, partial, metadata={_KEY: json.dumps(metadata)})
 
 
 def load_model(name: Path | str, device: str = "cpu") -> Model:

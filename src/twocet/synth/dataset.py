@@ -24,7 +24,7 @@ from twocet import __version__
 from twocet.errors import UserError
 from twocet.photo.align import TEMPLATE_NAME
 from twocet.photo.png import png_bytes
-from twocet.runtime.files import PARTIAL, json_bytes, write_whole
+from twocet.runtime.files import is_partial, json_bytes, remove_partials, write_whole
 from twocet.runtime.processes import for_each, num_cores
 
 from .camera import LANDMARK_VERTICES, View
@@ -115,6 +115,7 @@ def write_dataset(
     ) as bar:
         for _ in for_each(partial(render_identity, folder, settings), pending, workers or num_cores()):
             bar.update(per_identity)
+    remove_partials(folder)
     _write_tables(folder, settings)
     return folder
 
@@ -170,7 +171,7 @@ def _check_resumable(folder: Path, settings: Settings) -> None:
         raise UserError(f"{folder} is a file: name a folder")
     description = folder / "dataset.json"
     if not description.exists():
-        if folder.is_dir() and any(not path.name.endswith(PARTIAL) for path in folder.iterdir()):
+        if folder.is_dir() and any(not is_partial(path) for path in folder.iterdir()):
             raise UserError(f"{folder} holds other files: name a new or empty folder")
         return
     try:
