@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -13,7 +13,8 @@ from twocet.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from twocet.edit.editor import Code, Editor
+    from twocet.edit.editor import Editor
+    from twocet.edit.stages import Code
     from twocet.photo.images import Photo
     from twocet.photo.marks import Mark
     from twocet.video.clips import ClipReader, Frame
@@ -36,6 +37,8 @@ def video(
     smoothing: float = 1.0,
     no_sound: bool = False,
     face: int | None = None,
+    mouth: Literal["real", "painted"] = "real",
+    mouth_from: Path | None = None,
     model: str = "default",
     no_mark: bool = False,
     device: str = "cpu",
@@ -61,6 +64,8 @@ def video(
         smoothing: How much jitter is taken out of expressions and face positions; 0 is none, more is slower.
         no_sound: Leave the sound out.
         face: Which face of TARGET, 1 is the largest (in a film: in its first frame).
+        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
+        mouth_from: Another photo of the person in TARGET with an open mouth: shows their own teeth.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         no_mark: Leave out the mark that says that a model changed the film.
         device: Where the model runs, for example cpu or cuda.
@@ -76,7 +81,7 @@ def video(
     if output.exists() and output.resolve() in (target.resolve(), film.resolve()):
         raise UserError(f"{output} would overwrite what is read: choose another output.")
     with ClipReader(film) as reader:
-        editor = editors.load(model, device=device)
+        editor = editors.load(model, device=device, mouth=mouth)
         if edit:
             change, mark = _editing(editor, strength, preset, face, smoothing)
         else:

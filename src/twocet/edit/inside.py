@@ -21,6 +21,8 @@ _CENTRE = 0.4
 _FEW = 20
 _OPEN = 0.03
 """A mouth with a smaller opening shows too little of its inside."""
+_ENOUGH = 0.6
+"""A mouth with a smaller share of the wanted opening shows too little for it."""
 _TEETH_PALE = 0.65
 """Teeth have at least this share of their strongest primary in the weakest; gums and tongues have less."""
 _STRETCH = (0.9, 1.2)
@@ -75,12 +77,14 @@ def mouth_source(pixels: Pixels, landmarks: Floats) -> MouthSource:
     return MouthSource(part, low.astype(np.float64), lips - low, light)
 
 
-def choose_inside(light: Light, *sources: MouthSource | None) -> Inside | None:
-    """The first mouth that is open, for a target in this light; None if none is."""
-    for source in sources:
-        if source is not None and source.opening > _OPEN:
-            return Inside(source, light_ratio(light, source.light))
-    return None
+def choose_inside(light: Light, opening: float, *sources: MouthSource | None) -> Inside | None:
+    """The first mouth that is open enough, or else the most open one, for a target in this light; None if none is."""
+    fitting = [source for source in sources if source is not None and source.opening > _OPEN]
+    if not fitting:
+        return None
+    wide = [source for source in fitting if source.opening > _ENOUGH * opening]
+    source = wide[0] if wide else max(fitting, key=lambda source: source.opening)
+    return Inside(source, light_ratio(light, source.light))
 
 
 def inside_at(inside: Inside, place: Floats, frame: MouthFrame, full: Floats) -> Floats:

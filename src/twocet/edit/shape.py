@@ -7,6 +7,7 @@ from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from twocet.edit.lips import CURVES, LOWER_INNER, LOWER_OUTER, UPPER_INNER, UPPER_OUTER, frame_of, gap_of
 from twocet.runtime.arrays import Floats
@@ -21,9 +22,9 @@ class Movement(NamedTuple):
     matrix: Floats
     """(d, 478, 2) in crop sides."""
 
-    def of(self, code: Floats) -> Floats:
+    def of(self, code: npt.NDArray[np.float32]) -> Floats:
         """(478, 2) movement away from rest, crop sides."""
-        moved: Floats = np.tensordot(code, self.matrix, axes=1)
+        moved: Floats = np.tensordot(code.astype(np.float64), self.matrix, axes=1)
         return moved
 
 
