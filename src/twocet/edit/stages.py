@@ -96,22 +96,25 @@ class Stages:
     @torch.inference_mode()
     def neutral(self, located: Located, mouth: MouthSource | None) -> Neutral:
         """The face without its expression; ``mouth`` None paints mouths."""
-        alpha = _mask(located)
+        moved = self._moved_from_rest(located.image)
         edit = self.model.edit(located.image, located.image.new_zeros(1, self.model.code_dim))
-        image = render(located.image, edit)
-        points = np.zeros((0, 2)) if mouth is None else located.points(mouth)
-        still = blend.mean_change(located.image, image, alpha) <= _NOTHING_TO_REMOVE
-        readings: Recent[Floats] = Recent(_KEPT_READINGS)
-        if still and (mouth is None or mouth.opening < _PARTED):
-            return Neutral(located, alpha, located.image, located.photo.pixels, True, mouth, points, readings)
+        image, alpha = render(located.image, edit), _mask(located)
         photo, photo_to_crop = located.photo.pixels, located.photo_to_crop
+        points = np.zeros((0, 2)) if mouth is None else located.points(mouth)
+        face = Neutral(located, alpha, located.image, photo, True, mouth, points, Recent(_KEPT_READINGS))
+        if moved is None:
+            still = blend.mean_change(located.image, image, alpha) <= _NOTHING_TO_REMOVE
+        else:
+            still = shape.size_of(moved) < shape.STILL
+        if still and (mouth is None or mouth.opening < _PARTED):
+            return face
         if mouth is None:
             pixels = blend.apply_edit(photo, photo_to_crop, edit, alpha)
-            return Neutral(located, alpha, image, pixels, False, mouth, points, readings)
-        rest = shape.closed(self._at_rest(points, located.image, image))
+            return face._replace(image=image, pixels=pixels, was_neutral=False)
+        rest = shape.closed(self._read(image, points) if moved is None else points - moved)
         pixels = finish(photo, photo_to_crop, edit, alpha, Shapes(points, rest, rest), None)
         image = to_image(resample.crop(pixels, photo_to_crop, self.model.size)).to(self.model.device)
-        return Neutral(located, alpha, image, pixels, False, mouth, rest, readings)
+        return face._replace(image=image, pixels=pixels, was_neutral=False, rest=rest)
 
     def photo(self, neutral: Neutral, expression: Expression, strength: float) -> tuple[Pixels, Pixels]:
         """The photo (H, W, 3) with the expression, and the face alone (S, S, 3)."""
@@ -161,11 +164,9 @@ class Stages:
         shapes = Shapes(neutral.rest, after, full if strength <= 1 else after)
         return finish(neutral.pixels, photo_to_crop, edit, neutral.alpha, shapes, inside)
 
-    def _at_rest(self, points: Floats, image: torch.Tensor, neutral: torch.Tensor) -> Floats:
-        """(478, 2) where landmarks lie in the neutral face, crop sides."""
-        if self.movement is None:
-            return self._read(neutral, points)
-        return points - self.movement.of(to_array(self.model.encode(image)[0]))
+    def _moved_from_rest(self, image: torch.Tensor) -> Floats | None:
+        """(478, 2) how an expressive face's landmarks have moved, crop sides; None where no movement is known."""
+        return None if self.movement is None else self.movement.of(to_array(self.model.encode(image)[0]))
 
     def _moved(self, neutral: Neutral, code: Code) -> Floats:
         """(478, 2) where the neutral face's landmarks lie with an expression at strength 1, crop sides."""
