@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from twocet.networks.config import NetworkConfig
 from twocet.networks.interfaces import Networks
-from twocet.training.recipe_settings import RECIPES
-from twocet.training.recipes import AdversarialState, base
+from twocet.training.recipes import base
 from twocet.training.recipes.paper import PaperRecipe
+from twocet.training.recipes.table import RECIPES
 from twocet.training.sampler import Batch
 
 STEP, BATCH, SIDE, DIM = 2_500, 3, 4, 2
@@ -176,8 +176,8 @@ def our_round(recipe, start, batches, codes, monkeypatch):
     generator, encoder, discriminator = start
     networks = Networks(SmallGenerator(generator), SmallEncoder(encoder), SmallDiscriminator(discriminator))
     monkeypatch.setattr(base, "build", lambda config, discriminator: networks)
-    config = dataclasses.replace(RECIPES[recipe], network=NetworkConfig(size=32, code_dim=DIM), batch=BATCH)
-    state, ours = AdversarialState(config), PaperRecipe(config)
+    config = dataclasses.replace(RECIPES[recipe].defaults, network=NetworkConfig(size=32, code_dim=DIM), batch=BATCH)
+    state, ours = base.adversarial_state(config), PaperRecipe(config)
     given = iter([torch.tensor(code) for triple in codes for code in triple])
     monkeypatch.setattr(ours, "sample", lambda num, generator: next(given))
     photos = iter([Batch(torch.tensor(x_n), torch.tensor(x_e)) for x_n, x_e in batches])
