@@ -170,18 +170,21 @@ def test_nothing_is_reported_to_anybody(pair: tuple[Model, Model, Path], tmp_pat
 
 
 def test_others_can_run_the_graphs(pair: tuple[Model, Model, Path]) -> None:
-    """By the names of the documentation, batches of any size, without anything of ours."""
+    """By the names and the precision of the documentation, batches of any size, without anything of ours."""
     import openvino
 
     model, _, folder = pair
     image, code = faces(model, 2)
-    core = openvino.Core()
-    encoder, generator = (core.compile_model(folder / f"{name}.onnx", "CPU") for name in ("encoder", "generator"))
+    # Left to itself, OpenVINO computes in bfloat16 where the processor can.
+    core, exact = openvino.Core(), {"INFERENCE_PRECISION_HINT": "f32"}
+    encoder, generator = (
+        core.compile_model(folder / f"{name}.onnx", "CPU", exact) for name in ("encoder", "generator")
+    )
     found = encoder({"image": image.numpy()})["code"]
-    np.testing.assert_allclose(found, model.encode(image).numpy(), atol=5e-3)
+    np.testing.assert_allclose(found, model.encode(image).numpy(), atol=1e-4)
     output = generator({"image": image.numpy(), "code": code.numpy()})["output"]
     assert output.shape == (2, 3, model.size, model.size)
-    assert np.abs(output - model.generate(image, code).numpy()).max() < 0.05
+    np.testing.assert_allclose(output, model.generate(image, code).numpy(), atol=1e-3)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,8 +54,7 @@ def batch(
     from twocet.edit import presets
     from twocet.edit.jobs import read_table
     from twocet.model.model import find_model, identify_model, load_model
-    from twocet.photo.images import write_bytes
-    from twocet.runtime.files import make_folder
+    from twocet.runtime.files import make_folder, write_whole
     from twocet.runtime.processes import num_cores
 
     path = find_model(model)
@@ -74,7 +73,7 @@ def batch(
             journal.add(outcome)
             outcomes[outcome.line] = outcome
             bar.update()
-    report = write_bytes(output / work.REPORT, work.report_csv(table, outcomes))
+    report = write_whole(output / work.REPORT, work.report_csv(table, outcomes))
     failed = {line: outcome.error for line, outcome in outcomes.items() if outcome.status == "failed"}
     _announce(len(table.rows), before, {**table.wrong, **failed}, report, as_json)
 

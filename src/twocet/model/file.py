@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from twocet.networks.config import NetworkConfig
 from twocet.networks.edit import Edit, render
 from twocet.networks.interfaces import Networks
 from twocet.runtime.configuration import from_dict
+from twocet.runtime.files import whole_file
 
 FORMAT = 1
 SAMPLE_WIDTH = 0.3
@@ -147,9 +147,8 @@ def save_networks(
     overflow = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if overflow:
         raise ValueError(f"weights that are no numbers{' in float16' if half else ''}: {', '.join(overflow[:3])}")
-    temporary = path.with_name(path.name + ".tmp")
-    save_file(tensors, temporary, metadata={_KEY: json.dumps(metadata)})
-    os.replace(temporary, path)
+    with whole_file(path) as partial:
+        save_file(tensors, partial, metadata={_KEY: json.dumps(metadata)})
 
 
 def read_file(path: Path) -> tuple[str, dict[str, Tensor]]:

@@ -21,10 +21,10 @@ from twocet.edit.presets import preset_code
 from twocet.errors import UserError
 from twocet.metrics import linearity
 from twocet.model.model import file_hash
-from twocet.photo.images import read_photo, write_bytes
+from twocet.photo.images import read_photo
 from twocet.photo.marks import edit_mark, write_marked
 from twocet.photo.sheets import Cell, sheet
-from twocet.runtime.files import make_folder
+from twocet.runtime.files import make_folder, write_whole
 from twocet.stimuli import calibration
 from twocet.stimuli.series import COLUMNS, Distances, Equalize, Finish, Series, Step, gif_frames, opaque, table
 from twocet.video.clips import ClipWriter, import_av, write_gif
@@ -215,7 +215,7 @@ class Continuum:
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(table(done, common, expression.name, full))
-        return write_bytes(output / "stimuli.csv", text.getvalue().encode())
+        return write_whole(output / "stimuli.csv", text.getvalue().encode())
 
     def _write_recipe(
         self, code: Code, finish: Finish, done: Sequence[Step], written: Sequence[Path], output: Path
@@ -238,4 +238,4 @@ class Continuum:
             "linearity": None if np.isnan(moved).any() else linearity(np.arange(len(done), dtype=np.float64), moved),
             "files": {file.name: file_hash(file) for file in written},
         }
-        return write_bytes(output / "recipe.json", (json.dumps(recipe, indent=2) + "\n").encode())
+        return write_whole(output / "recipe.json", (json.dumps(recipe, indent=2) + "\n").encode())
