@@ -22,7 +22,8 @@ _TELLING = (
 )
 """Landmarks of mouth, brows and lids that tell an expression."""
 STILL = 0.0075
-"""Faces that are moved less from rest, in crop sides, are at rest: 95 % of neutral London photos, 5 % of the smiling ones, no rendered
+"""Faces that are moved less from rest, in crop sides, are at rest: 95 % of neutral London photos, 5 % of the smiling
+ones, no rendered
 person who is sad, angry or contemptuous."""
 
 
