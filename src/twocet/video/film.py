@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from twocet.edit import blend
-from twocet.edit.editor import Code, Editor
+from twocet.edit.editor import Editor
+from twocet.edit.stages import Code
 from twocet.method import codes
 from twocet.networks.edit import Edit, render
 from twocet.photo import align, resample
