@@ -10,43 +10,12 @@ import sys
 
 import numpy as np
 import pytest
+from study_tools import PLANTED, analyze, records, write_log
 
 from twocet import cli
 from twocet.study.folder import read_design
 from twocet.study.page import read_page
 from twocet.study.statistics import outliers
-
-PLANTED = {
-    "identity": ((4.0, 1.1), (4.6, 0.8), (3.0, 1.3)),
-    "expression": ((2.0, 1.4), (4.4, 1.0), (3.2, 1.4)),
-}
-"""Mean and deviation of copy, own and theirs."""
-
-
-def records(folder, crowd, milliseconds=2500):
-    """What the raters of a crowd send: the records of the server's log."""
-    design, page = read_design(folder), read_page(folder / "page")
-    for rater in range(crowd.raters):
-        about = {"study_id": design["study_id"], "rater_id": f"{rater:016x}", "device": "phone"}
-        about |= {"started_at": "2026-01-02T03:04:05Z"}
-        number = rater % design["lists"]
-        yield {"type": "begin", "list": number, **about}
-        order = [item for part in page["lists"][number] for item in part] + page["checks"]
-        for place, item in enumerate(order):
-            for question, response in zip(design["questions"], crowd.answers(rater, item), strict=True):
-                answer = {"trial_index": place, "item_id": item, "question": question["name"], "response": response}
-                yield {"type": "answer", "rt_ms": milliseconds, **answer, **about}
-
-
-def write_log(folder, lines):
-    (folder / "responses.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
-def analyze(folder, *words):
-    """Exit code and summary of twocet study analyze."""
-    code = cli.main(["study", "analyze", str(folder), *map(str, words)])
-    report = folder / "report" / "report.json"
-    return code, json.loads(report.read_text()) if report.exists() else None
 
 
 @pytest.fixture

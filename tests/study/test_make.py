@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import LABELS, SIDE, write_faces
 from PIL import Image
+from study_tools import LABELS, SIDE, write_faces
 
 from twocet import cli
 from twocet.photo.images import read_photo

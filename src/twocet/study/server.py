@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -18,11 +17,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from twocet.runtime.guard import LOOPBACK, Guard, listen
+from twocet.runtime import http
 from twocet.study.folder import PAGE, read_design, read_key
 from twocet.study.log import LOG, Form, FormError, Log
 
-_CONNECTIONS = 256
 _MOST_BYTES = 200_000
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -61,7 +59,7 @@ def make_app(page: Path, log: Log, *, allowed_hosts: list[str] | None = None) ->
         async with turn:
             log.close()
 
-    middleware = [Middleware(Guard, headers=_HEADERS)]
+    middleware = [Middleware(http.Guard, headers=_HEADERS)]
     if allowed_hosts is not None:
         middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts))
     routes = [
@@ -76,22 +74,7 @@ def serve(folder: Path, host: str, port: int) -> None:
     """Collect answers into ``responses.jsonl`` until interrupted; prints the address first. Raises UserError."""
     design = read_design(folder)
     log = Log(folder / LOG, Form(design, {row["item_id"] for row in read_key(folder)}), design["lists"])
-    listener = listen(host, port, _CONNECTIONS)
-    allowed = [*LOOPBACK] if host in LOOPBACK else None
-    config = uvicorn.Config(
-        make_app(folder / PAGE, log, allowed_hosts=allowed),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        limit_concurrency=_CONNECTIONS,
-        timeout_graceful_shutdown=3,
-    )
-    print(f"The study is at http://{host}:{listener.getsockname()[1]}/ (Ctrl-C ends it)", flush=True)
-    if allowed is None:
-        print("Everybody who can reach this computer over the network can take part, without encryption.", flush=True)
-    # Uvicorn passes Ctrl-C on when it has closed everything; it is the ordinary way to end.
-    with listener, contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+    http.serve(lambda allowed: make_app(folder / PAGE, log, allowed_hosts=allowed), "The study", host, port)
     print(_report(log.counts, folder / LOG))
 
 

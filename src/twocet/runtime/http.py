@@ -1,18 +1,21 @@
-"""What every page of ours asks of its visitors' browsers, and the socket it listens on."""
+"""How our pages are served (extra ``web``): what they ask of visitors' browsers, and the server itself."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+import uvicorn
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twocet.errors import UserError
 
-LOOPBACK = ("127.0.0.1", "localhost")
+_LOOPBACK = ("127.0.0.1", "localhost")
+_CONNECTIONS = 256
 
 
 class Guard:
@@ -40,10 +43,36 @@ class Guard:
         return await self._app(scope, receive, send_with_headers)
 
 
-def listen(host: str, port: int, backlog: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises UserError."""
+def serve(make_app: Callable[[list[str] | None], ASGIApp], name: str, host: str, port: int) -> None:
+    """Serve an application until it is interrupted; prints the address first. Raises UserError.
+
+    Args:
+        make_app: Makes it, given the names it may be reached under (None: any).
+        name: What the printed line calls it.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+    """
+    listener = _listen(host, port)
+    allowed = [*_LOOPBACK] if host in _LOOPBACK else None
+    config = uvicorn.Config(
+        make_app(allowed),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=3,
+    )
+    print(f"{name} is at http://{host}:{listener.getsockname()[1]}/ (Ctrl-C ends it)", flush=True)
+    if allowed is None:
+        print("Everybody who can reach this computer over the network can use it, without encryption.", flush=True)
+    # Uvicorn passes Ctrl-C on when it has closed everything; it is the ordinary way to end.
+    with listener, contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=backlog)
+        return socket.create_server((host, port), backlog=_CONNECTIONS)
     except (OSError, OverflowError) as error:
         raise UserError(
             f"The address {host}:{port} cannot be used ({error}): choose another --port or --host."

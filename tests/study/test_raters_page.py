@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_analyze import PLANTED, analyze
+from study_tools import PLANTED, analyze
 
 from twocet.study.folder import read_design, read_key
 from twocet.study.page import read_page
