@@ -86,7 +86,7 @@ def main() -> None:
                         power[f"{difference:g}"] = hits / given.studies
                         bar.update()
                     rows.append({"question": question, "task": task, **size._asdict(), "power": power})
-    command = " ".join(["python", *sys.argv])
+    command = " ".join(["python benchmarks/study_power.py", *sys.argv[1:-1], given.output.name])
     result = {
         "rows": rows, "studies": given.studies, "typical": TYPICAL, "shares_of_variance": SHARES, "unsure": UNSURE,
         "seed": given.seed, "command": command, "commit": commit(),

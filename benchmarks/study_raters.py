@@ -258,7 +258,8 @@ def main() -> None:
 
     crowd = Crowd(given.folder, TABLE_2, given.raters, given.inattentive, given.seed)
     seconds = run_browsers(given.folder, crowd)
-    command = " ".join(sys.argv)
+    numbers = f"--raters {given.raters} --inattentive {given.inattentive} --seed {given.seed}"
+    command = f"python benchmarks/study_raters.py {given.folder.name} {numbers} -o {given.output.name}"
     summary = analyze_study(given.folder, (), given.folder / "report", command=command)
     result = {
         "raters": {name: value for name, value in summary["raters"].items() if name != "each"},

@@ -29,21 +29,32 @@ def introduction(summary: Summary) -> list[str]:
     design, raters = summary["design"], summary["raters"]
     gone = [f"{raters['withdrew']} withdrew"] if raters["withdrew"] else []
     gone += [f"{raters['gave_no_answer']} gave no answer"] if raters["gave_no_answer"] else []
-    gone += [f"{raters['excluded']} were excluded by the rules fixed beforehand"]
+    gone += [f"{raters['excluded']} excluded by the rules fixed beforehand"]
     lines = [
         f"Study {summary['study_id']}, design {design['name']}: {design['pairs']} pairs with {design['target_people']} "
         f"target people, methods {', '.join(summary['methods'])}, {design['trials']} trials for each rater, "
         f"{design['checks']} of them attention checks.",
-        f"Of {raters['began']} raters who began {', '.join(gone)}; the answers of {raters['kept']} are used "
+        f"{raters['began']} raters began: {', '.join(gone)}; the answers of {raters['kept']} are used "
         f"({summary['answers']:,} answers).",
     ]
     if not summary["design_unchanged"]:
         lines.append("Note: design.json was changed after the study was made: its rules may not be those fixed then.")
     if summary["damaged_lines"]:
         lines.append(f"Note: {summary['damaged_lines']} damaged lines were passed over.")
+    lines += [f"Note: {few}." for few in dict.fromkeys(q["few"] for q in summary["questions"].values() if "few" in q)]
+    return lines + _refusals(summary)
+
+
+def _refusals(summary: Summary) -> list[str]:
+    """What could not be estimated, one line for each reason."""
+    found: dict[str, dict[str, list[str]]] = {}
     for name, question in summary["questions"].items():
-        lines += [f"Note: {name}: {question['few']}."] if "few" in question else []
-        lines += [f"Not estimated: {name}, {what}: {why}." for what, why in question["refused"].items()]
+        for what, why in question["refused"].items():
+            found.setdefault(why, {}).setdefault(name, []).append(what)
+    lines = []
+    for why, where in found.items():
+        missing = "; ".join(f"{name}: {', '.join(whats)}" for name, whats in where.items())
+        lines.append(f"Not estimated ({missing}): {why}.")
     return lines
 
 
