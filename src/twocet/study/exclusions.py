@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
+from twocet.errors import UserError
 from twocet.study.design import Rules
 from twocet.study.responses import Row
 
@@ -27,8 +28,11 @@ class Rater(NamedTuple):
 
 
 def judge(rows: Sequence[Row], design: Mapping[str, Any]) -> list[Rater]:
-    """Apply a design's rules to every rater who answered."""
-    rules = Rules(**design["rules"])
+    """Apply a design's rules to every rater who answered. Raises UserError for rules that there are not."""
+    try:
+        rules = Rules(**design["rules"])
+    except TypeError as error:
+        raise UserError(f"the rules of design.json cannot be used ({error})") from None
     by_rater: dict[str, list[Row]] = {}
     for row in rows:
         by_rater.setdefault(row["rater_id"], []).append(row)

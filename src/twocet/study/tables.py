@@ -18,9 +18,9 @@ class Table(NamedTuple):
 
 
 _READINGS = {
-    "cell": "|z| > 3 within question and method",
-    "question": "|z| > 3 within question",
-    "picture": "|z| > 3 within picture",
+    "cell": "without |z| > 3 of question and method",
+    "question": "without |z| > 3 of question",
+    "picture": "without |z| > 3 of picture",
 }
 
 
