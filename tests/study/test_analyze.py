@@ -157,7 +157,8 @@ def test_one_round_has_no_preferences_and_one_rater_no_intervals(make, raters):
         "an interval over raters and targets needs two raters and two targets or more"
     )
     assert refused["agreement"] == "no picture was judged by two raters"
-    assert "Not estimated (identity: agreement; expression: agreement): no picture was judged by two raters." in (folder / "report" / "report.md").read_text()
+    report = (folder / "report" / "report.md").read_text()
+    assert "Not estimated (identity: agreement; expression: agreement): no picture was judged by two raters." in report
 
 
 def test_everybody_excluded_leaves_the_reasons(study, raters):
