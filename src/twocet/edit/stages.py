@@ -121,7 +121,7 @@ class Stages:
             pixels = blend.apply_edit(photo, photo_to_crop, edit, alpha)
             return face._replace(image=image, pixels=pixels, was_neutral=False)
         rest = shape.closed(self._read(image, points) if moved is None else points - moved)
-        pixels = finish(photo, photo_to_crop, edit, alpha, Shapes(points, rest, rest), None)
+        pixels = finish(photo, photo_to_crop, edit, alpha, Shapes(shape.within_lips(points), rest, rest), None)
         image = to_image(resample.crop(pixels, photo_to_crop, self.model.size)).to(self.model.device)
         return face._replace(image=image, pixels=pixels, was_neutral=False, rest=rest)
 

@@ -15,7 +15,7 @@ from twocet.edit.inside import MouthSource, mouth_source
 from twocet.edit.light import Light
 from twocet.edit.lips import CURVES, gap_of
 from twocet.edit.mouth import Shapes, finish
-from twocet.edit.shape import closed
+from twocet.edit.shape import closed, within_lips
 from twocet.edit.stages import Code, Expression, Plan, plan_mouth
 from twocet.method import codes
 from twocet.networks.edit import Edit, render
@@ -253,7 +253,7 @@ def _plan(editor: Editor, tracked: Tracked, code: Code, strength: float) -> Plan
         return None
     rest = closed(tracked.points - movement.of(tracked.own_code))
     if not code.any():
-        return Plan(Shapes(tracked.points, rest, rest), None)
+        return Plan(Shapes(within_lips(tracked.points), rest, rest), None)
     own = code is tracked.own_code
     moved = tracked.points if own else rest + movement.of(code)
     return plan_mouth(rest, moved, tracked.mouth, Expression(code, tracked.mouth if own else None), strength)
