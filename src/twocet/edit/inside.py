@@ -65,6 +65,11 @@ class Inside(NamedTuple):
     light: Floats
     """(3,) by what its colours are multiplied, see :func:`twocet.edit.light.light_ratio`."""
 
+    def filled(self, gap: Floats) -> Floats:
+        """As much of a gap (11, 2) as the source can fill without stretching its teeth."""
+        own = gap_of(self.source.lips)
+        return gap * np.minimum(1, _STRETCH[1] * own[:, 1:] / np.maximum(gap[:, 1:], 1e-6))
+
 
 def mouth_source(pixels: Pixels, landmarks: Floats) -> MouthSource:
     """The mouth of a photo. ``landmarks``: (478, 2) photo pixels."""

@@ -50,10 +50,12 @@ _USUAL = (
     _Usual((202, 194, 186), 0.16, 0.035),
 )
 
-_PRIOR = _Usual((0, 0, 0), 0.5, 0.1)
+_PRIOR = _Usual((0, 0, 0), 0.5, 0.05)
 """How much the light differs between photos."""
 _BRIGHTEST_TEETH = 1.2
 """Bright parts of teeth, in whites of the eyes: 1.15 in 34 London smiles, 1.05 in 10 snapshots."""
+_COOLEST_TEETH = 1.03
+"""Green and blue of teeth against their red at most: 0.97 and 0.94 in London smiles."""
 _SHOULDER, _HIGHLIGHT = 195.0, 244.0
 
 
@@ -65,8 +67,12 @@ def light_ratio(target: Light, reference: Light) -> Floats:
     further one. Teeth become no brighter than they are in four of five smiles, beside the whites of the target's eyes.
     """
     ratio: Floats = np.exp(_logarithm_of(target) - _logarithm_of(reference))
-    limit, teeth = _BRIGHTEST_TEETH * target.white.mean(), (ratio * reference.teeth).mean()
-    return ratio * min(1.0, limit / teeth) if np.isfinite(limit / teeth) else ratio
+    teeth = ratio * reference.teeth
+    if np.isfinite(teeth).all():
+        # Where the light is told wrongly, greenish or bluish teeth are what shows it.
+        ratio = ratio * np.minimum(1, _COOLEST_TEETH * teeth[0] / teeth)
+    bright = _BRIGHTEST_TEETH * target.white.mean() / teeth.mean()
+    return ratio * min(1.0, bright) if np.isfinite(bright) else ratio
 
 
 def softened(colours: Floats) -> Floats:

@@ -12,7 +12,7 @@ import torch
 
 from twocet.edit import blend, shape
 from twocet.edit.inside import Inside, MouthSource, choose_inside
-from twocet.edit.lips import CLOSED, CURVES, opening_of
+from twocet.edit.lips import CLOSED, CURVES, gap_of, opening_of
 from twocet.edit.mouth import Shapes, finish
 from twocet.networks.edit import Edit, render
 from twocet.photo import align, resample
@@ -197,6 +197,8 @@ def plan_mouth(rest: Floats, moved: Floats, own: MouthSource, expression: Expres
     full = moved if gap is None else shape.with_gap(moved, gap)
     opening = opening_of(full[CURVES])
     inside = choose_inside(own.light, opening, (expression.own_mouth, own), expression.mouth)
+    if inside is not None and inside.source is not expression.mouth:
+        full = shape.with_gap(full, inside.filled(gap_of(full[CURVES])))
     if inside is None and opening > CLOSED:
         return None
     after = shape.at_strength(rest, full, strength)
