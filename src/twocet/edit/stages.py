@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 
 from twocet.edit import blend, shape
-from twocet.edit.inside import Inside, MouthSource, choose_inside
-from twocet.edit.lips import CLOSED, CURVES, opening_of
+from twocet.edit.inside import STRETCH, Inside, MouthSource, choose_inside
+from twocet.edit.lips import CLOSED, CURVES, gap_of, opening_of
 from twocet.edit.mouth import Shapes, finish
 from twocet.networks.edit import Edit, render
 from twocet.photo import align, resample
@@ -200,6 +200,9 @@ def plan_mouth(rest: Floats, moved: Floats, own: MouthSource, expression: Expres
     if inside is None and opening > CLOSED:
         return None
     after = shape.at_strength(rest, full, strength)
+    if strength > 1 and inside is not None:
+        # Lips that open wider than the teeth may be stretched would bare a strip of nothing.
+        after = shape.no_wider(after, np.maximum(gap_of(full[CURVES]), STRETCH[1] * inside.source.gap))
     return Plan(Shapes(rest, after, full if strength <= 1 else after), inside)
 
 
