@@ -73,6 +73,13 @@ def with_gap(landmarks: Floats, gap: Floats) -> Floats:
     return moved
 
 
+def no_wider(landmarks: Floats, gap: Floats) -> Floats:
+    """The same face, its lips apart by no more than ``gap`` (11, 2) anywhere."""
+    found = gap_of(landmarks[CURVES])
+    share = np.minimum(1, np.maximum(gap[:, 1], 0) / np.maximum(found[:, 1], 1e-6))
+    return with_gap(landmarks, share[:, None] * found)
+
+
 def closed(landmarks: Floats) -> Floats:
     """The same face with its lips together."""
     return with_gap(landmarks, np.zeros((CURVES.shape[1], 2)))
