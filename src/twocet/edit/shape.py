@@ -25,12 +25,14 @@ _WITHIN, _OPEN_PART = 0.014, 0.03
 """Mouth widths that lips are cut short by so that no teeth stay on them, and of the gap where that is needed."""
 STILL = 0.0075
 """Faces that are moved less from rest, in crop sides, are at rest: 95 % of neutral London photos, 5 % of the smiling
-ones, no rendered
-person who is sad, angry or contemptuous."""
+ones, no rendered person who is sad, angry or contemptuous."""
 
 
 class Movement(NamedTuple):
-    """How codes of one model move landmarks: linear, so that half the strength is half the way."""
+    """How codes of one model move landmarks: linear, so that half the strength is half the way.
+
+    Made by ``tools/fit_movement.py``.
+    """
 
     matrix: Floats
     """(d, 478, 2) in crop sides."""
