@@ -201,7 +201,8 @@ def test_one_process_does_not_import_accelerate() -> None:
     code = (
         "import sys, twocet.training.loop\n"
         "from twocet.runtime import distributed\n"
-        "with ranks.joined(): print(ranks.from_lead(lambda: ranks.share()), 'accelerate' in sys.modules)"
+        "with distributed.joined(): share = distributed.from_lead(lambda: distributed.share())\n"
+        "print(share, 'accelerate' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "Share(part=0, parts=1) False"
