@@ -36,6 +36,7 @@ def video(
     smoothing: float = 1.0,
     no_sound: bool = False,
     face: int | None = None,
+    reference_face: int | None = None,
     model: str = "default",
     no_mark: bool = False,
     device: str = "cpu",
@@ -60,14 +61,15 @@ def video(
         preset: With --edit, a named expression in place of the face's own.
         smoothing: How much jitter is taken out of expressions and face positions; 0 is none, more is slower.
         no_sound: Leave the sound out.
-        face: Which face of TARGET, 1 is the largest (in a film: in its first frame).
+        face: Which face of TARGET, 1 is the largest (in a film: in its first frame with faces).
+        reference_face: Which face of CLIP moves TARGET, 1 is the largest in the first frame with faces.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         no_mark: Leave out the mark that says that a model changed the film.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
     film = target if edit else clip
-    _check(film, clip, edit, strength, preset, smoothing)
+    _check(film, clip, edit, strength, preset, smoothing, reference_face)
     assert film is not None
     from twocet.edit import editor as editors
     from twocet.video.clips import ClipReader, check_clip_path
@@ -80,14 +82,21 @@ def video(
         if edit:
             change, mark = _editing(editor, strength, preset, face, smoothing)
         else:
-            change, mark = _driving(editor, target, 1.0 if strength is None else strength, face, smoothing)
+            factor = 1.0 if strength is None else strength
+            change, mark = _driving(editor, target, factor, face, reference_face, smoothing)
         frames, without = _write(reader, output, change, None if no_mark else mark, sound=not no_sound)
     note = f"{without} of {frames} frames show no face and {'stay as they are' if edit else 'keep the expression'}."
     _announce(output, frames, reader, without, [note] if without else [], as_json)
 
 
 def _check(
-    film: Path | None, clip: Path | None, edit: bool, strength: float | None, preset: str | None, smoothing: float
+    film: Path | None,
+    clip: Path | None,
+    edit: bool,
+    strength: float | None,
+    preset: str | None,
+    smoothing: float,
+    reference_face: int | None,
 ) -> None:
     if film is None:
         raise UserError("A clip is missing: twocet video TARGET CLIP -o OUT.mp4, or twocet video CLIP --edit ...")
@@ -97,6 +106,8 @@ def _check(
         raise UserError("--edit needs --strength (0 = neutral) or --preset NAME.")
     if preset is not None and not edit:
         raise UserError("--preset is for --edit; for a still picture use twocet transfer --preset.")
+    if edit and reference_face is not None:
+        raise UserError("--edit takes no reference: choose the face of the clip with --face.")
     if not 0 <= smoothing <= 100:
         raise UserError(f"A smoothing of {smoothing} cannot be: use 0 (none) to 100.")
     if strength is not None and not abs(strength) < 100:
@@ -129,14 +140,14 @@ def _editing(
 
 
 def _driving(
-    editor: Editor, target: Path, strength: float, face: int | None, smoothing: float
+    editor: Editor, target: Path, strength: float, face: int | None, reference_face: int | None, smoothing: float
 ) -> tuple[FilmEdit, Mark]:
     """Gives the still face the expression of each frame."""
     from dataclasses import replace
 
     from twocet.video.film import Tracker
 
-    tracker = Tracker(editor, face=None, smoothing=smoothing)
+    tracker = Tracker(editor, face=reference_face, smoothing=smoothing, option="--reference-face")
     still = _film_sized(target)
     neutral = editor.neutralize(still, face=face)
 

@@ -263,6 +263,10 @@ class Editor:
         """The faces in a picture, largest first, with the editor's own finder; it is loaded when first needed."""
         return self._loaded_finder().find(pixels)
 
+    def follow_face(self, pixels: Pixels, face: Face) -> Face | None:
+        """``face`` of the frame before in the next one of a film, see :meth:`twocet.photo.faces.FaceFinder.follow`."""
+        return self._loaded_finder().follow(pixels, face)
+
     def _find_faces(self, pixels: Pixels, name: str) -> list[Face]:
         return self._loaded_finder().require(pixels, name)
 

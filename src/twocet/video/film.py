@@ -14,6 +14,7 @@ from twocet.edit.editor import Code, Editor
 from twocet.method import codes
 from twocet.networks.edit import Edit, render
 from twocet.photo import align, resample
+from twocet.photo.faces import Face, choose_face
 from twocet.photo.images import Pixels
 from twocet.photo.scaling import to_image
 from twocet.runtime.arrays import Floats
@@ -51,8 +52,12 @@ class Tracked(NamedTuple):
 class Tracker:
     """Follows one face through a film. ``smoothing``: 1 is usual, 0 none."""
 
-    def __init__(self, editor: Editor, *, face: int | None, smoothing: float) -> None:
-        self._editor, self._face = editor, (face or 1) - 1
+    def __init__(self, editor: Editor, *, face: int | None, smoothing: float, option: str = "--face") -> None:
+        """``face``: its number in the first frame that shows faces, 1 = largest (None: the largest).
+
+        ``option``: what chooses it, for messages.
+        """
+        self._editor, self._number, self._option = editor, face, option
         rest = math.inf if smoothing == 0 else 1 / smoothing
         self._place = OneEuro(_CROP_CUTOFF * rest, _CROP_BETA)
         self._outline = OneEuro(_OUTLINE_CUTOFF * rest, _OUTLINE_BETA)
@@ -60,16 +65,18 @@ class Tracker:
         self._power = codes.power_of(editor.model.metadata)
         self._spread = code_spread(editor) ** self._power
         self._template = str(editor.model.metadata.get("template", align.TEMPLATE_NAME))
+        self._face: Face | None = None
         self._last: Floats | None = None
         self._unit = 1.0
         self._shot = 0
 
     @torch.inference_mode()
     def follow(self, pixels: Pixels, seconds: float) -> Tracked | None:
-        """The face in the next frame, or None when there is none."""
-        landmarks = self._nearest(pixels)
-        if landmarks is None:
+        """The face in the next frame, or None when there is none. Raises UserError where it cannot be chosen."""
+        self._face = self._seen(pixels)
+        if self._face is None:
             return None
+        landmarks = self._face.landmarks[:, :2].astype(np.float64)
         place = place_of(self._aligned(landmarks, pixels))
         if self._last is None or np.hypot(*(place[:2] - self._last[:2])) > _CUT * math.exp(self._last[2]):
             self._unit = math.exp(place[2])
@@ -95,13 +102,20 @@ class Tracker:
         """photo_to_crop by the template that the model was trained on."""
         return align.align_to(self._template, landmarks, (pixels.shape[1], pixels.shape[0]))
 
-    def _nearest(self, pixels: Pixels) -> Floats | None:
-        faces = [face.landmarks[:, :2].astype(np.float64) for face in self._editor.find_faces(pixels)]
-        if self._last is None:
-            return faces[self._face] if self._face < len(faces) else None
-        places = [place_of(self._aligned(points, pixels))[:2] for points in faces]
-        near = [float(np.hypot(*(place - self._last[:2]))) for place in places]
-        return faces[int(np.argmin(near))] if near else None
+    def _seen(self, pixels: Pixels) -> Face | None:
+        """The face where it was in the frame before; if it is not there, the nearest; at first, the one asked for."""
+        if self._face is not None and (face := self._editor.follow_face(pixels, self._face)) is not None:
+            return face
+        faces = self._editor.find_faces(pixels)
+        if not faces or self._last is None:
+            return choose_face(faces, self._number, "The film", self._option)[0] if faces else None
+        last = self._last[:2]
+
+        def distance(face: Face) -> float:
+            place = place_of(self._aligned(face.landmarks[:, :2].astype(np.float64), pixels))
+            return float(np.hypot(*(place[:2] - last)))
+
+        return min(faces, key=distance)
 
 
 def place_of(photo_to_crop: Floats) -> Floats:
