@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from structure import violations
+from waiting import PATIENCE
 
 import twocet
 
@@ -53,7 +54,7 @@ def test_public_names_exist_and_are_listed():
 
 def test_import_loads_neither_torch_nor_numba():
     code = "import sys, twocet; print(sorted({'torch', 'numba', 'PIL', 'numpy', 'tyro'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout == "[]\n"
 
 
