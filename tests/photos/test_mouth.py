@@ -100,10 +100,11 @@ def test_an_open_smile_is_closed(editor, smile):
 def test_the_own_mouth_goes_before_the_references(editor, smile):
     other = person(1_000_004, SMILE)
     own, given = (mouth_source(p, editor.find_faces(p)[0].landmarks[:, :2].astype(float)) for p in (smile, other))
-    assert choose_inside(own.light, 0.05, None, own, given).source is own
-    assert choose_inside(own.light, 0.05, given, own, None).source is given
-    assert choose_inside(own.light, 0.05, None, own._replace(lips=closed_lips(own.lips)), given).source is given
-    assert choose_inside(own.light, 0.05, None) is None
+    assert choose_inside(own.light, 0.05, (None, own), given).source is own
+    assert choose_inside(own.light, 0.05, (given, own), None).source is given
+    assert choose_inside(own.light, 0.05, (None, own._replace(lips=closed_lips(own.lips))), given).source is given
+    assert choose_inside(own.light, 5 * own.opening, (None, own), given).source is given
+    assert choose_inside(own.light, 0.05, (None,), None) is None
 
 
 def closed_lips(lips):

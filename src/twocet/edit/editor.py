@@ -90,7 +90,7 @@ class Editor:
         self._finder = finder
         self._targets: Recent[Neutral] = Recent(_KEPT_TARGETS)
         self._expressions: Recent[Expression] = Recent(_KEPT_CODES)
-        self._stages = Stages(model, find_movement(sha256), self._landmarks)
+        self.stages = Stages(model, find_movement(sha256), self._landmarks)
 
     def transfer(
         self,
@@ -117,7 +117,7 @@ class Editor:
     ) -> Pixels:
         """The ``crop`` of :meth:`transfer` alone, (S, S, 3) uint8, much sooner: the photo is not edited."""
         neutral = self._neutral(target, False, face)
-        return self._stages.crop(neutral, self.expression(reference), strength)
+        return self.stages.crop(neutral, self.expression(reference), strength)
 
     def neutralize(self, target: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Result:
         """The target's face without expression."""
@@ -219,14 +219,14 @@ class Editor:
     def _neutral(self, target: PhotoLike, aligned: bool, face: int | None) -> Neutral:
         def make() -> Neutral:
             located = self._locate(target, "target", aligned, face)
-            return self._stages.neutral(located, self._mouth_of(located))
+            return self.stages.neutral(located, self._mouth_of(located))
 
         return self._targets.get((photo_key(target), aligned, face, self.mouth), make)
 
     def _result(self, neutral: Neutral, expression: Expression, strength: float) -> Result:
         if not np.isfinite(strength):
             raise UserError(f"The strength {strength} is no number: use one such as 0.8.")
-        pixels, crop = self._stages.photo(neutral, expression, strength)
+        pixels, crop = self.stages.photo(neutral, expression, strength)
         located = neutral.located
         return Result(
             photo=replace(located.photo, pixels=pixels),

@@ -29,6 +29,10 @@ class Light(NamedTuple):
     teeth: Floats
     """Of the brighter parts of the teeth."""
 
+    def nearer(self, other: Light, share: float) -> Light:
+        """This light with a ``share`` of another one, wherever both are seen; wherever one is, as that tells."""
+        return Light(*(_nearer(own, new, share) for own, new in zip(self, other, strict=True)))
+
 
 class _Usual(NamedTuple):
     """A part of the face in one light, by 80 London people."""
@@ -84,6 +88,11 @@ def _logarithm_of(light: Light) -> Floats:
         tint += precision[1] * (seen - seen.mean())
         weights = weights + precision
     return np.asarray(brightness / weights[0] + tint / weights[1])
+
+
+def _nearer(own: Floats, new: Floats, share: float) -> Floats:
+    mixed = own + share * (new - own)
+    return np.where(np.isfinite(mixed), mixed, np.where(np.isfinite(own), own, new))
 
 
 def light_of(pixels: Pixels, landmarks: Floats) -> Light:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from twocet.edit import blend, shape
-from twocet.edit.inside import MouthSource, choose_inside
+from twocet.edit.inside import Inside, MouthSource, choose_inside
 from twocet.edit.lips import CLOSED, CURVES, opening_of
 from twocet.edit.mouth import Shapes, finish
 from twocet.networks.edit import Edit, render
@@ -61,6 +61,8 @@ class Expression(NamedTuple):
     """Of the reference photo; None for a bare code."""
     own_mouth: MouthSource | None = None
     """From a further photo of the target's person."""
+    gap: Floats | None = None
+    """(11, 2) between the lips, in mouth coordinates; None: as in ``mouth``, or as the code tells."""
     notes: tuple[str, ...] = ()
 
 
@@ -83,6 +85,13 @@ class Neutral(NamedTuple):
     """Landmarks read with expressions, by code, where no movement is known."""
 
 
+class Plan(NamedTuple):
+    """What becomes of a mouth."""
+
+    shapes: Shapes
+    inside: Inside | None
+
+
 @dataclass(frozen=True)
 class Stages:
     """What one model makes of faces."""
@@ -96,7 +105,7 @@ class Stages:
     @torch.inference_mode()
     def neutral(self, located: Located, mouth: MouthSource | None) -> Neutral:
         """The face without its expression; ``mouth`` None paints mouths."""
-        moved = self._moved_from_rest(located.image)
+        moved = self.moved_from_rest(located.image)
         edit = self.model.edit(located.image, located.image.new_zeros(1, self.model.code_dim))
         image, alpha = render(located.image, edit), _mask(located)
         photo, photo_to_crop = located.photo.pixels, located.photo_to_crop
@@ -112,7 +121,7 @@ class Stages:
             pixels = blend.apply_edit(photo, photo_to_crop, edit, alpha)
             return face._replace(image=image, pixels=pixels, was_neutral=False)
         rest = shape.closed(self._read(image, points) if moved is None else points - moved)
-        pixels = finish(photo, photo_to_crop, edit, alpha, Shapes(points, rest, rest), None)
+        pixels = finish(photo, photo_to_crop, edit, alpha, Shapes(shape.within_lips(points), rest, rest), None)
         image = to_image(resample.crop(pixels, photo_to_crop, self.model.size)).to(self.model.device)
         return face._replace(image=image, pixels=pixels, was_neutral=False, rest=rest)
 
@@ -153,18 +162,12 @@ class Stages:
         expression: Expression,
         strength: float,
     ) -> Pixels:
-        full = self._moved(neutral, expression.code)
-        if expression.mouth is not None:
-            full = shape.with_gap(full, expression.mouth.gap)
-        opening = opening_of(full[CURVES])
-        inside = choose_inside(own.light, opening, expression.own_mouth, own, expression.mouth)
-        if inside is None and opening > CLOSED:
+        plan = plan_mouth(neutral.rest, self._moved(neutral, expression.code), own, expression, strength)
+        if plan is None:
             return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha)
-        after = shape.at_strength(neutral.rest, full, strength)
-        shapes = Shapes(neutral.rest, after, full if strength <= 1 else after)
-        return finish(neutral.pixels, photo_to_crop, edit, neutral.alpha, shapes, inside)
+        return finish(neutral.pixels, photo_to_crop, edit, neutral.alpha, *plan)
 
-    def _moved_from_rest(self, image: torch.Tensor) -> Floats | None:
+    def moved_from_rest(self, image: torch.Tensor) -> Floats | None:
         """(478, 2) how an expressive face's landmarks have moved, crop sides; None where no movement is known."""
         return None if self.movement is None else self.movement.of(to_array(self.model.encode(image)[0]))
 
@@ -178,6 +181,26 @@ class Stages:
         """(478, 2) landmarks of a crop (1, 3, S, S), crop sides; ``otherwise`` if no face is found there."""
         points = self.read(to_pixels(image))
         return otherwise if points is None else points / image.shape[-1]
+
+
+def plan_mouth(rest: Floats, moved: Floats, own: MouthSource, expression: Expression, strength: float) -> Plan | None:
+    """What becomes of a neutral face's mouth; None if it opens and nothing is known of its inside.
+
+    Args:
+        rest: (478, 2) landmarks of the neutral face, crop sides.
+        moved: Likewise with the expression's code at strength 1.
+        own: The mouth of the target as it was given.
+        expression: What it is given.
+        strength: How much of it.
+    """
+    gap = expression.mouth.gap if expression.gap is None and expression.mouth else expression.gap
+    full = moved if gap is None else shape.with_gap(moved, gap)
+    opening = opening_of(full[CURVES])
+    inside = choose_inside(own.light, opening, (expression.own_mouth, own), expression.mouth)
+    if inside is None and opening > CLOSED:
+        return None
+    after = shape.at_strength(rest, full, strength)
+    return Plan(Shapes(rest, after, full if strength <= 1 else after), inside)
 
 
 def to_array(code: torch.Tensor) -> Code:
