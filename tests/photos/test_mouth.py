@@ -86,6 +86,16 @@ def test_a_mouth_opens_evenly_and_ever_more(editor, target, smile):
     assert openings[-1] > 0.05
 
 
+def test_beyond_full_strength_lips_part_no_further_than_the_teeth_reach(editor, target, smile):
+    full, more = (editor.transfer(target, smile, strength) for strength in (1.0, 1.6))
+    lips = [lips_of(editor, result.pixels) for result in (full, more)]
+    assert opening_of(lips[1]) < 1.35 * opening_of(lips[0])
+    lowest = [
+        np.quantile(between(r.pixels, lip, 0.9).mean(axis=1), 0.1) for r, lip in zip((full, more), lips, strict=True)
+    ]
+    assert lowest[1] > 0.7 * lowest[0]
+
+
 def test_a_darker_photo_gets_a_darker_mouth(editor, target, smile):
     light, dark = (editor.transfer(photo, smile).pixels for photo in (target, target // 2))
     lips = lips_of(editor, light)

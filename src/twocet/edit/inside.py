@@ -26,7 +26,7 @@ _ENOUGH = 0.6
 """A mouth with a smaller share of the wanted opening shows too little for it."""
 _TEETH_PALE = 0.65
 """Teeth have at least this share of their strongest primary in the weakest; gums and tongues have less."""
-_STRETCH = (0.9, 1.2)
+STRETCH = (0.9, 1.2)
 """How much teeth may be stretched in height."""
 _SMOOTH = np.hanning(23)[1:-1] / np.hanning(23).sum()
 _BORDER = 1.2
@@ -122,7 +122,7 @@ def _stretch(there: Slit, here: Slit, x: Floats) -> Floats:
     """How much taller than the source's the mouth is at ``x``, as far as teeth may be stretched."""
     across = np.linspace(-0.5, 0.5, 101)
     tall_there, tall_here = (slit.lower(across) - slit.upper(across) for slit in (there, here))
-    stretch = np.clip(tall_here / np.maximum(tall_there, 1e-4), *_STRETCH)
+    stretch = np.clip(tall_here / np.maximum(tall_there, 1e-4), *STRETCH)
     reach = len(_SMOOTH) // 2
     return np.interp(x, across, np.convolve(np.pad(stretch, reach, mode="edge"), _SMOOTH, mode="valid"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,8 +11,10 @@ import numpy.typing as npt
 import torch
 
 from twocet.edit import blend, shape
-from twocet.edit.inside import Inside, MouthSource, choose_inside
-from twocet.edit.lips import CLOSED, CURVES, opening_of
+from twocet.edit.bank import nearest, packaged_bank
+from twocet.edit.inside import STRETCH, Inside, MouthSource, choose_inside
+from twocet.edit.light import light_ratio
+from twocet.edit.lips import CLOSED, CURVES, gap_of, opening_of
 from twocet.edit.mouth import Shapes, finish
 from twocet.networks.edit import Edit, render
 from twocet.photo import align, resample
@@ -162,7 +164,9 @@ class Stages:
         expression: Expression,
         strength: float,
     ) -> Pixels:
-        plan = plan_mouth(neutral.rest, self._moved(neutral, expression.code), own, expression, strength)
+        plan = plan_mouth(
+            neutral.rest, self._moved(neutral, expression.code), own, expression, strength, packaged_bank()
+        )
         if plan is None:
             return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha)
         return finish(neutral.pixels, photo_to_crop, edit, neutral.alpha, *plan)
@@ -183,7 +187,14 @@ class Stages:
         return otherwise if points is None else points / image.shape[-1]
 
 
-def plan_mouth(rest: Floats, moved: Floats, own: MouthSource, expression: Expression, strength: float) -> Plan | None:
+def plan_mouth(
+    rest: Floats,
+    moved: Floats,
+    own: MouthSource,
+    expression: Expression,
+    strength: float,
+    bank: Sequence[MouthSource] = (),
+) -> Plan | None:
     """What becomes of a neutral face's mouth; None if it opens and nothing is known of its inside.
 
     Args:
@@ -192,14 +203,21 @@ def plan_mouth(rest: Floats, moved: Floats, own: MouthSource, expression: Expres
         own: The mouth of the target as it was given.
         expression: What it is given.
         strength: How much of it.
+        bank: Mouths for expressions of which no photo is at hand.
     """
     gap = expression.mouth.gap if expression.gap is None and expression.mouth else expression.gap
     full = moved if gap is None else shape.with_gap(moved, gap)
     opening = opening_of(full[CURVES])
     inside = choose_inside(own.light, opening, (expression.own_mouth, own), expression.mouth)
     if inside is None and opening > CLOSED:
-        return None
+        if not bank:
+            return None
+        source = nearest(gap_of(full[CURVES]), bank)
+        inside = Inside(source, light_ratio(own.light, source.light))
     after = shape.at_strength(rest, full, strength)
+    if strength > 1 and inside is not None:
+        # Lips that open wider than the teeth may be stretched would bare a strip of nothing.
+        after = shape.no_wider(after, np.maximum(gap_of(full[CURVES]), STRETCH[1] * inside.source.gap))
     return Plan(Shapes(rest, after, full if strength <= 1 else after), inside)
 
 
