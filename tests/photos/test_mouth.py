@@ -177,10 +177,11 @@ def test_light_is_told_by_whites_more_than_by_skin():
     usual = Light(np.array([178.0, 141, 127]), np.array([176.0, 166, 164]), nothing)
     half = Light(usual.skin / 2, usual.white / 2, nothing)
     assert light_ratio(half, usual) == pytest.approx(np.full(3, 0.5), abs=0.06)
-    darker_skin = usual._replace(skin=usual.skin / 2)
-    assert light_ratio(darker_skin, usual).min() > 0.82
+    assert light_ratio(usual._replace(skin=usual.skin / 2), usual) == pytest.approx(np.ones(3))
+    without = usual._replace(white=nothing)
+    assert light_ratio(without._replace(skin=usual.skin / 2), without) == pytest.approx(np.full(3, 0.57), abs=0.03)
     bluish = usual._replace(skin=usual.skin * (0.8, 1, 1.2), white=usual.white * (0.8, 1, 1.2))
-    assert light_ratio(bluish, usual) == pytest.approx((0.81, 1, 1.19), abs=0.04)
+    assert light_ratio(bluish, usual) == pytest.approx((0.84, 1, 1.15), abs=0.02)
 
 
 def test_teeth_stay_within_what_the_whites_allow():

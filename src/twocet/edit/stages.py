@@ -214,9 +214,11 @@ def plan_mouth(
             return None
         source = nearest(gap_of(full[CURVES]), bank)
         inside = Inside(source, light_ratio(own.light, source.light))
+    if inside is not None and inside.source is not expression.mouth:
+        # Lips that open wider than the teeth may be stretched would bare a strip of nothing.
+        full = shape.no_wider(full, STRETCH[1] * inside.source.gap)
     after = shape.at_strength(rest, full, strength)
     if strength > 1 and inside is not None:
-        # Lips that open wider than the teeth may be stretched would bare a strip of nothing.
         after = shape.no_wider(after, np.maximum(gap_of(full[CURVES]), STRETCH[1] * inside.source.gap))
     return Plan(Shapes(rest, after, full if strength <= 1 else after), inside)
 
