@@ -1,4 +1,4 @@
-"""Fit how a model's codes move landmarks: ``python tools/fit_movement.py MODEL --data faces london --weights 1 10 -o FILE``.
+"""Fit how codes move landmarks: ``python tools/fit_movement.py MODEL --data faces london --weights 1 10 -o FILE``.
 
 The movement of the 478 landmarks from a person's neutral to an expressive photo is read from the code of the latter by
 ridge regression. ``edit.shape`` moves lips by it, so that no landmark is read on painted mouths.
