@@ -40,8 +40,8 @@ class Result:
 
     photo: Photo
     """The whole picture with the target's metadata."""
-    crop: Pixels
-    """(S, S, 3) uint8: the aligned face alone, as the model made it."""
+    size: int
+    """S: side of the model's crop in pixels."""
     code: Code
     """The expression given to the face, strength included."""
     strength: float
@@ -57,6 +57,11 @@ class Result:
     def pixels(self) -> Pixels:
         """(H, W, 3) uint8, the size of the target."""
         return self.photo.pixels
+
+    @property
+    def crop(self) -> Pixels:
+        """(S, S, 3) uint8: the aligned face alone."""
+        return resample.crop(self.pixels, self.photo_to_crop, self.size)
 
     def save(self, path: str | os.PathLike[str], *, mark: bool = True, crop: bool = False) -> Path:
         """Writes the picture (``crop``: the face alone) with the AI mark, whole or not at all. Raises UserError."""
@@ -226,11 +231,11 @@ class Editor:
     def _result(self, neutral: Neutral, expression: Expression, strength: float) -> Result:
         if not np.isfinite(strength):
             raise UserError(f"The strength {strength} is no number: use one such as 0.8.")
-        pixels, crop = self.stages.photo(neutral, expression, strength)
+        pixels = self.stages.photo(neutral, expression, strength)
         located = neutral.located
         return Result(
             photo=replace(located.photo, pixels=pixels),
-            crop=crop,
+            size=self.model.size,
             code=(strength * expression.code).astype(np.float32),
             strength=strength,
             notes=(*located.notes, *expression.notes),

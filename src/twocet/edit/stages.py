@@ -127,33 +127,33 @@ class Stages:
         image = to_image(resample.crop(pixels, photo_to_crop, self.model.size)).to(self.model.device)
         return face._replace(image=image, pixels=pixels, was_neutral=False, rest=rest)
 
-    def photo(self, neutral: Neutral, expression: Expression, strength: float) -> tuple[Pixels, Pixels]:
-        """The photo (H, W, 3) with the expression, and the face alone (S, S, 3)."""
-        edit, image = self.edit(neutral, expression.code, strength)
+    def photo(self, neutral: Neutral, expression: Expression, strength: float) -> Pixels:
+        """The photo (H, W, 3) with the expression."""
+        edit = self.edit(neutral, expression.code, strength)
         if edit is None:
-            return neutral.pixels.copy(), to_pixels(image)
+            same: Pixels = neutral.pixels.copy()
+            return same
         photo_to_crop = neutral.located.photo_to_crop
         if neutral.mouth is None:
-            return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha), to_pixels(image)
-        pixels = self._with_mouth(neutral, neutral.mouth, photo_to_crop, edit, expression, strength)
-        return pixels, resample.crop(pixels, photo_to_crop, self.model.size)
+            return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha)
+        return self._with_mouth(neutral, neutral.mouth, photo_to_crop, edit, expression, strength)
 
     def crop(self, neutral: Neutral, expression: Expression, strength: float) -> Pixels:
         """The face alone (S, S, 3), much sooner."""
-        edit, image = self.edit(neutral, expression.code, strength)
+        image = neutral.image
+        edit = self.edit(neutral, expression.code, strength)
         if edit is None or neutral.mouth is None:
-            return to_pixels(image)
+            return to_pixels(image if edit is None else render(image, edit))
         small = neutral._replace(pixels=to_pixels(neutral.image))
         whole = align.square_to_crop(*image.shape[-2:])
         return self._with_mouth(small, neutral.mouth, whole, edit, expression, strength)
 
     @torch.inference_mode()
-    def edit(self, neutral: Neutral, code: Code, strength: float) -> tuple[Edit | None, torch.Tensor]:
-        """The edit that gives a neutral face an expression (None: none), and the (1, 3, S, S) crop with it."""
+    def edit(self, neutral: Neutral, code: Code, strength: float) -> Edit | None:
+        """The edit that gives a neutral face an expression; None: there is nothing to do."""
         if not (strength * code).any():
-            return None, neutral.image
-        edit = self.model.edit(neutral.image, torch.from_numpy(code)[None].to(neutral.image.device), strength)
-        return edit, render(neutral.image, edit)
+            return None
+        return self.model.edit(neutral.image, torch.from_numpy(code)[None].to(neutral.image.device), strength)
 
     def _with_mouth(
         self,
@@ -179,7 +179,12 @@ class Stages:
         """(478, 2) where the neutral face's landmarks lie with an expression at strength 1, crop sides."""
         if self.movement is not None:
             return neutral.rest + self.movement.of(code)
-        return neutral.readings.get(code.tobytes(), lambda: self._read(self.edit(neutral, code, 1.0)[1], neutral.rest))
+
+        def read() -> Floats:
+            edit = self.edit(neutral, code, 1.0)
+            return neutral.rest if edit is None else self._read(render(neutral.image, edit), neutral.rest)
+
+        return neutral.readings.get(code.tobytes(), read)
 
     def _read(self, image: torch.Tensor, otherwise: Floats) -> Floats:
         """(478, 2) landmarks of a crop (1, 3, S, S), crop sides; ``otherwise`` if no face is found there."""
@@ -214,7 +219,7 @@ def plan_mouth(
             return None
         source = nearest(gap_of(full[CURVES]), bank)
         inside = Inside(source, light_ratio(own.light, source.light))
-    if inside is not None and inside.source is not expression.mouth:
+    if inside is not None:
         # Lips that open wider than the teeth may be stretched would bare a strip of nothing.
         full = shape.no_wider(full, STRETCH[1] * inside.source.gap)
     after = shape.at_strength(rest, full, strength)
