@@ -77,7 +77,7 @@ _SIDE = 480
 _HEAD = 2.7
 """Side of a face cell in distances between the outer corners of the eyes."""
 _ROWS = 5
-_COLUMNS = 6
+_COLUMNS = 7
 
 
 class Viewer:

@@ -86,6 +86,16 @@ def test_a_mouth_opens_evenly_and_ever_more(editor, target, smile):
     assert openings[-1] > 0.05
 
 
+def test_beyond_full_strength_lips_part_no_further_than_the_teeth_reach(editor, target, smile):
+    full, more = (editor.transfer(target, smile, strength) for strength in (1.0, 1.6))
+    lips = [lips_of(editor, result.pixels) for result in (full, more)]
+    assert opening_of(lips[1]) < 1.35 * opening_of(lips[0])
+    lowest = [
+        np.quantile(between(r.pixels, lip, 0.9).mean(axis=1), 0.1) for r, lip in zip((full, more), lips, strict=True)
+    ]
+    assert lowest[1] > 0.7 * lowest[0]
+
+
 def test_a_darker_photo_gets_a_darker_mouth(editor, target, smile):
     light, dark = (editor.transfer(photo, smile).pixels for photo in (target, target // 2))
     lips = lips_of(editor, light)
@@ -100,10 +110,11 @@ def test_an_open_smile_is_closed(editor, smile):
 def test_the_own_mouth_goes_before_the_references(editor, smile):
     other = person(1_000_004, SMILE)
     own, given = (mouth_source(p, editor.find_faces(p)[0].landmarks[:, :2].astype(float)) for p in (smile, other))
-    assert choose_inside(own.light, 0.05, None, own, given).source is own
-    assert choose_inside(own.light, 0.05, given, own, None).source is given
-    assert choose_inside(own.light, 0.05, None, own._replace(lips=closed_lips(own.lips)), given).source is given
-    assert choose_inside(own.light, 0.05, None) is None
+    assert choose_inside(own.light, 0.05, (None, own), given).source is own
+    assert choose_inside(own.light, 0.05, (given, own), None).source is given
+    assert choose_inside(own.light, 0.05, (None, own._replace(lips=closed_lips(own.lips))), given).source is given
+    assert choose_inside(own.light, 5 * own.opening, (None, own), given).source is given
+    assert choose_inside(own.light, 0.05, (None,), None) is None
 
 
 def closed_lips(lips):
@@ -166,10 +177,11 @@ def test_light_is_told_by_whites_more_than_by_skin():
     usual = Light(np.array([178.0, 141, 127]), np.array([176.0, 166, 164]), nothing)
     half = Light(usual.skin / 2, usual.white / 2, nothing)
     assert light_ratio(half, usual) == pytest.approx(np.full(3, 0.5), abs=0.06)
-    darker_skin = usual._replace(skin=usual.skin / 2)
-    assert light_ratio(darker_skin, usual).min() > 0.82
+    assert light_ratio(usual._replace(skin=usual.skin / 2), usual) == pytest.approx(np.ones(3))
+    without = usual._replace(white=nothing)
+    assert light_ratio(without._replace(skin=usual.skin / 2), without) == pytest.approx(np.full(3, 0.57), abs=0.03)
     bluish = usual._replace(skin=usual.skin * (0.8, 1, 1.2), white=usual.white * (0.8, 1, 1.2))
-    assert light_ratio(bluish, usual) == pytest.approx((0.81, 1, 1.19), abs=0.04)
+    assert light_ratio(bluish, usual) == pytest.approx((0.84, 1, 1.15), abs=0.02)
 
 
 def test_teeth_stay_within_what_the_whites_allow():

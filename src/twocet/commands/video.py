@@ -170,7 +170,8 @@ def _driving(
         for frame in frames:
             tracked = tracker.follow(frame.pixels, frame.seconds)
             if tracked is not None:
-                last = editor.transfer(still, tracked.code, strength, face=face, mouth_from=mouth_from).pixels
+                shown = editor.expression(tracked.expression(), mouth_from=mouth_from)
+                last = editor.transfer(still, shown, strength, face=face).pixels
             yield frame._replace(pixels=last), tracked is not None
 
     return change, replace(neutral.mark, strength=strength)

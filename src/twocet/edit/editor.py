@@ -40,8 +40,8 @@ class Result:
 
     photo: Photo
     """The whole picture with the target's metadata."""
-    crop: Pixels
-    """(S, S, 3) uint8: the aligned face alone, as the model made it."""
+    size: int
+    """S: side of the model's crop in pixels."""
     code: Code
     """The expression given to the face, strength included."""
     strength: float
@@ -57,6 +57,11 @@ class Result:
     def pixels(self) -> Pixels:
         """(H, W, 3) uint8, the size of the target."""
         return self.photo.pixels
+
+    @property
+    def crop(self) -> Pixels:
+        """(S, S, 3) uint8: the aligned face alone."""
+        return resample.crop(self.pixels, self.photo_to_crop, self.size)
 
     def save(self, path: str | os.PathLike[str], *, mark: bool = True, crop: bool = False) -> Path:
         """Writes the picture (``crop``: the face alone) with the AI mark, whole or not at all. Raises UserError."""
@@ -90,7 +95,7 @@ class Editor:
         self._finder = finder
         self._targets: Recent[Neutral] = Recent(_KEPT_TARGETS)
         self._expressions: Recent[Expression] = Recent(_KEPT_CODES)
-        self._stages = Stages(model, find_movement(sha256), self._landmarks)
+        self.stages = Stages(model, find_movement(sha256), self._landmarks)
 
     def transfer(
         self,
@@ -117,7 +122,7 @@ class Editor:
     ) -> Pixels:
         """The ``crop`` of :meth:`transfer` alone, (S, S, 3) uint8, much sooner: the photo is not edited."""
         neutral = self._neutral(target, False, face)
-        return self._stages.crop(neutral, self.expression(reference), strength)
+        return self.stages.crop(neutral, self.expression(reference), strength)
 
     def neutralize(self, target: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Result:
         """The target's face without expression."""
@@ -219,18 +224,18 @@ class Editor:
     def _neutral(self, target: PhotoLike, aligned: bool, face: int | None) -> Neutral:
         def make() -> Neutral:
             located = self._locate(target, "target", aligned, face)
-            return self._stages.neutral(located, self._mouth_of(located))
+            return self.stages.neutral(located, self._mouth_of(located))
 
         return self._targets.get((photo_key(target), aligned, face, self.mouth), make)
 
     def _result(self, neutral: Neutral, expression: Expression, strength: float) -> Result:
         if not np.isfinite(strength):
             raise UserError(f"The strength {strength} is no number: use one such as 0.8.")
-        pixels, crop = self._stages.photo(neutral, expression, strength)
+        pixels = self.stages.photo(neutral, expression, strength)
         located = neutral.located
         return Result(
             photo=replace(located.photo, pixels=pixels),
-            crop=crop,
+            size=self.model.size,
             code=(strength * expression.code).astype(np.float32),
             strength=strength,
             notes=(*located.notes, *expression.notes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ _ENOUGH = 0.6
 """A mouth with a smaller share of the wanted opening shows too little for it."""
 _TEETH_PALE = 0.65
 """Teeth have at least this share of their strongest primary in the weakest; gums and tongues have less."""
-_STRETCH = (0.9, 1.2)
+STRETCH = (0.9, 1.2)
 """How much teeth may be stretched in height."""
 _SMOOTH = np.hanning(23)[1:-1] / np.hanning(23).sum()
 _BORDER = 1.2
@@ -53,9 +54,8 @@ class MouthSource(NamedTuple):
 
     @property
     def gap(self) -> Floats:
-        """(11, 2) between the inner borders of the lips, in mouth coordinates; 0 where they are closed."""
-        gap = gap_of(self.lips)
-        return gap if self.opening >= CLOSED else np.zeros_like(gap)
+        """(11, 2) between the inner borders of the lips, in mouth coordinates; of closed lips 0."""
+        return gap_of(self.lips) * float(smoothstep(np.array(2 * self.opening / CLOSED - 1)))
 
 
 class Inside(NamedTuple):
@@ -77,14 +77,20 @@ def mouth_source(pixels: Pixels, landmarks: Floats) -> MouthSource:
     return MouthSource(part, low.astype(np.float64), lips - low, light)
 
 
-def choose_inside(light: Light, opening: float, *sources: MouthSource | None) -> Inside | None:
-    """The first mouth that is open enough, or else the most open one, for a target in this light; None if none is."""
-    fitting = [source for source in sources if source is not None and source.opening > _OPEN]
-    if not fitting:
-        return None
-    wide = [source for source in fitting if source.opening > _ENOUGH * opening]
-    source = wide[0] if wide else max(fitting, key=lambda source: source.opening)
-    return Inside(source, light_ratio(light, source.light))
+def choose_inside(
+    light: Light, opening: float, own: Sequence[MouthSource | None], reference: MouthSource | None
+) -> Inside | None:
+    """Where the inside of a mouth comes from; None if nothing fits.
+
+    Args:
+        light: On the target.
+        opening: That the mouth shall have.
+        own: Mouths of the same person: the first one goes that is open enough.
+        reference: Whose opening it is.
+    """
+    fitting = [mouth for mouth in own if mouth is not None and mouth.opening > max(_OPEN, _ENOUGH * opening)]
+    source = fitting[0] if fitting else reference
+    return None if source is None else Inside(source, light_ratio(light, source.light))
 
 
 def inside_at(inside: Inside, place: Floats, frame: MouthFrame, full: Floats) -> Floats:
@@ -116,7 +122,7 @@ def _stretch(there: Slit, here: Slit, x: Floats) -> Floats:
     """How much taller than the source's the mouth is at ``x``, as far as teeth may be stretched."""
     across = np.linspace(-0.5, 0.5, 101)
     tall_there, tall_here = (slit.lower(across) - slit.upper(across) for slit in (there, here))
-    stretch = np.clip(tall_here / np.maximum(tall_there, 1e-4), *_STRETCH)
+    stretch = np.clip(tall_here / np.maximum(tall_there, 1e-4), *STRETCH)
     reach = len(_SMOOTH) // 2
     return np.interp(x, across, np.convolve(np.pad(stretch, reach, mode="edge"), _SMOOTH, mode="valid"))
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn.functional import interpolate
 
 from twocet.edit import blend
 from twocet.edit.blend import Box, smoothstep
@@ -17,6 +18,7 @@ from twocet.edit.lips import (
     LOWER_OUTER,
     UPPER_INNER,
     UPPER_OUTER,
+    MouthFrame,
     Slit,
     frame_of,
 )
@@ -34,9 +36,12 @@ _AROUND = (
 _REACH = 0.45
 """In mouth widths from the lips: beyond, the model's own flow and paint are at work."""
 _SMOOTHING = 1e-4
+_SPARSE = 3
 _SOFT_PIXELS, _SOFT = 0.7, 0.006
 """Half the width of the lips' inner borders: pixels at least, and mouth widths."""
-_BEYOND = 0.5
+_SHADOW, _SHADOW_REACH, _COVERED = 0.5, 0.04, 0.04
+"""Depth of the upper lip's shadow on teeth, its length, and what must be covered for the whole of it (mouth widths)."""
+_BEYOND = 0.25
 """How much softer the border between upper and lower layer becomes beyond the corners of the mouth."""
 
 
@@ -75,7 +80,7 @@ def finish(
     crop_to_photo = invert(photo_to_crop)
     lips, full = (apply(crop_to_photo, landmarks[CURVES]) for landmarks in (shapes.after, shapes.full))
     frame = frame_of(lips)
-    box = _box(lips, _REACH * frame.width, pixels.shape)
+    box = _lower_box(frame, lips, pixels.shape)
     if box is None:
         return result
     lower = _applied_within(pixels, box, photo_to_crop, layers.lower, alpha)
@@ -105,12 +110,15 @@ def moved_lips(edit: Edit, before: Floats, after: Floats) -> Layers:
     weight = torch.from_numpy(near).float()
     mask = edit.mask.clone()
     mask[within] *= 1 - weight
-    at = frame.enter(np.stack(np.broadcast_arrays(x, y), axis=-1).reshape(-1, 2))
+    # The movement is smooth: some places are enough, between which it is interpolated.
+    rows, columns = (np.linspace(side[0], side[-1], 2 + len(side) // _SPARSE) for side in (y[:, 0], x))
+    at = frame.enter(np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2))
 
     def layer(*borders: int) -> Edit:
         index = np.unique(np.concatenate([CURVES[list(borders)].ravel(), np.array(_AROUND)]))
         shift = thin_plate(frame.enter(after[index]), before[index] - after[index], at, _SMOOTHING)
-        own = torch.from_numpy(shift.T.reshape(2, *near.shape)).float()
+        coarse = torch.from_numpy(shift.T.reshape(1, 2, len(rows), len(columns))).float()
+        own = interpolate(coarse, size=near.shape, mode="bicubic", align_corners=True)[0]
         flow = edit.flow.clone()
         flow[within] = torch.lerp(flow[within], own, weight)
         return Edit(flow, mask, edit.colour)
@@ -135,11 +143,28 @@ def _joined(upper: Pixels, lower: Pixels, photo: Floats, lips: Floats, full: Flo
     out = upper * (1 - below - gap)[..., None] + lower * below[..., None]
     if inside is not None and (part := blend.bounds(gap > 0)):
         rows, columns = part
-        whole = frame_of(full)
-        seen = inside_at(inside, whole.enter(photo[rows, columns]), whole, full)
+        whole, place = frame_of(full), photo[rows, columns]
+        seen = inside_at(inside, whole.enter(place), whole, full) * _shade(whole.enter(place), whole, full, lips)
         out[rows, columns] += seen * gap[rows, columns, None]
     joined: Pixels = np.clip(np.rint(out), 0, 255).astype(np.uint8)
     return joined
+
+
+def _shade(place: Floats, whole: MouthFrame, full: Floats, lips: Floats) -> Floats:
+    """(h, w, 1) how much light the upper lip leaves on what it covers more of than in the source, 0..1.
+
+    What the source shows under its own lip is in that lip's shadow; a lip that hangs lower throws its shadow lower.
+
+    Args:
+        place: (h, w, 2) coordinates of ``whole``, the mouth at full strength.
+        whole: Its system of coordinates.
+        full: (4, 11, 2) its lips.
+        lips: Likewise those that are made.
+    """
+    x, y = place[..., 0], place[..., 1]
+    edge = Slit(whole.enter(lips)).upper(x)
+    covered = np.clip((edge - Slit(whole.enter(full)).upper(x)) / _COVERED, 0, 1)
+    return (1 - _SHADOW * covered * np.exp(-np.maximum(y - edge, 0) / _SHADOW_REACH))[..., None]
 
 
 def _covers(place: Floats, slit: Slit, soft: float) -> tuple[Floats, Floats]:
@@ -151,6 +176,16 @@ def _covers(place: Floats, slit: Slit, soft: float) -> tuple[Floats, Floats]:
     soft_here = soft + _BEYOND * np.maximum(np.maximum(slit.left - x, x - slit.right), 0)
     under, below = (smoothstep(0.5 + (y - border(x)) / (2 * soft_here)) for border in (slit.upper, slit.lower))
     return under, below
+
+
+def _lower_box(frame: MouthFrame, lips: Floats, shape: tuple[int, ...]) -> Box | None:
+    """The pixels of a picture of ``shape`` (H, W, ...) where the lower layer, or the inside, shows."""
+    curves = frame.enter(lips)
+    left, right = curves[UPPER_OUTER, [0, -1], 0]
+    top = curves[UPPER_INNER, :, 1].min() - _BEYOND * _REACH
+    bottom = curves[LOWER_OUTER, :, 1].max() + _REACH
+    corners = frame.leave([(x, y) for x in (left - _REACH, right + _REACH) for y in (top, bottom)])
+    return _box(corners, 0.0, shape)
 
 
 def _box(points: Floats, margin: float, shape: tuple[int, ...]) -> Box | None:

@@ -21,14 +21,18 @@ _TELLING = (
     *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 159, 145, 386, 374),
 )
 """Landmarks of mouth, brows and lids that tell an expression."""
+_WITHIN, _OPEN_PART = 0.014, 0.03
+"""Mouth widths that lips are cut short by so that no teeth stay on them, and of the gap where that is needed."""
 STILL = 0.0075
 """Faces that are moved less from rest, in crop sides, are at rest: 95 % of neutral London photos, 5 % of the smiling
-ones, no rendered
-person who is sad, angry or contemptuous."""
+ones, no rendered person who is sad, angry or contemptuous."""
 
 
 class Movement(NamedTuple):
-    """How codes of one model move landmarks: linear, so that half the strength is half the way."""
+    """How codes of one model move landmarks: linear, so that half the strength is half the way.
+
+    Made by ``tools/fit_movement.py``.
+    """
 
     matrix: Floats
     """(d, 478, 2) in crop sides."""
@@ -71,9 +75,29 @@ def with_gap(landmarks: Floats, gap: Floats) -> Floats:
     return moved
 
 
+def no_wider(landmarks: Floats, gap: Floats) -> Floats:
+    """The same face, its lips apart by no more than ``gap`` (11, 2) anywhere."""
+    found = gap_of(landmarks[CURVES])
+    share = np.minimum(1, np.maximum(gap[:, 1], 0) / np.maximum(found[:, 1], 1e-6))
+    return with_gap(landmarks, share[:, None] * found)
+
+
 def closed(landmarks: Floats) -> Floats:
     """The same face with its lips together."""
     return with_gap(landmarks, np.zeros((CURVES.shape[1], 2)))
+
+
+def within_lips(landmarks: Floats) -> Floats:
+    """The same face with the inner borders of open lips a little within the lips, clear of teeth."""
+    frame = frame_of(landmarks[CURVES])
+    curves = frame.enter(landmarks[CURVES])
+    open_part = np.clip((curves[LOWER_INNER, :, 1] - curves[UPPER_INNER, :, 1]) / _OPEN_PART, 0, 1)
+    for inner, outer in ((UPPER_INNER, UPPER_OUTER), (LOWER_INNER, LOWER_OUTER)):
+        thickness = curves[outer, :, 1] - curves[inner, :, 1]
+        curves[inner, :, 1] += open_part * np.clip(thickness, -_WITHIN, _WITHIN)
+    moved: Floats = landmarks.copy()
+    moved[CURVES[:, 1:-1]] = frame.leave(curves[:, 1:-1])
+    return moved
 
 
 def at_strength(rest: Floats, full: Floats, strength: float) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,8 +11,10 @@ import numpy.typing as npt
 import torch
 
 from twocet.edit import blend, shape
-from twocet.edit.inside import MouthSource, choose_inside
-from twocet.edit.lips import CLOSED, CURVES, opening_of
+from twocet.edit.bank import nearest, packaged_bank
+from twocet.edit.inside import STRETCH, Inside, MouthSource, choose_inside
+from twocet.edit.light import light_ratio
+from twocet.edit.lips import CLOSED, CURVES, gap_of, opening_of
 from twocet.edit.mouth import Shapes, finish
 from twocet.networks.edit import Edit, render
 from twocet.photo import align, resample
@@ -61,6 +63,8 @@ class Expression(NamedTuple):
     """Of the reference photo; None for a bare code."""
     own_mouth: MouthSource | None = None
     """From a further photo of the target's person."""
+    gap: Floats | None = None
+    """(11, 2) between the lips, in mouth coordinates; None: as in ``mouth``, or as the code tells."""
     notes: tuple[str, ...] = ()
 
 
@@ -83,6 +87,13 @@ class Neutral(NamedTuple):
     """Landmarks read with expressions, by code, where no movement is known."""
 
 
+class Plan(NamedTuple):
+    """What becomes of a mouth."""
+
+    shapes: Shapes
+    inside: Inside | None
+
+
 @dataclass(frozen=True)
 class Stages:
     """What one model makes of faces."""
@@ -96,7 +107,7 @@ class Stages:
     @torch.inference_mode()
     def neutral(self, located: Located, mouth: MouthSource | None) -> Neutral:
         """The face without its expression; ``mouth`` None paints mouths."""
-        moved = self._moved_from_rest(located.image)
+        moved = self.moved_from_rest(located.image)
         edit = self.model.edit(located.image, located.image.new_zeros(1, self.model.code_dim))
         image, alpha = render(located.image, edit), _mask(located)
         photo, photo_to_crop = located.photo.pixels, located.photo_to_crop
@@ -112,37 +123,37 @@ class Stages:
             pixels = blend.apply_edit(photo, photo_to_crop, edit, alpha)
             return face._replace(image=image, pixels=pixels, was_neutral=False)
         rest = shape.closed(self._read(image, points) if moved is None else points - moved)
-        pixels = finish(photo, photo_to_crop, edit, alpha, Shapes(points, rest, rest), None)
+        pixels = finish(photo, photo_to_crop, edit, alpha, Shapes(shape.within_lips(points), rest, rest), None)
         image = to_image(resample.crop(pixels, photo_to_crop, self.model.size)).to(self.model.device)
         return face._replace(image=image, pixels=pixels, was_neutral=False, rest=rest)
 
-    def photo(self, neutral: Neutral, expression: Expression, strength: float) -> tuple[Pixels, Pixels]:
-        """The photo (H, W, 3) with the expression, and the face alone (S, S, 3)."""
-        edit, image = self.edit(neutral, expression.code, strength)
+    def photo(self, neutral: Neutral, expression: Expression, strength: float) -> Pixels:
+        """The photo (H, W, 3) with the expression."""
+        edit = self.edit(neutral, expression.code, strength)
         if edit is None:
-            return neutral.pixels.copy(), to_pixels(image)
+            same: Pixels = neutral.pixels.copy()
+            return same
         photo_to_crop = neutral.located.photo_to_crop
         if neutral.mouth is None:
-            return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha), to_pixels(image)
-        pixels = self._with_mouth(neutral, neutral.mouth, photo_to_crop, edit, expression, strength)
-        return pixels, resample.crop(pixels, photo_to_crop, self.model.size)
+            return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha)
+        return self._with_mouth(neutral, neutral.mouth, photo_to_crop, edit, expression, strength)
 
     def crop(self, neutral: Neutral, expression: Expression, strength: float) -> Pixels:
         """The face alone (S, S, 3), much sooner."""
-        edit, image = self.edit(neutral, expression.code, strength)
+        image = neutral.image
+        edit = self.edit(neutral, expression.code, strength)
         if edit is None or neutral.mouth is None:
-            return to_pixels(image)
+            return to_pixels(image if edit is None else render(image, edit))
         small = neutral._replace(pixels=to_pixels(neutral.image))
         whole = align.square_to_crop(*image.shape[-2:])
         return self._with_mouth(small, neutral.mouth, whole, edit, expression, strength)
 
     @torch.inference_mode()
-    def edit(self, neutral: Neutral, code: Code, strength: float) -> tuple[Edit | None, torch.Tensor]:
-        """The edit that gives a neutral face an expression (None: none), and the (1, 3, S, S) crop with it."""
+    def edit(self, neutral: Neutral, code: Code, strength: float) -> Edit | None:
+        """The edit that gives a neutral face an expression; None: there is nothing to do."""
         if not (strength * code).any():
-            return None, neutral.image
-        edit = self.model.edit(neutral.image, torch.from_numpy(code)[None].to(neutral.image.device), strength)
-        return edit, render(neutral.image, edit)
+            return None
+        return self.model.edit(neutral.image, torch.from_numpy(code)[None].to(neutral.image.device), strength)
 
     def _with_mouth(
         self,
@@ -153,18 +164,14 @@ class Stages:
         expression: Expression,
         strength: float,
     ) -> Pixels:
-        full = self._moved(neutral, expression.code)
-        if expression.mouth is not None:
-            full = shape.with_gap(full, expression.mouth.gap)
-        opening = opening_of(full[CURVES])
-        inside = choose_inside(own.light, opening, expression.own_mouth, own, expression.mouth)
-        if inside is None and opening > CLOSED:
+        plan = plan_mouth(
+            neutral.rest, self._moved(neutral, expression.code), own, expression, strength, packaged_bank()
+        )
+        if plan is None:
             return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha)
-        after = shape.at_strength(neutral.rest, full, strength)
-        shapes = Shapes(neutral.rest, after, full if strength <= 1 else after)
-        return finish(neutral.pixels, photo_to_crop, edit, neutral.alpha, shapes, inside)
+        return finish(neutral.pixels, photo_to_crop, edit, neutral.alpha, *plan)
 
-    def _moved_from_rest(self, image: torch.Tensor) -> Floats | None:
+    def moved_from_rest(self, image: torch.Tensor) -> Floats | None:
         """(478, 2) how an expressive face's landmarks have moved, crop sides; None where no movement is known."""
         return None if self.movement is None else self.movement.of(to_array(self.model.encode(image)[0]))
 
@@ -172,12 +179,53 @@ class Stages:
         """(478, 2) where the neutral face's landmarks lie with an expression at strength 1, crop sides."""
         if self.movement is not None:
             return neutral.rest + self.movement.of(code)
-        return neutral.readings.get(code.tobytes(), lambda: self._read(self.edit(neutral, code, 1.0)[1], neutral.rest))
+
+        def read() -> Floats:
+            edit = self.edit(neutral, code, 1.0)
+            return neutral.rest if edit is None else self._read(render(neutral.image, edit), neutral.rest)
+
+        return neutral.readings.get(code.tobytes(), read)
 
     def _read(self, image: torch.Tensor, otherwise: Floats) -> Floats:
         """(478, 2) landmarks of a crop (1, 3, S, S), crop sides; ``otherwise`` if no face is found there."""
         points = self.read(to_pixels(image))
         return otherwise if points is None else points / image.shape[-1]
+
+
+def plan_mouth(
+    rest: Floats,
+    moved: Floats,
+    own: MouthSource,
+    expression: Expression,
+    strength: float,
+    bank: Sequence[MouthSource] = (),
+) -> Plan | None:
+    """What becomes of a neutral face's mouth; None if it opens and nothing is known of its inside.
+
+    Args:
+        rest: (478, 2) landmarks of the neutral face, crop sides.
+        moved: Likewise with the expression's code at strength 1.
+        own: The mouth of the target as it was given.
+        expression: What it is given.
+        strength: How much of it.
+        bank: Mouths for expressions of which no photo is at hand.
+    """
+    gap = expression.mouth.gap if expression.gap is None and expression.mouth else expression.gap
+    full = moved if gap is None else shape.with_gap(moved, gap)
+    opening = opening_of(full[CURVES])
+    inside = choose_inside(own.light, opening, (expression.own_mouth, own), expression.mouth)
+    if inside is None and opening > CLOSED:
+        if not bank:
+            return None
+        source = nearest(gap_of(full[CURVES]), bank)
+        inside = Inside(source, light_ratio(own.light, source.light))
+    if inside is not None:
+        # Lips that open wider than the teeth may be stretched would bare a strip of nothing.
+        full = shape.no_wider(full, STRETCH[1] * inside.source.gap)
+    after = shape.at_strength(rest, full, strength)
+    if strength > 1 and inside is not None:
+        after = shape.no_wider(after, np.maximum(gap_of(full[CURVES]), STRETCH[1] * inside.source.gap))
+    return Plan(Shapes(rest, after, full if strength <= 1 else after), inside)
 
 
 def to_array(code: torch.Tensor) -> Code:

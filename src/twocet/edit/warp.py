@@ -25,6 +25,6 @@ def thin_plate(points: Floats, values: Floats, at: Floats, smoothing: float = 0.
 
 def _bending(at: Floats, points: Floats) -> Floats:
     """(m, n): r² log r of the distances."""
-    squared = ((at[:, None] - points[None]) ** 2).sum(axis=-1)
+    squared = (at[:, None, 0] - points[:, 0]) ** 2 + (at[:, None, 1] - points[:, 1]) ** 2
     bending: Floats = 0.5 * squared * np.log(np.maximum(squared, 1e-12))
     return bending
