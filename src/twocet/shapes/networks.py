@@ -1,0 +1,70 @@
+"""Networks for shapes: three perceptrons on principal components."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from twocet.networks.interfaces import Networks
+
+SLOPE = 0.2
+_CODE_GAIN = 2 * math.sqrt(3)
+"""Brings codes drawn from U(-1/2, 1/2) to variance 1, that of the generator's other inputs."""
+
+
+class Perceptron(nn.Module):
+    """Fully connected layers with leaky rectifiers. (N, inputs) -> (N, outputs)."""
+
+    def __init__(self, inputs: int, outputs: int, *, width: int, depth: int, still: bool = False) -> None:
+        """``depth`` hidden layers of ``width`` units, initialised after He et al. 2015; ``still``: it begins with 0."""
+        super().__init__()
+        sizes = [inputs, *[width] * depth, outputs]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        for layer in self.layers:
+            nn.init.kaiming_normal_(layer.weight, SLOPE)
+            nn.init.zeros_(layer.bias)
+        if still:
+            nn.init.zeros_(self.layers[-1].weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            features = functional.leaky_relu(layer(features), SLOPE)
+        output: Tensor = self.layers[-1](features)
+        return output
+
+
+class Generator(nn.Module):
+    """G: a shape (N, r) and a code (N, d) to the shape with that expression. What it adds begins with 0."""
+
+    def __init__(self, spread: Tensor, code_dim: int, *, width: int, depth: int) -> None:
+        """``spread`` (r,): standard deviation of every component, by which the network sees and changes them."""
+        super().__init__()
+        self.register_buffer("spread", spread)
+        self.change = Perceptron(len(spread) + code_dim, len(spread), width=width, depth=depth, still=True)
+
+    def forward(self, shape: Tensor, code: Tensor) -> Tensor:
+        return shape + self.spread * self.change(torch.cat([shape / self.spread, _CODE_GAIN * code], dim=1))
+
+
+class Reader(nn.Module):
+    """E and D: a shape (N, r) to a code (N, d), or to a logit for each domain (N, 2)."""
+
+    def __init__(self, spread: Tensor, outputs: int, *, width: int, depth: int) -> None:
+        super().__init__()
+        self.register_buffer("spread", spread)
+        self.perceptron = Perceptron(len(spread), outputs, width=width, depth=depth)
+
+    def forward(self, shape: Tensor) -> Tensor:
+        output: Tensor = self.perceptron(shape / self.spread)
+        return output
+
+
+def build(spread: Tensor, code_dim: int, *, width: int, depth: int) -> Networks:
+    """New networks for shapes whose components have the standard deviations ``spread`` (r,)."""
+    sizes = {"width": width, "depth": depth}
+    return Networks(
+        Generator(spread, code_dim, **sizes), Reader(spread, code_dim, **sizes), Reader(spread, 2, **sizes)
+    )

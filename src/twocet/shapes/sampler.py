@@ -1,0 +1,84 @@
+"""Mini-batches of shapes: a function of seed and round, so that a run that goes on sees the same."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from twocet.method import codes
+from twocet.runtime.arrays import Floats
+from twocet.runtime.randomness import generator_at
+from twocet.shapes.config import ShapeConfig
+
+
+class Batch(NamedTuple):
+    """What a round is made of; B rows each."""
+
+    neutral: Tensor
+    """(B, r) neutral shapes."""
+    expressive: Tensor
+    """(B, r) expressive shapes, of other people as it happens."""
+    lenders: Tensor
+    """(B, r) further expressive shapes: codes are read from them."""
+    code: Tensor
+    """(B, d) from U(-1/2, 1/2)."""
+    other_code: Tensor
+    """(B, d) likewise."""
+    read: Tensor
+    """(B, 1) in [0, 1): rows below the share of codes that are read take those of their lenders."""
+    read_noise: Tensor
+    """(2, B, d) normal, for the codes that are read."""
+    noise: Tensor
+    """(2B, r) normal, for the fakes."""
+
+
+class Pile(NamedTuple):
+    """The shapes of one domain from all sets, and how often each is drawn."""
+
+    shapes: Tensor
+    """(n, r)."""
+    weights: Tensor
+    """(n,) of sum 1."""
+
+    def draw(self, num: int, generator: torch.Generator) -> Tensor:
+        """(num, r)."""
+        return self.shapes[torch.multinomial(self.weights, num, replacement=True, generator=generator)]
+
+
+def pile(sets: list[Floats], mix: tuple[float, ...]) -> Pile:
+    """Sets of shapes (n, r), each drawn with its share of ``mix``."""
+    shares = np.array(mix) / sum(mix)
+    weights = [np.full(len(shapes), share / len(shapes)) for shapes, share in zip(sets, shares, strict=True)]
+    return Pile(*(torch.tensor(np.concatenate(parts), dtype=torch.float32) for parts in (sets, weights)))
+
+
+class Sampler:
+    """Draws the mini-batches of a run."""
+
+    def __init__(self, neutral: Pile, expressive: Pile, config: ShapeConfig) -> None:
+        self.neutral, self.expressive, self.config = neutral, expressive, config
+
+    def batch(self, step: int) -> Batch:
+        """The mini-batch of a round."""
+        num, dim, config = self.config.batch, self.config.code_dim, self.config
+        drawn = generator_at(config.seed, step, "shapes")
+        return Batch(
+            neutral=self._mixed(self.neutral, drawn),
+            expressive=self._mixed(self.expressive, drawn),
+            lenders=self._mixed(self.expressive, drawn),
+            code=codes.uniform(num, dim, 1.0, drawn),
+            other_code=codes.uniform(num, dim, 1.0, drawn),
+            read=torch.rand(num, 1, generator=drawn),
+            read_noise=torch.randn(2, num, dim, generator=drawn),
+            noise=torch.randn(2 * num, self.neutral.shapes.shape[1], generator=drawn),
+        )
+
+    def _mixed(self, drawn_from: Pile, generator: torch.Generator) -> Tensor:
+        """Shapes as more people would have them: each with part of the difference of two strangers' neutral shapes."""
+        num = self.config.batch
+        share = self.config.mixing * torch.rand(num, 1, generator=generator)
+        one, other = (self.neutral.draw(num, generator) for _ in range(2))
+        return drawn_from.draw(num, generator) + share * (one - other)
