@@ -39,6 +39,7 @@ COMMANDS = {
     "demo": Command("twocet.commands.demo:demo", "run the packaged model on the packaged example photos"),
     "prepare": Command("twocet.commands.prepare:prepare", "turn a laboratory set of photos into a dataset folder"),
     "synth": Command("twocet.commands.synth:synth", "render synthetic faces with exact ground truth"),
+    "synth lab": Command("twocet.commands.synth_lab:synth_lab", "render a laboratory set after CFEE's plan"),
     "train": Command("twocet.commands.train:train", "train a model on a dataset folder"),
     "import-authors": Command(
         "twocet.commands.import_authors:import_authors", "turn a checkpoint of the paper's authors into a model file"
@@ -120,7 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"twocet {__version__}")
         return EXIT_DONE
-    name, rest = words[0], words[1:]
+    length = 2 if " ".join(words[:2]) in COMMANDS else 1
+    name, rest = " ".join(words[:length]), words[length:]
     try:
         if name not in COMMANDS:
             raise UserError(f"{name!r} is no command: choose one of {', '.join(COMMANDS)}, or see twocet --help")

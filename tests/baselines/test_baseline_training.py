@@ -16,12 +16,14 @@ from torch.utils._pytree import tree_leaves
 
 from twocet.compare.baselines.domains import DomainSampler
 from twocet.compare.baselines.models import GANimationModel, StarGANModel, load_any
+from twocet.compare.baselines.units import row_units
 from twocet.errors import UserError
 from twocet.method.schedules import constant
 from twocet.model.interface import CodeModel, ExpressionModel, Neutralizes, Samples
 from twocet.model.model import load_model, new_model, save_model
 from twocet.networks.build import build
 from twocet.networks.config import NetworkConfig
+from twocet.photo.scaling import to_unit
 from twocet.runtime import devices
 from twocet.runtime.randomness import Share
 from twocet.training import checkpoint
@@ -173,6 +175,22 @@ def test_domains_are_balanced_and_references_share_one(tmp_path, data):
     assert set(places) == {0, 1, 2}
     for y, photo in zip(drawn[0].target.tolist(), drawn[0].other_reference, strict=True):
         assert any(torch.equal(((photo + 1) * 127.5).round(), known.float()) for known in places[y])
+
+
+def test_wanted_units_are_those_of_another_photo_with_noise(tmp_path, data, ganimation):
+    run = new_run(tmp_path, data, dataclasses.replace(ganimation, batch=8, unit_noise=0.05))
+    known = [torch.tensor(row_units(row)) for row in run.faces[0].rows]
+    photos = to_unit(run.faces[0].take(range(len(known))))
+    others = 0
+    for number in range(6):
+        for image, units, wanted in zip(*run.sampler.batch(number), strict=True):
+            place = next(k for k, photo in enumerate(photos) if torch.equal(photo, image))
+            assert torch.equal(units, known[place])
+            apart = torch.stack([(wanted - other).abs().max() for other in known])
+            assert 0 < apart.min() <= 0.05
+            others += bool((wanted - units).abs().max() > 0.1)
+    # Each photo's units are shared by a quarter of all.
+    assert others > 24
 
 
 def test_unlabelled_data_are_refused(tmp_path, data):
