@@ -32,6 +32,8 @@ class ShapeConfig:
     noise: float = 0.004
     """What the reader's errors are expected to be, per coordinate, as a share of the face's root mean square size.
     Components that vary less count for less, and this much noise hides what networks might tell each other in secret."""
+    evenness: float = 0.5
+    """From 0 to 1: whether losses are measured as distances of points, or of equally important components."""
     cycle: float = 3.0
     """Weight of both cycles (Eq. 2 and 7)."""
     r1: float = 0.05
@@ -57,4 +59,5 @@ class ShapeConfig:
             check(getattr(self, name) >= 0, f"{name} must not be negative: {getattr(self, name)}")
         check(self.lr > 0, f"lr must be positive, not {self.lr}")
         check(0 <= self.ema < 1, f"ema must be in [0, 1), not {self.ema}")
-        check(0 <= self.read <= 1, f"read must be in [0, 1], not {self.read}")
+        for name in ("read", "evenness"):
+            check(0 <= getattr(self, name) <= 1, f"{name} must be in [0, 1], not {getattr(self, name)}")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from twocet.networks.interfaces import Networks
+from twocet.shapes.config import ShapeConfig
 
 SLOPE = 0.2
 _CODE_GAIN = 2 * math.sqrt(3)
@@ -36,35 +37,57 @@ class Perceptron(nn.Module):
         return output
 
 
+class View(nn.Module):
+    """How the networks see shapes (N, r): every component by its spread and, in training, with the reader's errors.
+
+    These also hide what the generator might write into a fake for its own second pass.
+    """
+
+    spread: Tensor
+    noise: Tensor
+
+    def __init__(self, spread: Tensor, noise: Tensor) -> None:
+        """``spread`` (r,): standard deviation of every component; ``noise`` (r,): that of the errors."""
+        super().__init__()
+        self.register_buffer("spread", spread)
+        self.register_buffer("noise", noise)
+
+    def forward(self, shape: Tensor) -> Tensor:
+        seen = shape + self.noise * torch.randn_like(shape) if self.training else shape
+        return seen / self.spread
+
+
 class Generator(nn.Module):
     """G: a shape (N, r) and a code (N, d) to the shape with that expression. What it adds begins with 0."""
 
-    def __init__(self, spread: Tensor, code_dim: int, *, width: int, depth: int) -> None:
-        """``spread`` (r,): standard deviation of every component, by which the network sees and changes them."""
+    def __init__(self, view: View, code_dim: int, *, width: int, depth: int) -> None:
         super().__init__()
-        self.register_buffer("spread", spread)
-        self.change = Perceptron(len(spread) + code_dim, len(spread), width=width, depth=depth, still=True)
+        self.view, components = view, len(view.spread)
+        self.change = Perceptron(components + code_dim, components, width=width, depth=depth, still=True)
 
     def forward(self, shape: Tensor, code: Tensor) -> Tensor:
-        return shape + self.spread * self.change(torch.cat([shape / self.spread, _CODE_GAIN * code], dim=1))
+        return shape + self.view.spread * self.change(torch.cat([self.view(shape), _CODE_GAIN * code], dim=1))
 
 
 class Reader(nn.Module):
     """E and D: a shape (N, r) to a code (N, d), or to a logit for each domain (N, 2)."""
 
-    def __init__(self, spread: Tensor, outputs: int, *, width: int, depth: int) -> None:
+    def __init__(self, view: View, outputs: int, *, width: int, depth: int) -> None:
         super().__init__()
-        self.register_buffer("spread", spread)
-        self.perceptron = Perceptron(len(spread), outputs, width=width, depth=depth)
+        self.view = view
+        self.perceptron = Perceptron(len(view.spread), outputs, width=width, depth=depth)
 
     def forward(self, shape: Tensor) -> Tensor:
-        output: Tensor = self.perceptron(shape / self.spread)
+        output: Tensor = self.perceptron(self.view(shape))
         return output
 
 
-def build(spread: Tensor, code_dim: int, *, width: int, depth: int) -> Networks:
-    """New networks for shapes whose components have the standard deviations ``spread`` (r,)."""
-    sizes = {"width": width, "depth": depth}
+def build(spread: Tensor, noise: Tensor, config: ShapeConfig) -> Networks:
+    """New networks for shapes whose components have the standard deviations ``spread`` (r,); see :class:`View`."""
+    sizes = {"width": config.width, "depth": config.depth}
+    generator, encoder, discriminator = (View(spread, noise) for _ in range(3))
     return Networks(
-        Generator(spread, code_dim, **sizes), Reader(spread, code_dim, **sizes), Reader(spread, 2, **sizes)
+        Generator(generator, config.code_dim, **sizes),
+        Reader(encoder, config.code_dim, **sizes),
+        Reader(discriminator, 2, **sizes),
     )

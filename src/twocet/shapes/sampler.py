@@ -31,8 +31,6 @@ class Batch(NamedTuple):
     """(B, 1) in [0, 1): rows below the share of codes that are read take those of their lenders."""
     read_noise: Tensor
     """(2, B, d) normal, for the codes that are read."""
-    noise: Tensor
-    """(2B, r) normal, for the fakes."""
 
 
 class Pile(NamedTuple):
@@ -73,7 +71,6 @@ class Sampler:
             other_code=codes.uniform(num, dim, 1.0, drawn),
             read=torch.rand(num, 1, generator=drawn),
             read_noise=torch.randn(2, num, dim, generator=drawn),
-            noise=torch.randn(2 * num, self.neutral.shapes.shape[1], generator=drawn),
         )
 
     def _mixed(self, drawn_from: Pile, generator: torch.Generator) -> Tensor:
