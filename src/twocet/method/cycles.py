@@ -43,9 +43,9 @@ def neutral_cycle(networks: Networks, neutral: Tensor, code: Tensor, other_code:
     return NeutralCycle(fake, other, restored=generator(fake, torch.zeros_like(code)), recovered=encoder(fake))
 
 
-def expressive_cycle(networks: Networks, expressive: Tensor) -> ExpressiveCycle:
-    """Fig. 2(b). ``expressive`` (N, 3, S, S) are real expressive faces."""
+def expressive_cycle(networks: Networks, expressive: Tensor, seen: Tensor | None = None) -> ExpressiveCycle:
+    """Fig. 2(b). ``expressive`` (N, 3, S, S) are real expressive faces, ``seen`` what E sees of them if not these."""
     generator, encoder, _ = networks
-    encoded = encoder(expressive)
+    encoded = encoder(expressive if seen is None else seen)
     fake = generator(expressive, torch.zeros_like(encoded))
     return ExpressiveCycle(fake, encoded, restored=generator(fake, encoded))

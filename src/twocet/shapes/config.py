@@ -31,7 +31,7 @@ class ShapeConfig:
     """Hidden layers of each network."""
     noise: float = 0.004
     """What the reader's errors are expected to be, per coordinate, as a share of the face's root mean square size.
-    Components that vary less count for less, and this much noise hides what networks might tell each other in secret."""
+    Components that vary less count for less, and networks see shapes with noise of this size."""
     evenness: float = 0.5
     """From 0 to 1: whether losses are measured as distances of points, or of equally important components."""
     cycle: float = 3.0

@@ -16,6 +16,7 @@ from twocet.errors import UserError, check
 from twocet.method import codes
 from twocet.model.model import SAMPLE_WIDTH, load_networks, packaged_file, read_file, save_networks
 from twocet.networks.interfaces import Networks
+from twocet.pairs.neutral_estimate import Rest
 from twocet.runtime.arrays import Floats, Floats32
 from twocet.runtime.randomness import generator_at
 from twocet.shapes.config import ShapeConfig
@@ -40,6 +41,8 @@ class ShapeModel:
 
     networks: Networks
     space: Space
+    linear: Rest
+    """The best linear estimate of movements from the same training shapes: a baseline, in the space's numbers."""
     metadata: dict[str, Any]
     """JSON-able: method, format, config, known codes, still, data."""
 
@@ -71,7 +74,12 @@ class ShapeModel:
 
     def remove(self, points: Floats) -> Floats:
         """The faces through G with the neutral code, whatever they show (the paper's G(x, 0))."""
-        return self._changed(points, np.zeros((len(points), self.config.code_dim), np.float32))
+        return self.apply(points, np.zeros((1, self.config.code_dim), np.float32))
+
+    def estimate(self, points: Floats) -> Floats:
+        """(n, k, d) how the faces have moved, by the linear estimate."""
+        numbers, placement = self.space.numbers(points)
+        return self.space.moved(points, placement, self.linear.movement(numbers)) - points
 
     def is_neutral(self, points: Floats, neutralized: Floats | None = None) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(n,) whether the faces have no expression to remove. ``neutralized``: what :meth:`remove` made of them."""
@@ -89,8 +97,15 @@ class ShapeModel:
         The code is scaled by ``strength``, as in the paper's Sec. 4.8: 0 is the neutralised face.
         """
         neutral = self.neutralize(target)
-        given = np.broadcast_to(np.float32(strength) * code, (len(target), self.config.code_dim))
-        return neutral if not given.any() else self._changed(neutral, given)
+        return self.apply(neutral, np.float32(strength) * code) if strength else neutral
+
+    def apply(self, points: Floats, code: Floats32) -> Floats:
+        """The faces through G with codes (n, code_dim) or (1, code_dim), whatever they show (the paper's G(x, c))."""
+        numbers, placement = self._numbers(points)
+        given = torch.from_numpy(np.array(np.broadcast_to(code, (len(points), self.config.code_dim))))
+        with torch.inference_mode():
+            change = self.networks.generator(numbers, given) - numbers
+        return self.space.moved(points, placement, change.numpy().astype(np.float64))
 
     def continuum(self, target: Floats, code: Floats32, strengths: Floats) -> Floats:
         """(s, k, d): one face (k, d) with one expression (code_dim,) at each of the ``strengths`` (s,)."""
@@ -118,26 +133,21 @@ class ShapeModel:
         numbers, placement = self.space.numbers(points)
         return torch.tensor(numbers, dtype=torch.float32), placement
 
-    def _changed(self, points: Floats, code: Floats32) -> Floats:
-        numbers, placement = self._numbers(points)
-        with torch.inference_mode():
-            change = self.networks.generator(numbers, torch.from_numpy(np.array(code))) - numbers
-        return self.space.moved(points, placement, change.numpy().astype(np.float64))
-
 
 class _Arrays(nn.Module):
-    """A space in a model file."""
+    """Arrays in a model file."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, **arrays: Floats) -> None:
         super().__init__()
-        arrays = {"mean": space.frame.mean, "weights": space.frame.weights, "axes": space.axes, "units": space.units}
         for name, array in arrays.items():
             self.register_buffer(name, torch.tensor(array, dtype=torch.float32))
 
 
 def save(path: Path, model: ShapeModel) -> None:
-    """Write one safetensors file in float16, atomically: generator, encoder and the space they work in."""
-    networks = {**model.networks.named(), "space": _Arrays(model.space)}
+    """Write one safetensors file in float16, atomically: generator, encoder, their space, and the linear estimate."""
+    frame, axes, units = model.space
+    space = _Arrays(mean=frame.mean, weights=frame.weights, axes=axes, units=units)
+    networks = {**model.networks.named(), "space": space, "linear": _Arrays(**model.linear._asdict())}
     save_networks(path, networks, model.metadata)
 
 
@@ -150,22 +160,24 @@ def load(name: Path | str = PACKAGED) -> ShapeModel:
         check(metadata.get("method") == METHOD, f"{path} is no shape model: twocet train --recipe shapes makes one")
         check(metadata["format"] == FORMAT, f"{path} has a format that is unknown here: update twocet")
         config = ShapeConfig(**metadata["config"])
-        arrays = {key: tensors.pop(f"space.{key}").double().numpy() for key in ("mean", "weights", "axes", "units")}
+        mean, weights, axes, units = (
+            tensors.pop(f"space.{key}").double().numpy() for key in ("mean", "weights", "axes", "units")
+        )
+        linear = Rest(*(tensors.pop(f"linear.{key}").double().numpy() for key in Rest._fields))
+    except UserError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, UserError):
-            raise
         raise UserError(f"{path} is a damaged shape model ({error!r}): get it again") from None
-    space = Space(Frame(arrays["mean"], arrays["weights"]), arrays["axes"], arrays["units"])
-    networks = build(*torch.ones(2, len(space.axes)), config)._replace(discriminator=None)
+    networks = build(torch.ones(len(axes)), torch.ones(len(axes)), config)._replace(discriminator=None)
     load_networks(path, networks.named(), tensors)
-    return new_model(networks, space, metadata)
+    return new_model(networks, Space(Frame(mean, weights), axes, units), linear, metadata)
 
 
-def new_model(networks: Networks, space: Space, metadata: dict[str, Any]) -> ShapeModel:
+def new_model(networks: Networks, space: Space, linear: Rest, metadata: dict[str, Any]) -> ShapeModel:
     """Put generator and encoder into evaluation mode and join them with what belongs to them."""
     for network in networks.named().values():
         network.eval().requires_grad_(False)
-    return ShapeModel(networks, space, metadata)
+    return ShapeModel(networks, space, linear, metadata)
 
 
 def describe(config: ShapeConfig, **facts: Any) -> dict[str, Any]:

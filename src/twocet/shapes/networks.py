@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +24,13 @@ class Perceptron(nn.Module):
         """``depth`` hidden layers of ``width`` units, initialised after He et al. 2015; ``still``: it begins with 0."""
         super().__init__()
         sizes = [inputs, *[width] * depth, outputs]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
-        for layer in self.layers:
+        layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+        for layer in layers:
             nn.init.kaiming_normal_(layer.weight, SLOPE)
             nn.init.zeros_(layer.bias)
         if still:
-            nn.init.zeros_(self.layers[-1].weight)
+            nn.init.zeros_(layers[-1].weight)
+        self.layers = nn.ModuleList(layers)
 
     def forward(self, features: Tensor) -> Tensor:
         for layer in self.layers[:-1]:
@@ -66,7 +68,8 @@ class Generator(nn.Module):
         self.change = Perceptron(components + code_dim, components, width=width, depth=depth, still=True)
 
     def forward(self, shape: Tensor, code: Tensor) -> Tensor:
-        return shape + self.view.spread * self.change(torch.cat([self.view(shape), _CODE_GAIN * code], dim=1))
+        output: Tensor = self.change(torch.cat([self.view(shape), _CODE_GAIN * code], dim=1))
+        return shape + self.view.spread * output
 
 
 class Reader(nn.Module):

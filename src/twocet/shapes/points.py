@@ -35,7 +35,7 @@ class PointSets:
     def domain(self, neutral: bool) -> Floats:
         """(m, k, d) the faces of one domain."""
         assert self.neutral is not None
-        return self.points[self.neutral == neutral]
+        return np.asarray(self.points[self.neutral == neutral])
 
 
 def read_points(path: Path) -> PointSets:
@@ -76,9 +76,9 @@ def checked(points: NDArray[np.generic], name: str) -> Floats:
         points.ndim == 3 and points.shape[1] >= 3 and points.shape[2] in (2, 3),
         f"{name}: points must have the shape (n, k, 2) or (n, k, 3) with k of 3 or more, not {points.shape}",
     )
-    points = points.astype(np.float64)
-    check(bool(np.isfinite(points).all()), f"{name}: some points are no finite numbers")
-    return points
+    floats = np.asarray(points, np.float64)
+    check(bool(np.isfinite(floats).all()), f"{name}: some points are no finite numbers")
+    return floats
 
 
 def _column(columns: dict[str, NDArray[np.generic]], name: str, num: int, path: Path) -> list[str] | None:
@@ -120,7 +120,10 @@ def read_folder(path: Path) -> PointSets:
     names = [file.stem.partition("-") for file in files]
     neutral = np.arange(len(files)) < len(piles[0]) if known else None
     return PointSets(
-        points=np.stack(meshes), neutral=neutral, person=[who for who, _, _ in names], label=[what for _, _, what in names]
+        points=np.stack(meshes),
+        neutral=neutral,
+        person=[who for who, _, _ in names],
+        label=[what for _, _, what in names],
     )
 
 
@@ -132,11 +135,11 @@ def read_obj(path: Path) -> Floats:
     except ValueError:
         vertices = np.empty((0, 3))
     check(vertices.ndim == 2 and vertices.shape[1:] == (3,) and len(vertices) >= 3, f"{path} is no OBJ mesh")
-    return checked(vertices, str(path))[0]
+    return np.asarray(checked(vertices, str(path))[0])
 
 
 def write_obj(path: Path, vertices: Floats, like: Path) -> Path:
-    """Write the mesh ``like`` with other ``vertices`` (k, 3), whole or not at all. Its normals, now wrong, are left out.
+    """Write the mesh ``like`` with other ``vertices`` (k, 3), whole or not at all, and without its normals.
 
     Raises UserError if ``like`` has another number of vertices.
     """

@@ -60,7 +60,7 @@ class State:
         weights = weights_at(progress, self.config)
         code, other_code = sampled_codes(self.networks, batch, progress, self.config)
         neutral = neutral_cycle(self.networks, batch.neutral, code, other_code)
-        expressive = expressive_cycle(self.networks, batch.expressive)
+        expressive = expressive_cycle(self.networks, batch.expressive, batch.seen)
         rate = learning_rate(step, self.config)
         terms = self._step_judge(batch, neutral, expressive, rate)
         terms |= self._step_makers(batch, code, neutral, expressive, weights, rate)
@@ -72,7 +72,8 @@ class State:
         self, batch: Batch, neutral: NeutralCycle, expressive: ExpressiveCycle, rate: float
     ) -> dict[str, Tensor]:
         """Eq. 5 and 8, the side of D, with R1."""
-        discriminator, total, terms = self.networks.discriminator, torch.zeros(()), {}
+        discriminator, total = self.networks.discriminator, torch.zeros(())
+        terms: dict[str, Tensor] = {}
         for domain, real, fake in (
             (Domain.EXPRESSIVE, batch.expressive, neutral.fake),
             (Domain.NEUTRAL, batch.neutral, expressive.fake),
@@ -127,5 +128,5 @@ def step_optimiser(optimiser: torch.optim.Optimizer, total: Tensor, rate: float)
     for group in optimiser.param_groups:
         group["lr"] = rate
     optimiser.zero_grad()
-    total.backward()
+    total.backward()  # type: ignore[no-untyped-call]
     optimiser.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ class Batch(NamedTuple):
     """(B, r) neutral shapes."""
     expressive: Tensor
     """(B, r) expressive shapes, of other people as it happens."""
+    seen: Tensor
+    """(B, r) the same expressions on other people: what the encoder sees of them."""
     lenders: Tensor
     """(B, r) further expressive shapes: codes are read from them."""
     code: Tensor
@@ -46,11 +49,11 @@ class Pile(NamedTuple):
         return self.shapes[torch.multinomial(self.weights, num, replacement=True, generator=generator)]
 
 
-def pile(sets: list[Floats], mix: tuple[float, ...]) -> Pile:
+def pile(sets: Sequence[Floats], mix: Sequence[float]) -> Pile:
     """Sets of shapes (n, r), each drawn with its share of ``mix``."""
-    shares = np.array(mix) / sum(mix)
-    weights = [np.full(len(shapes), share / len(shapes)) for shapes, share in zip(sets, shares, strict=True)]
-    return Pile(*(torch.tensor(np.concatenate(parts), dtype=torch.float32) for parts in (sets, weights)))
+    weights = [np.full(len(shapes), share / sum(mix) / len(shapes)) for shapes, share in zip(sets, mix, strict=True)]
+    shapes, weight = (torch.tensor(np.concatenate(parts), dtype=torch.float32) for parts in (sets, weights))
+    return Pile(shapes, weight)
 
 
 class Sampler:
@@ -63,19 +66,21 @@ class Sampler:
         """The mini-batch of a round."""
         num, dim, config = self.config.batch, self.config.code_dim, self.config
         drawn = generator_at(config.seed, step, "shapes")
+        expressive = self.expressive.draw(num, drawn)
         return Batch(
-            neutral=self._mixed(self.neutral, drawn),
-            expressive=self._mixed(self.expressive, drawn),
-            lenders=self._mixed(self.expressive, drawn),
+            neutral=self._mixed(self.neutral.draw(num, drawn), drawn),
+            expressive=self._mixed(expressive, drawn),
+            seen=self._mixed(expressive, drawn),
+            lenders=self._mixed(self.expressive.draw(num, drawn), drawn),
             code=codes.uniform(num, dim, 1.0, drawn),
             other_code=codes.uniform(num, dim, 1.0, drawn),
             read=torch.rand(num, 1, generator=drawn),
             read_noise=torch.randn(2, num, dim, generator=drawn),
         )
 
-    def _mixed(self, drawn_from: Pile, generator: torch.Generator) -> Tensor:
-        """Shapes as more people would have them: each with part of the difference of two strangers' neutral shapes."""
-        num = self.config.batch
+    def _mixed(self, shapes: Tensor, generator: torch.Generator) -> Tensor:
+        """Shapes (B, r) as of more people: each with part of the difference of two strangers' neutral shapes."""
+        num = len(shapes)
         share = self.config.mixing * torch.rand(num, 1, generator=generator)
         one, other = (self.neutral.draw(num, generator) for _ in range(2))
-        return drawn_from.draw(num, generator) + share * (one - other)
+        return shapes + share * (one - other)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +16,8 @@ from torch import Tensor
 
 from twocet.errors import UserError, check
 from twocet.networks.interfaces import Networks
+from twocet.pairs import neutral_estimate
+from twocet.pairs.neutral_estimate import Rest
 from twocet.runtime.arrays import Floats
 from twocet.runtime.files import json_bytes, make_folder, write_whole
 from twocet.runtime.interrupt import Interrupt, Watch
@@ -27,7 +29,7 @@ from twocet.shapes.model import ShapeModel
 from twocet.shapes.networks import build
 from twocet.shapes.points import PointSets
 from twocet.shapes.recipe import State
-from twocet.shapes.sampler import Sampler, pile
+from twocet.shapes.sampler import Pile, Sampler, pile
 from twocet.training import checkpoint
 from twocet.training.checkpoint import Checkpoints
 from twocet.training.record import Recorder
@@ -38,6 +40,8 @@ KNOWN_CODES = 256
 """Codes of training faces that the model file keeps, for random expressions."""
 NEUTRAL_SHARE = 0.95
 """Share of each source's neutral faces that count as neutral."""
+_DRAWN = 20_000
+"""Faces of each domain drawn for the linear estimate, so that every source has its share."""
 MODEL_FILE = "model.safetensors"
 
 
@@ -69,17 +73,19 @@ class Run:
         self.folder, self.config, self.sources = folder, config, sources
         neutral, expressive = ([source.sets.domain(known) for source in sources] for known in (True, False))
         self.space = spaces.fit(
-            *map(np.concatenate, (neutral, expressive)), config.components, noise=config.noise, evenness=config.evenness
+            np.concatenate(neutral),
+            np.concatenate(expressive),
+            config.components,
+            noise=config.noise,
+            evenness=config.evenness,
         )
         numbers = [[self.space.numbers(points)[0] for points in sets] for sets in (neutral, expressive)]
-        mix = tuple(source.share for source in sources)
-        self.sampler = Sampler(pile(numbers[0], mix), pile(numbers[1], mix), config)
+        rested, moved = (pile(sets, [source.share for source in sources]) for sets in numbers)
+        self.sampler = Sampler(rested, moved, config)
         noise = config.noise / self.space.units
+        self.linear = linear_estimate(rested, moved, noise, config.seed)
         variance = np.square(np.concatenate([*numbers[0], *numbers[1]])).mean(axis=0)
-        spread, noise = (torch.tensor(x, dtype=torch.float32) for x in (np.sqrt(variance + noise**2), noise))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            self.state = State(build(spread, noise, config), config)
+        self.state = new_state(np.sqrt(variance + noise**2), noise, config)
         make_folder(folder)
         self.checkpoints = Checkpoints(folder / "checkpoints", keep=2)
         self.step, self.seconds = 0, 0.0
@@ -111,15 +117,18 @@ class Run:
         self.step, self.seconds = contents["step"], contents["seconds"]
 
     def model(self, networks: Networks | None = None) -> ShapeModel:
-        """The averaged networks (or others) as a model, without a copy of them."""
-        networks = networks or self.state.average
+        """The averaged networks, or others, as a model: a copy."""
+        networks = copy.deepcopy(networks or self.state.average)
         numbers = self.sampler.expressive.draw(KNOWN_CODES, generator_at(self.config.seed, 0, "known codes"))
         facts = {
-            "data": [{"name": s.name, "licence": s.licence, "share": s.share, "faces": len(s.sets.points)} for s in self.sources],
+            "data": [
+                {"name": s.name, "licence": s.licence, "share": s.share, "faces": len(s.sets.points)}
+                for s in self.sources
+            ],
             "training": {"rounds": self.step, "seconds": round(self.seconds)},
             "still": 0.0,
         }
-        model = models.new_model(networks, self.space, models.describe(self.config, **facts))
+        model = models.new_model(networks, self.space, self.linear, models.describe(self.config, **facts))
         with torch.inference_mode():
             model.metadata["codes"] = np.round(networks.encoder(numbers).double().numpy(), 4).tolist()
         neutral = [source.sets.domain(True) for source in self.sources]
@@ -128,10 +137,27 @@ class Run:
         return model
 
 
+def linear_estimate(neutral: Pile, expressive: Pile, noise: Floats, seed: int) -> Rest:
+    """The baseline, from draws in which every source has its share."""
+    drawn = generator_at(seed, 0, "linear estimate")
+    drawn_piles = [known.draw(_DRAWN, drawn).double().numpy() for known in (neutral, expressive)]
+    return neutral_estimate.estimate(drawn_piles[0], drawn_piles[1], noise**2)
+
+
+def new_state(spread: Floats, noise: Floats, config: ShapeConfig) -> State:
+    """Networks as the seed makes them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        seen = [torch.tensor(values, dtype=torch.float32) for values in (spread, noise)]
+        return State(build(seen[0], seen[1], config), config)
+
+
 def train(run: Run, watch: Watch | None = None, *, progress: bool = True) -> bool:
     """Train until the last round or Ctrl-C, then write the model file. False if it was stopped early."""
     with contextlib.ExitStack() as stack:
-        recorder = stack.enter_context(contextlib.closing(Recorder(run.folder, run.step, run.config.steps, progress=progress)))
+        recorder = stack.enter_context(
+            contextlib.closing(Recorder(run.folder, run.step, run.config.steps, progress=progress))
+        )
         stop = watch or stack.enter_context(Interrupt())
         while run.step < run.config.steps and not stop(run.step, run.config.steps):
             started = time.perf_counter()
