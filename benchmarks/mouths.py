@@ -4,7 +4,8 @@ FOLDER is the London set, see ``portraits``. Every one of the ten people who wer
 of the other nine (``--everybody``: each of all people that of the one seven places further on). Mouths are cut out at
 photo scale and compared with the real smiles of all people: the kernel distance (KID) of MobileNetV2's features, and
 sharpness. Two pictures that have a person in common, as target or as reference, are not compared with each other, so
-that neither a person's ten pictures nor borrowed teeth count as likeness. The people's own smiles are the anchor.
+that neither a person's ten pictures nor borrowed teeth count as likeness. Mouths are made both ways, of real pixels and
+painted; the people's own smiles are the anchor.
 
     python benchmarks/mouths.py FOLDER
 """
@@ -24,6 +25,7 @@ from tqdm import tqdm
 
 import twocet
 from twocet import metrics
+from twocet.edit.editor import MouthKind
 from twocet.photo.images import Pixels, read_photo
 from twocet.readers.features.mobilenet import MobileNetReader
 from twocet.runtime.arrays import Floats
@@ -138,32 +140,49 @@ def mouths_of(reader: MobileNetReader, crops: Sequence[Pixels], people: Sequence
     return Mouths(np.concatenate(parts).astype(np.float64), sharp, list(people))
 
 
-def main(folder: Annotated[Path, tyro.conf.Positional], *, model: str = "default", everybody: bool = False) -> None:
+def measure(
+    editor: twocet.Editor, photos: Photos, reader: MobileNetReader, pairs: Sequence[Pair], real: Mouths
+) -> dict[str, float]:
+    """Make all pairs and sum them up."""
+    made = [make(editor, photos, pair) for pair in tqdm(pairs, desc=f"{editor.mouth} mouths", disable=None)]
+    shown = [(one.mouth, pair) for one, pair in zip(made, pairs, strict=True) if one.mouth is not None]
+    mouths = mouths_of(reader, [mouth for mouth, _ in shown], [set(pair) for _, pair in shown])
+    figures = {name: round(float(np.nanmean([one.figures[name] for one in made])), 3) for name in made[0].figures}
+    return {
+        **summary(mouths, real, [pair.target for _, pair in shown]),
+        **figures,
+        "without_face": len(made) - len(shown),
+    }
+
+
+def main(
+    folder: Annotated[Path, tyro.conf.Positional],
+    *,
+    model: str = "default",
+    mouths: tuple[MouthKind, ...] = ("real", "painted"),
+    everybody: bool = False,
+) -> None:
     """Print the figures.
 
     Args:
         folder: The London set: neutral/ and smiling/ with the same file names.
         model: Name of a packaged model, or a model file.
+        mouths: Of real pixels, or painted by the model alone.
         everybody: Also edit the people whom the model was trained on, each once: more of them, so more stable.
     """
     names = portraits.names_in(folder)
-    photos, reader, editor = Photos(folder), MobileNetReader(), twocet.load(model)
-    pairs = pairs_of(names, everybody)
+    photos, reader, pairs = Photos(folder), MobileNetReader(), pairs_of(names, everybody)
     real = mouths_of(reader, [photos.own_smile(name) for name in names], [{name} for name in names])
     edited = {pair.target for pair in pairs}
     own = real.take([k for k, name in enumerate(names) if name in edited])
-    made = [make(editor, photos, pair) for pair in tqdm(pairs, desc="pairs", disable=None)]
-    shown = [k for k, one in enumerate(made) if one.mouth is not None]
-    mouths = mouths_of(reader, [made[k].mouth for k in shown], [set(pairs[k]) for k in shown])
-    figures = {name: round(float(np.nanmean([one.figures[name] for one in made])), 3) for name in made[0].figures}
+    made = {kind: measure(twocet.load(model, mouth=kind), photos, reader, pairs, real) for kind in mouths}
     print_line(
         {
             "benchmark": "mouths",
             "model": model,
             "people": len(edited),
             "pairs": len(pairs),
-            "without_face": len(made) - len(shown),
-            "made": {**summary(mouths, real, [pairs[k].target for k in shown]), **figures},
+            **made,
             "own_smiles": summary(own, real, sorted(edited)),
             "real_smiles": {"people": len(names), "sharpness": round(float(real.sharpness.mean()), 2)},
         }

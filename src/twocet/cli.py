@@ -51,6 +51,9 @@ COMMANDS = {
         "twocet.commands.compare:compare", "train 2CET, StarGAN v2 and GANimation alike and compare them (Table 1)"
     ),
     "ablate": Command("twocet.commands.compare:ablate", "take parts of the method away and compare (Table 3)"),
+    "study make": Command("twocet.commands.study:make", "make a human study: a page for raters, and its key (Table 2)"),
+    "study serve": Command("twocet.commands.study:serve", "open a study's page for raters and collect their answers"),
+    "study analyze": Command("twocet.commands.study:analyze", "analyse the answers: tables, intervals, agreement"),
     "info": Command("twocet.commands.info:info", "say what a model is and what it was trained on"),
 }
 

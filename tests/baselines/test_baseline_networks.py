@@ -12,7 +12,7 @@ from twocet.compare.baselines.config import baseline_config
 from twocet.compare.baselines.networks import DomainLinear, build_ganimation, build_stargan
 from twocet.networks.build import build
 from twocet.networks.config import NetworkConfig
-from twocet.training.recipe_settings import preset_config
+from twocet.training.recipes.table import preset_config
 
 TINY_PAPER = NetworkConfig(preset="paper", size=SIZE, code_dim=8, first_width=8, max_width=16)
 

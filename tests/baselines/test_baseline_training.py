@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves
 from twocet.compare.baselines.domains import DomainSampler
 from twocet.compare.baselines.models import GANimationModel, StarGANModel, load_any
 from twocet.compare.baselines.units import row_units
+from twocet.compare.methods import METHODS
 from twocet.errors import UserError
 from twocet.method.schedules import constant
 from twocet.model.interface import CodeModel, ExpressionModel, Neutralizes, Samples
@@ -27,9 +28,10 @@ from twocet.photo.scaling import to_unit
 from twocet.runtime import devices
 from twocet.runtime.randomness import Share
 from twocet.training import checkpoint
+from twocet.training.config import Sources
 from twocet.training.export import History
 from twocet.training.loader import make_batch
-from twocet.training.loop import Run, Sources, resume, train
+from twocet.training.loop import Run, resume, train
 
 CONFIGS = ("starganv2", "ganimation")
 
@@ -40,7 +42,7 @@ def config_of(ganimation):
 
 
 def new_run(folder, data, config):
-    return Run(folder, config, Sources(data=(str(data),), mix=(1.0,)), progress=False)
+    return Run(folder, config, Sources(data=(str(data),), mix=(1.0,)), progress=False, entries=METHODS)
 
 
 def rounds(run, number, batches):
@@ -223,7 +225,7 @@ def test_a_resumed_run_equals_an_unbroken_one_and_leaves_a_model(tmp_path, data,
     broken.recipe.round = failing
     with contextlib.suppress(RuntimeError):
         train(broken)
-    again = resume(tmp_path / "broken", progress=False)
+    again = resume(tmp_path / "broken", progress=False, entries=METHODS)
     assert again.progress.step == 3
     assert again.config == broken.config
     assert train(again)

@@ -117,6 +117,15 @@ def test_two_faces_come_largest_first(finder, two_faces):
     assert faces[0].box[0] < 512 < faces[1].box[0]
 
 
+def test_a_face_is_followed_from_frame_to_frame(finder, portrait, found):
+    """As if it were found anew, in less time; not where it has gone or jumped."""
+    moved = np.roll(portrait, (12, -20), axis=(0, 1))
+    followed = finder.follow(moved, found[0])
+    assert median_distance(followed, finder.find(moved)[0].landmarks[:, :2]) < 2
+    assert finder.follow(np.full_like(portrait, 120), found[0]) is None
+    assert finder.follow(np.roll(portrait, 130, axis=1), found[0]) is None
+
+
 def test_choosing_a_face(finder, two_faces):
     faces = finder.find(two_faces)
     chosen, note = choose_face(faces, None, "us.jpg")
@@ -125,8 +134,10 @@ def test_choosing_a_face(finder, two_faces):
     assert choose_face(faces, 2, "us.jpg") == (faces[1], None)
     assert choose_face(faces[:1], None, "me.jpg") == (faces[0], None)
     for number in (0, 3, -1):
-        with pytest.raises(UserError, match="choose one from 1 to 2"):
+        with pytest.raises(UserError, match=r"us.jpg has 2 faces: choose one from 1 to 2 with --face\."):
             choose_face(faces, number, "us.jpg")
+    with pytest.raises(UserError, match=r"has 1 face: choose one from 1 to 1 with --reference-face\."):
+        choose_face(faces[:1], 2, "me.jpg", "--reference-face")
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (7, 400, 3), (300, 300, 3)])

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from twocet.networks.config import NetworkConfig
 from twocet.networks.interfaces import Networks
-from twocet.training.recipe_settings import RECIPES
-from twocet.training.recipes import AdversarialState, base
+from twocet.training.recipes import base
 from twocet.training.recipes.paper import PaperRecipe
+from twocet.training.recipes.table import RECIPES
 from twocet.training.sampler import Batch
 
 STEP, BATCH, SIDE, DIM = 2_500, 3, 4, 2
@@ -129,11 +129,11 @@ def our_round(recipe, rates, start, batches, codes, monkeypatch):
     generator, encoder, discriminator = start
     networks = Networks(SmallGenerator(generator), SmallEncoder(encoder), SmallDiscriminator(discriminator))
     monkeypatch.setattr(base, "build", lambda config, discriminator: networks)
-    config = dataclasses.replace(RECIPES[recipe], network=NetworkConfig(size=32, code_dim=DIM), batch=BATCH)
+    config = dataclasses.replace(RECIPES[recipe].defaults, network=NetworkConfig(size=32, code_dim=DIM), batch=BATCH)
     if rates != PUBLISHED:
         names = ("lr", "lr_encoder", "lr_discriminator")
         config = dataclasses.replace(config, **dict(zip(names, rates, strict=True)))
-    state, ours = AdversarialState(config), PaperRecipe(config)
+    state, ours = base.adversarial_state(config), PaperRecipe(config)
     given = iter([torch.tensor(code) for triple in codes for code in triple])
     monkeypatch.setattr(ours, "sample", lambda num, generator: next(given))
     photos = iter([Batch(torch.tensor(x_n), torch.tensor(x_e)) for x_n, x_e in batches])

@@ -46,6 +46,8 @@ _MESH_SIDE = 256
 _MESH_MARGIN = 1.5
 """Side of the square that the mesh graph sees, in sides of the face."""
 _MIN_PRESENCE = 0.5
+_NEAR = 0.25
+"""In sides of the face: what moves further from frame to frame is looked for anew."""
 _OUTER_EYE, _OTHER_OUTER_EYE = 33, 263
 
 
@@ -100,6 +102,18 @@ class FaceFinder:
                 faces = search.distinct(faces, lambda face: face.region)
             return sorted(faces, key=lambda face: -face.area)
 
+    def follow(self, pixels: Pixels, face: Face) -> Face | None:
+        """``face`` of the frame before in the next one of a film; None when it is not near where it was.
+
+        A fourth of the time of :meth:`find`.
+        """
+        before = face.region
+        with self._lock:
+            found = self._trace(pixels, before)
+        # The mesh comes to rest on half a face too: it is believed where the face has hardly moved.
+        near = found is not None and np.hypot(*(found.region.centre - before.centre)) < _NEAR * before.side
+        return found if near else None
+
     def require(self, pixels: Pixels, name: str) -> list[Face]:
         """``find``, or a UserError that tells the user of the photo called ``name`` what to do."""
         faces = self.find(pixels)
@@ -132,13 +146,14 @@ class FaceFinder:
         return Face(landmarks, np.clip(blendshapes.ravel(), 0, 1), region.score, box)
 
 
-def choose_face(faces: list[Face], number: int | None, name: str) -> tuple[Face, str | None]:
+def choose_face(faces: list[Face], number: int | None, name: str, option: str = "--face") -> tuple[Face, str | None]:
     """Face ``number`` (1 = largest, None = the largest), and a note for the user when there was a choice.
 
-    Raises UserError when there is no such face.
+    ``name`` is the photo's, ``option`` what chooses its face. Raises UserError when there is no such face.
     """
     if number is not None and not 1 <= number <= len(faces):
-        raise UserError(f"{name} has {len(faces)} face(s): choose one from 1 to {len(faces)} with --face.")
+        count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
+        raise UserError(f"{name} has {count}: choose one from 1 to {len(faces)} with {option}.")
     if number is None and len(faces) > 1:
-        return faces[0], f"{name} has {len(faces)} faces: the largest was used (--face 1..{len(faces)} chooses)."
+        return faces[0], f"{name} has {len(faces)} faces: the largest was used ({option} 1..{len(faces)} chooses)."
     return faces[(number or 1) - 1], None

@@ -17,6 +17,8 @@ from twocet.runtime.files import write_whole
 
 DOMAINS = ("neutral", "expressive")
 """Names of the two domains, in archives and as the folders of meshes."""
+ARCHIVE, MESH = ".npz", ".obj"
+"""Suffixes of the files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ def read_points(path: Path) -> PointSets:
     """An ``.npz`` archive, an ``.obj`` mesh, or a folder of meshes. Raises UserError."""
     if path.is_dir():
         return read_folder(path)
-    if path.suffix.lower() == ".obj":
+    if path.suffix.lower() == MESH:
         return PointSets(points=read_obj(path)[None])
     return read_archive(path)
 
@@ -107,10 +109,8 @@ def read_folder(path: Path) -> PointSets:
 
     A file name up to its first ``-`` is taken for the person, the rest for the label. Raises UserError.
     """
-    piles = [sorted((path / domain).glob("*.obj")) for domain in DOMAINS]
-    known = any(piles)
-    files = [file for pile in piles for file in pile] if known else sorted(path.glob("*.obj"))
-    check(bool(files), f"{path} holds no meshes (.obj), nor do its folders neutral and expressive")
+    files = meshes_in(path)
+    check(bool(files), f"{path} holds no meshes ({MESH}), nor do its folders neutral and expressive")
     meshes = [read_obj(file) for file in files]
     other = next((file for file, mesh in zip(files, meshes, strict=True) if len(mesh) != len(meshes[0])), None)
     check(
@@ -118,13 +118,19 @@ def read_folder(path: Path) -> PointSets:
         f"{other} has another number of vertices than {files[0]}: all meshes of a folder need one topology",
     )
     names = [file.stem.partition("-") for file in files]
-    neutral = np.arange(len(files)) < len(piles[0]) if known else None
+    neutral = None if files[0].parent == path else np.array([file.parent.name == DOMAINS[0] for file in files])
     return PointSets(
         points=np.stack(meshes),
         neutral=neutral,
         person=[who for who, _, _ in names],
         label=[what for _, _, what in names],
     )
+
+
+def meshes_in(path: Path) -> list[Path]:
+    """The meshes of a folder: of its folders ``neutral`` and ``expressive`` in turn, or else its own."""
+    divided = [file for domain in DOMAINS for file in sorted((path / domain).glob(f"*{MESH}"))]
+    return divided or sorted(path.glob(f"*{MESH}"))
 
 
 def read_obj(path: Path) -> Floats:

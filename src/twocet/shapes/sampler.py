@@ -36,7 +36,7 @@ class Batch(NamedTuple):
     """(2, B, d) normal, for the codes that are read."""
 
 
-class Pile(NamedTuple):
+class Sample(NamedTuple):
     """The shapes of one domain from all sets, and how often each is drawn."""
 
     shapes: Tensor
@@ -49,17 +49,17 @@ class Pile(NamedTuple):
         return self.shapes[torch.multinomial(self.weights, num, replacement=True, generator=generator)]
 
 
-def pile(sets: Sequence[Floats], mix: Sequence[float]) -> Pile:
+def weighted(sets: Sequence[Floats], mix: Sequence[float]) -> Sample:
     """Sets of shapes (n, r), each drawn with its share of ``mix``."""
     weights = [np.full(len(shapes), share / sum(mix) / len(shapes)) for shapes, share in zip(sets, mix, strict=True)]
     shapes, weight = (torch.tensor(np.concatenate(parts), dtype=torch.float32) for parts in (sets, weights))
-    return Pile(shapes, weight)
+    return Sample(shapes, weight)
 
 
 class Sampler:
     """Draws the mini-batches of a run."""
 
-    def __init__(self, neutral: Pile, expressive: Pile, config: ShapeConfig) -> None:
+    def __init__(self, neutral: Sample, expressive: Sample, config: ShapeConfig) -> None:
         self.neutral, self.expressive, self.config = neutral, expressive, config
 
     def batch(self, step: int) -> Batch:

@@ -1,4 +1,4 @@
-"""Training on point sets: from two piles of faces to a model file, resumable to the bit."""
+"""Training on point sets: from two samples of faces to a model file, resumable to the bit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from twocet.shapes.model import ShapeModel
 from twocet.shapes.networks import build
 from twocet.shapes.points import PointSets
 from twocet.shapes.recipe import State
-from twocet.shapes.sampler import Pile, Sampler, pile
+from twocet.shapes.sampler import Sample, Sampler, weighted
 from twocet.training import checkpoint
 from twocet.training.checkpoint import Checkpoints
 from twocet.training.record import Recorder
@@ -80,7 +80,7 @@ class Run:
             evenness=config.evenness,
         )
         numbers = [[self.space.numbers(points)[0] for points in sets] for sets in (neutral, expressive)]
-        rested, moved = (pile(sets, [source.share for source in sources]) for sets in numbers)
+        rested, moved = (weighted(sets, [source.share for source in sources]) for sets in numbers)
         self.sampler = Sampler(rested, moved, config)
         noise = config.noise / self.space.units
         self.linear = linear_estimate(rested, moved, noise, config.seed)
@@ -137,11 +137,11 @@ class Run:
         return model
 
 
-def linear_estimate(neutral: Pile, expressive: Pile, noise: Floats, seed: int) -> Rest:
+def linear_estimate(neutral: Sample, expressive: Sample, noise: Floats, seed: int) -> Rest:
     """The baseline, from draws in which every source has its share."""
     drawn = generator_at(seed, 0, "linear estimate")
-    drawn_piles = [known.draw(_DRAWN, drawn).double().numpy() for known in (neutral, expressive)]
-    return neutral_estimate.estimate(drawn_piles[0], drawn_piles[1], noise**2)
+    drawn_shapes = [known.draw(_DRAWN, drawn).double().numpy() for known in (neutral, expressive)]
+    return neutral_estimate.estimate(drawn_shapes[0], drawn_shapes[1], noise**2)
 
 
 def new_state(spread: Floats, noise: Floats, config: ShapeConfig) -> State:

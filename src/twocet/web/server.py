@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import uvicorn
 
-from twocet.edit.editor import Code, Editor
+from twocet.edit.editor import Editor
+from twocet.edit.stages import Code
 from twocet.errors import UserError
 from twocet.photo.faces import FaceFinder
 from twocet.web.app import make_app
