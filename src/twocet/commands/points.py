@@ -18,11 +18,6 @@ DEFAULT = "default"
 """The model that the commands name for photos: for points it stands for the packaged shape model."""
 
 
-def is_points(path: Path) -> bool:
-    """Whether ``path`` holds point sets and no photos: an archive, a mesh or a folder of meshes."""
-    return path.suffix.lower() in (ARCHIVE, MESH) or (path.is_dir() and bool(meshes_in(path)))
-
-
 def neutralize(target: Path, output: Path, model: str, *, as_json: bool) -> None:
     """``twocet neutralize`` for faces of points."""
     shapes = _load(model)
@@ -56,11 +51,28 @@ def sample(target: Path, output: Path, num: int, seed: int, strength: float, mod
 
 
 def continuum(
-    target: Path, reference: Path, output: Path, steps: int, start: float, stop: float, model: str, *, as_json: bool
+    target: Path,
+    reference: Path | None,
+    seed: int | None,
+    output: Path,
+    steps: int,
+    start: float,
+    stop: float,
+    model: str,
+    *,
+    as_json: bool,
 ) -> None:
-    """``twocet continuum`` for faces of points: the first face with the first reference's expression in steps."""
-    shapes = _load(model)
-    face, code = read_points(target).points[0], shapes.encode(read_points(reference).points[:1])[0]
+    """``twocet continuum`` for faces of points: the first face with one expression in steps.
+
+    The expression is that of the first face of ``reference``, or drawn with ``seed``.
+    """
+    shapes, face = _load(model), read_points(target).points[0]
+    check((reference is None) != (seed is None), "Give one expression: a REFERENCE with points, or --seed NUMBER.")
+    check(steps >= 2, f"A continuum of {steps} steps has no start and end: ask for 2 or more.")
+    if reference is not None:
+        code = shapes.encode(read_points(reference).points[:1])[0]
+    else:
+        code = shapes.draw_codes(1, seed or 0)[0]
     _write(target, output, shapes.continuum(face, code, np.linspace(start, stop, steps)), as_json)
 
 

@@ -58,8 +58,7 @@ def fit(neutral: Floats, expressive: Floats) -> Rest:
 
 
 def estimate(neutral: Floats, expressive: Floats, noise: Floats) -> Rest:
-    """The estimate from two samples of faces (N, p) and (M, p), whose numbers are read with errors of variance ``noise``
-    (p,)."""
+    """The estimate from two samples of faces (N, p) and (M, p). ``noise`` (p,): variance of the errors of reading."""
     (at_rest, moved), (rest, mean) = (
         (np.cov(sample.T) for sample in (neutral, expressive)),
         (sample.mean(axis=0) for sample in (neutral, expressive)),

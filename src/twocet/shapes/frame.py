@@ -60,8 +60,9 @@ class Frame(NamedTuple):
 def fit(neutral: Floats, expressive: Floats) -> Frame:
     """The mean of ``neutral`` (n, k, d), and weights by how still each point is in ``expressive`` (m, k, d).
 
-    The mean is turned as the neutral sets are on the average. A weight is the inverse of the point's mean squared
-    distance from the mean. Raises ValueError for sets in which all points are one.
+    The mean is turned as the neutral sets are on the average. Weights are inverse to the points' mean squared distances
+    from the mean, to which all points' mean is added: else the stillest point would be laid upon itself, and have it
+    all. Raises ValueError for sets in which all points are one.
     """
     first = neutral[0] - neutral[0].mean(axis=0)
     if not np.square(first).sum():
@@ -70,7 +71,8 @@ def fit(neutral: Floats, expressive: Floats) -> Frame:
     for _ in range(_ROUNDS):
         rested, moved = frame.place(neutral)[0], frame.place(expressive)[0]
         mean = rested.mean(axis=0)
-        weights = 1 / (np.square(moved - mean).sum(axis=2).mean(axis=0) + 1e-12)
+        variance = np.square(moved - mean).sum(axis=2).mean(axis=0)
+        weights = 1 / (variance + variance.mean())
         weights /= weights.mean()
         frame = Frame(_unit(mean - (weights[:, None] * mean).sum(axis=0) / weights.sum()), weights)
     turn = _typical(frame.place(neutral)[1].rotation)

@@ -40,6 +40,11 @@ class PointSets:
         return np.asarray(self.points[self.neutral == neutral])
 
 
+def is_points(path: Path) -> bool:
+    """Whether ``path`` holds point sets and no photos: an archive, a mesh or a folder of meshes."""
+    return path.suffix.lower() in (ARCHIVE, MESH) or (path.is_dir() and bool(meshes_in(path)))
+
+
 def read_points(path: Path) -> PointSets:
     """An ``.npz`` archive, an ``.obj`` mesh, or a folder of meshes. Raises UserError."""
     if path.is_dir():

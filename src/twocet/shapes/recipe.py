@@ -59,8 +59,8 @@ class State:
         progress = step / self.config.steps
         weights = weights_at(progress, self.config)
         code, other_code = sampled_codes(self.networks, batch, progress, self.config)
-        neutral = neutral_cycle(self.networks, batch.neutral, code, other_code)
-        expressive = expressive_cycle(self.networks, batch.expressive, batch.seen)
+        neutral = neutral_cycle(self.networks, batch.neutral, code, other_code, batch.shifts[0])
+        expressive = expressive_cycle(self.networks, batch.expressive, batch.seen, batch.shifts[1])
         rate = learning_rate(step, self.config)
         terms = self._step_judge(batch, neutral, expressive, rate)
         terms |= self._step_makers(batch, code, neutral, expressive, weights, rate)

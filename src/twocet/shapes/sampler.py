@@ -24,6 +24,8 @@ class Batch(NamedTuple):
     """(B, r) expressive shapes, of other people as it happens."""
     seen: Tensor
     """(B, r) the same expressions on other people: what the encoder sees of them."""
+    shifts: Tensor
+    """(2, B, r) from one person to another: for the second passes of both cycles."""
     lenders: Tensor
     """(B, r) further expressive shapes: codes are read from them."""
     code: Tensor
@@ -71,6 +73,7 @@ class Sampler:
             neutral=self._mixed(self.neutral.draw(num, drawn), drawn),
             expressive=self._mixed(expressive, drawn),
             seen=self._mixed(expressive, drawn),
+            shifts=torch.stack([self._shift(num, drawn) for _ in range(2)]),
             lenders=self._mixed(self.expressive.draw(num, drawn), drawn),
             code=codes.uniform(num, dim, 1.0, drawn),
             other_code=codes.uniform(num, dim, 1.0, drawn),
@@ -79,8 +82,11 @@ class Sampler:
         )
 
     def _mixed(self, shapes: Tensor, generator: torch.Generator) -> Tensor:
-        """Shapes (B, r) as of more people: each with part of the difference of two strangers' neutral shapes."""
-        num = len(shapes)
+        """The same expressions on more people than there are."""
+        return shapes + self._shift(len(shapes), generator)
+
+    def _shift(self, num: int, generator: torch.Generator) -> Tensor:
+        """(num, r) parts of differences of two strangers' neutral shapes."""
         share = self.config.mixing * torch.rand(num, 1, generator=generator)
         one, other = (self.neutral.draw(num, generator) for _ in range(2))
-        return shapes + share * (one - other)
+        return share * (one - other)
