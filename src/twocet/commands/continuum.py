@@ -57,7 +57,7 @@ def continuum(
       twocet continuum me.jpg smile.jpg --ramp mp4 --seconds 2 --easing smooth -o film
 
     Args:
-        target: Photo whose face is edited.
+        target: Photo whose face is edited; or points (.npz) or a mesh (.obj).
         reference: Photo whose expression is copied.
         output: Folder for the pictures and the table, made if it is missing.
         preset: A named expression in place of a reference; twocet presets list names them.
@@ -84,6 +84,13 @@ def continuum(
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
+    from twocet.shapes.points import is_points
+
+    if is_points(target):
+        from twocet.commands import points
+
+        points.continuum(target, reference, seed, output, steps, start, stop, model, as_json=as_json)
+        return
     if target.is_dir():
         raise UserError(f"{target} is a folder: give one photo (twocet batch takes many).")
     from twocet.edit import editor as editors

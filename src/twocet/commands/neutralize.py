@@ -30,7 +30,7 @@ def neutralize(
       twocet neutralize portraits/ -o neutral/
 
     Args:
-        target: Photo whose face is edited, or a folder of photos.
+        target: Photo whose face is edited, or a folder of photos; or points (.npz), a mesh (.obj), a folder of meshes.
         output: Picture to write (.png .jpg .webp .tif), or a folder if TARGET is one.
         mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
@@ -41,9 +41,14 @@ def neutralize(
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
+    from twocet.commands import points
     from twocet.commands.shared import Report, plan, run_jobs, save_result
     from twocet.edit import editor as editors
+    from twocet.shapes.points import is_points
 
+    if is_points(target):
+        points.neutralize(target, output, model, as_json=as_json)
+        return
     jobs = plan(target, output)
     editor = editors.load(model, device=device, mouth=mouth)
 

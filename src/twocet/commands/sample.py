@@ -36,7 +36,7 @@ def sample(
       twocet sample me.jpg -n 20 --seed 7 --strength 1.3 -o samples
 
     Args:
-        target: Photo whose face is edited.
+        target: Photo whose face is edited; or points (.npz) or a mesh (.obj).
         output: Folder for the pictures, made if it is missing.
         num: How many expressions.
         seed: The same seed draws the same expressions.
@@ -53,12 +53,17 @@ def sample(
     """
     from tqdm import tqdm
 
+    from twocet.commands import points
     from twocet.commands.shared import announce, output_name, plan, save_result, save_sheet
     from twocet.edit import editor as editors
     from twocet.photo.images import read_photo
     from twocet.photo.sheets import Cell, sheet
     from twocet.runtime.files import make_folder
+    from twocet.shapes.points import is_points
 
+    if is_points(target):
+        points.sample(target, output, num, seed, strength, model, as_json=as_json)
+        return
     if target.is_dir():
         raise UserError(f"{target} is a folder: give one photo.")
     photo = read_photo(target)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 
 if TYPE_CHECKING:
     from twocet.edit.stages import Code
@@ -43,9 +43,10 @@ def transfer(
       twocet transfer me.jpg smile.jpg anger.jpg -o grid.png --strength 0.5 1.0 1.5
       twocet transfer me.jpg --preset happy -o out.png
       twocet transfer portraits/ smile.jpg -o smiling/
+      twocet transfer faces.npz smile.npz -o out.npz
 
     Args:
-        target: Photo whose face is edited, or a folder of photos.
+        target: Photo whose face is edited, or a folder of photos; or points (.npz), a mesh (.obj), a folder of meshes.
         references: Photos whose expression is copied, or folders of photos.
         output: Picture to write (.png .jpg .webp .tif), or a folder if TARGET is one.
         preset: Named expressions in place of references, or besides them; twocet presets list names them.
@@ -60,10 +61,16 @@ def transfer(
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
+    from twocet.commands import points
     from twocet.commands.shared import Report, photos_in, plan, run_jobs, save_result, save_sheet, transfer_sheet
     from twocet.edit import editor as editors
     from twocet.edit.presets import preset_code
+    from twocet.shapes.points import is_points
 
+    if is_points(target):
+        check(bool(references) and not preset, "Points take the expression of a REFERENCE with points.")
+        points.transfer(target, references, output, model, strength, as_json=as_json)
+        return
     if not references and not preset:
         raise UserError("A reference is missing: twocet transfer TARGET REFERENCE -o OUT, or --preset NAME")
     if not strength:

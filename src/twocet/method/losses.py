@@ -54,10 +54,10 @@ def proportional_diversity(
 def r1(logit: Tensor, image: Tensor) -> Tensor:
     """R1 (Mescheder et al. 2018, not in the paper): half the squared gradient norm of D at real images.
 
-    ``logit`` (N,) must be D's output for ``image`` (N, 3, S, S), which must require a gradient.
+    ``logit`` (N,) must be D's output for ``image`` (N, ...), which must require a gradient.
     """
     (gradient,) = torch.autograd.grad(logit.sum(), image, create_graph=True)
-    return gradient.square().sum(dim=(1, 2, 3)).mean() / 2
+    return gradient.square().flatten(1).sum(dim=1).mean() / 2
 
 
 class Weights(NamedTuple):

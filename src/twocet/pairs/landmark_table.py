@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import local
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from twocet.data.dataset import DatasetFolder, table_path
 from twocet.errors import UserError
-from twocet.photo.images import read_photo
+from twocet.photo.images import Pixels, read_photo
 from twocet.readers.expression import ExpressionReader
 from twocet.runtime.arrays import Floats
 from twocet.runtime.distributed import Ranks
@@ -26,32 +26,44 @@ BLOCK = 1024
 """Photos between two savings of the table."""
 
 Meshes = dict[str, Floats]
-"""By file: (478, 2) landmarks in sides of the crop; NaN where no face was found."""
+"""By file: (478, 2) or (478, 3) landmarks in sides of the crop; NaN where no face was found."""
 
 
 def read_meshes(dataset: DatasetFolder, folder: Path, threads: int) -> Meshes:
-    """The landmarks of a dataset's photos; goes on where an interrupted reading stopped.
-
-    They are kept in ``TABLE`` beside faces.csv, or in ``folder`` if that cannot be written. Raises UserError.
-    """
-    path = table_path(dataset, folder, TABLE)
-    meshes = load_meshes(path) if path.exists() else {}
-    missing = [row["file"] for row in dataset.rows if row["file"] not in meshes]
+    """The landmarks of a dataset's photos, kept in ``TABLE``; see :func:`read_table`."""
     own = local()
 
-    def read(file: str) -> Floats:
+    def read(pixels: Pixels) -> Floats:
         if not hasattr(own, "reader"):
             own.reader = ExpressionReader()
-        photo = read_photo(dataset.path / file).pixels
-        landmarks = own.reader.read(photo).landmarks / photo.shape[1]
+        landmarks: Floats = own.reader.read(pixels).landmarks
+        return landmarks
+
+    return read_table(dataset, folder, TABLE, read, threads)
+
+
+def read_table(
+    dataset: DatasetFolder, folder: Path, name: str, read: Callable[[Pixels], Floats], threads: int
+) -> Meshes:
+    """What ``read``, called by several threads, reads in a dataset's photos; goes on where it was interrupted.
+
+    ``read`` gives places in pixels, the table has them in sides of the crop. It is kept as ``name`` beside faces.csv,
+    or in ``folder`` if that cannot be written. Raises UserError.
+    """
+    path = table_path(dataset, folder, name)
+    meshes = load_meshes(path) if path.exists() else {}
+    missing = [row["file"] for row in dataset.rows if row["file"] not in meshes]
+
+    def places(file: str) -> Floats:
+        pixels = read_photo(dataset.path / file).pixels
         # As exact as they are kept, so that a run that goes on sees the same.
-        return np.asarray(landmarks, np.float32).astype(np.float64)
+        return np.asarray(read(pixels) / pixels.shape[1], np.float32).astype(np.float64)
 
     bar = tqdm(total=len(missing), desc="landmarks", unit="photo", disable=None if missing else True)
     with ThreadPoolExecutor(threads) as pool, bar:
         for start in range(0, len(missing), BLOCK):
             block = missing[start : start + BLOCK]
-            for file, mesh in zip(block, pool.map(read, block), strict=True):
+            for file, mesh in zip(block, pool.map(places, block), strict=True):
                 meshes[file] = mesh
                 bar.update()
             save_meshes(path, meshes)

@@ -32,14 +32,14 @@ class Rest(NamedTuple):
     """The estimate of movements, linear in the landmarks."""
 
     expressive: Floats
-    """(L, 2) mean of the expressive sample."""
+    """(L, 2), or (p,) of faces of any p numbers: mean of the expressive sample."""
     offset: Floats
-    """(L, 2) mean movement: the expressive mean minus the neutral one."""
+    """(L, 2) or (p,) mean movement: the expressive mean minus the neutral one."""
     filter: Floats
-    """(2L, 2L) takes what a face differs from the mean to how it moved differently from the mean."""
+    """(2L, 2L) or (p, p) takes what a face differs from the mean to how it moved differently from the mean."""
 
     def movement(self, landmarks: Floats) -> Floats:
-        """How far these landmarks (N, L, 2) are from where they would lie at rest, in the unit of the samples."""
+        """How far these faces (N, L, 2) or (N, p) are from where they would lie at rest, in the unit of the samples."""
         difference = (landmarks - self.expressive).reshape(len(landmarks), -1)
         return np.asarray(self.offset + (difference @ self.filter.T).reshape(landmarks.shape))
 
@@ -53,17 +53,21 @@ def fit(neutral: Floats, expressive: Floats) -> Rest:
     check(smaller >= FEWEST, f"a set of {smaller} faces is too small for the recipe unpaired: give {FEWEST} or more")
     partner = counterparts(neutral.mean(axis=0))
     samples = [with_mirrored(sample, partner).reshape(2 * len(sample), -1) for sample in (neutral, expressive)]
+    fitted, shape = estimate(samples[0], samples[1], np.full(neutral[0].size, NOISE)), neutral.shape[1:]
+    return Rest(fitted.expressive.reshape(shape), fitted.offset.reshape(shape), fitted.filter)
+
+
+def estimate(neutral: Floats, expressive: Floats, noise: Floats) -> Rest:
+    """The estimate from two samples of faces (N, p) and (M, p). ``noise`` (p,): variance of the errors of reading."""
     (at_rest, moved), (rest, mean) = (
-        (np.cov(sample.T) for sample in samples),
-        (sample.mean(axis=0) for sample in samples),
+        (np.cov(sample.T) for sample in (neutral, expressive)),
+        (sample.mean(axis=0) for sample in (neutral, expressive)),
     )
     variances, axes = np.linalg.eigh(moved - at_rest)
     movement = (axes * np.maximum(variances, 0)) @ axes.T
-    seen = movement + at_rest + NOISE * np.eye(len(movement))
-    shape = neutral.shape[1:]
+    seen = movement + at_rest + np.diag(noise)
     # Both are symmetric: the transpose of seen^-1 movement is movement seen^-1.
-    matrix = np.linalg.solve(seen, movement).T
-    return Rest(mean.reshape(shape), (mean - rest).reshape(shape), matrix)
+    return Rest(mean, mean - rest, np.linalg.solve(seen, movement).T)
 
 
 def quietened(movement: Floats) -> Floats:

@@ -1,0 +1,1 @@
+"""The paper's method on point sets: landmarks and meshes in place of photos."""
