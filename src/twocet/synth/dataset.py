@@ -34,7 +34,7 @@ from .head import Head
 from .identity import BENCHMARK_START, Identity
 from .render import render
 
-RENDERER = 1  # to be raised when a change of the renderer changes any pixel
+RENDERER = 2  # to be raised when a change of the renderer changes any pixel
 _HOW_MANY = frozenset({"identities", "people"})
 """Settings that may grow when a set is gone on with."""
 COLUMNS = (
