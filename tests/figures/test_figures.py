@@ -14,8 +14,8 @@ from PIL import Image
 from twocet import cli
 from twocet.data.dataset import Faces, as_images
 from twocet.errors import UserError
-from twocet.figures import drawing, grids
-from twocet.figures.grids import Grid, cast, class_code, continuity, matrix, rows, spread
+from twocet.evaluation.figures import drawing, grids
+from twocet.evaluation.figures.grids import Grid, cast, class_code, continuity, matrix, rows, spread
 from twocet.model.model import new_model, save_model
 from twocet.networks.build import build
 from twocet.networks.config import NetworkConfig

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 if TYPE_CHECKING:
-    from twocet.figures.grids import Grid
+    from twocet.evaluation.figures.grids import Grid
     from twocet.photo.marks import Mark
 
 
@@ -58,7 +58,7 @@ def figure(
         as_json: Report in JSON.
     """
     from twocet.errors import UserError, check
-    from twocet.figures import drawing
+    from twocet.evaluation.figures import drawing
     from twocet.runtime import devices
 
     drawing.check_output(output)
@@ -99,7 +99,7 @@ def _grid(
 ) -> tuple[Grid, Mark]:
     """The pictures, and the mark that says that a model made them."""
     from twocet.data.dataset import open_dataset
-    from twocet.figures import grids
+    from twocet.evaluation.figures import grids
     from twocet.model.model import find_model, identify_model, load_model
     from twocet.photo.marks import sheet_mark
 

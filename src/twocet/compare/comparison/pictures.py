@@ -8,7 +8,7 @@ from pathlib import Path
 from twocet.compare.baselines.models import load_any
 from twocet.compare.comparison.plan import Entry
 from twocet.data.dataset import open_dataset
-from twocet.figures.grids import cast, load_split, pictures
+from twocet.evaluation.figures.grids import cast, load_split, pictures
 from twocet.model.model import file_hash
 from twocet.photo.images import Photo
 from twocet.photo.marks import sheet_mark, write_marked

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from twocet.errors import UserError, check
-from twocet.figures.grids import Grid
+from twocet.evaluation.figures.grids import Grid
 from twocet.photo.images import Photo, Pixels, read_photo
 from twocet.photo.marks import Mark, write_marked
 from twocet.runtime.files import write_whole
