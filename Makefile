@@ -11,7 +11,7 @@ demo: $(VENV)/.core
 	$(BIN)/twocet demo -o demo-output
 
 test: $(VENV)/.dev chromium
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import wait_for
 
 from twocet.cli import main
 from twocet.errors import UserError
@@ -105,13 +106,6 @@ def test_interrupted_write_leaves_nothing_under_the_final_name(tmp_path, monkeyp
     monkeypatch.undo()
     # The next run takes the folder for a foreign one unless it knows its own leftovers.
     assert len(rows(write_dataset(tmp_path / "set", **{**SET, "identities": 1}, workers=1))) == 3
-
-
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 PARENT = """

@@ -13,6 +13,7 @@ import pytest
 import torch
 from ranks_worker import CONFIGS, ROUNDS, WORDS, train_all
 from tiny import PAIRS, write_dataset
+from waiting import PATIENCE
 
 from twocet.commands.train import configure
 from twocet.data.dataset import load_faces, open_dataset
@@ -43,7 +44,7 @@ LAUNCHERS = {
 def launch(launcher: str, *words: str) -> subprocess.CompletedProcess[str]:
     """A script or module in two processes on this machine."""
     command = [sys.executable, "-m", *LAUNCHERS[launcher], *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 @pytest.fixture(scope="module")

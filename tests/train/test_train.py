@@ -18,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 from tiny import CONFIG, PAIRS, SETTINGS, SIZE, write_dataset
+from waiting import wait_for
 
 from twocet.commands.info import describe
 from twocet.commands.train import configure
@@ -116,9 +117,7 @@ def test_killed_command_resumes_exactly(tmp_path: Path, data: Path) -> None:
     folder = tmp_path / "killed"
     options = ["--recipe", "authors", "--steps", "25", "--set", *SETTINGS]
     process = subprocess.Popen(command("--data", str(data), "-o", str(folder), *options), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (folder / "checkpoints" / "step-000000005.pt").exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_for((folder / "checkpoints" / "step-000000005.pt").exists)
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert not (folder / "model.safetensors").exists()

@@ -241,11 +241,11 @@ class Editor:
         return together(neutrals[0].located.photo.pixels, results)
 
     def _result_of_one(self, neutral: Neutral, expression: Expression, strength: float, notes: Sequence[str]) -> Result:
-        pixels, crop = self.stages.photo(neutral, expression, strength)
+        pixels = self.stages.photo(neutral, expression, strength)
         located = neutral.located
         return Result(
             photo=replace(located.photo, pixels=pixels),
-            crop=crop,
+            size=self.model.size,
             code=(strength * expression.code).astype(np.float32),
             strength=strength,
             notes=(*located.notes, *notes),

@@ -39,6 +39,8 @@ _SMOOTHING = 1e-4
 _SPARSE = 3
 _SOFT_PIXELS, _SOFT = 0.7, 0.006
 """Half the width of the lips' inner borders: pixels at least, and mouth widths."""
+_SHADOW, _SHADOW_REACH, _COVERED = 0.5, 0.04, 0.04
+"""Depth of the upper lip's shadow on teeth, its length, and what must be covered for the whole of it (mouth widths)."""
 _BEYOND = 0.25
 """How much softer the border between upper and lower layer becomes beyond the corners of the mouth."""
 
@@ -141,11 +143,28 @@ def _joined(upper: Pixels, lower: Pixels, photo: Floats, lips: Floats, full: Flo
     out = upper * (1 - below - gap)[..., None] + lower * below[..., None]
     if inside is not None and (part := blend.bounds(gap > 0)):
         rows, columns = part
-        whole = frame_of(full)
-        seen = inside_at(inside, whole.enter(photo[rows, columns]), whole, full)
+        whole, place = frame_of(full), photo[rows, columns]
+        seen = inside_at(inside, whole.enter(place), whole, full) * _shade(whole.enter(place), whole, full, lips)
         out[rows, columns] += seen * gap[rows, columns, None]
     joined: Pixels = np.clip(np.rint(out), 0, 255).astype(np.uint8)
     return joined
+
+
+def _shade(place: Floats, whole: MouthFrame, full: Floats, lips: Floats) -> Floats:
+    """(h, w, 1) how much light the upper lip leaves on what it covers more of than in the source, 0..1.
+
+    What the source shows under its own lip is in that lip's shadow; a lip that hangs lower throws its shadow lower.
+
+    Args:
+        place: (h, w, 2) coordinates of ``whole``, the mouth at full strength.
+        whole: Its system of coordinates.
+        full: (4, 11, 2) its lips.
+        lips: Likewise those that are made.
+    """
+    x, y = place[..., 0], place[..., 1]
+    edge = Slit(whole.enter(lips)).upper(x)
+    covered = np.clip((edge - Slit(whole.enter(full)).upper(x)) / _COVERED, 0, 1)
+    return (1 - _SHADOW * covered * np.exp(-np.maximum(y - edge, 0) / _SHADOW_REACH))[..., None]
 
 
 def _covers(place: Floats, slit: Slit, soft: float) -> tuple[Floats, Floats]:

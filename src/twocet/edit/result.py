@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from twocet.edit.stages import Code
+from twocet.photo import resample
 from twocet.photo.images import Photo, Pixels
 from twocet.photo.marks import Mark, write_marked
 from twocet.runtime.arrays import Floats, Floats32
@@ -21,8 +22,8 @@ class Result:
 
     photo: Photo
     """The whole picture with the target's metadata."""
-    crop: Pixels
-    """(S, S, 3) uint8: the aligned face alone, as the model made it."""
+    size: int
+    """S: side of the model's crop in pixels."""
     code: Code
     """The expression given to the face, strength included."""
     strength: float
@@ -38,6 +39,11 @@ class Result:
     def pixels(self) -> Pixels:
         """(H, W, 3) uint8, the size of the target."""
         return self.photo.pixels
+
+    @property
+    def crop(self) -> Pixels:
+        """(S, S, 3) uint8: the aligned face alone."""
+        return resample.crop(self.pixels, self.photo_to_crop, self.size)
 
     def save(self, path: str | os.PathLike[str], *, mark: bool = True, crop: bool = False) -> Path:
         """Writes the picture (``crop``: the face alone) with the AI mark, whole or not at all. Raises UserError."""

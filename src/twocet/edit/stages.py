@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from twocet.edit import blend, shape
-from twocet.edit.bank import nearest
+from twocet.edit.bank import nearest, packaged_bank
 from twocet.edit.inside import STRETCH, Inside, MouthSource, choose_inside
 from twocet.edit.light import light_ratio
 from twocet.edit.lips import CLOSED, CURVES, gap_of, opening_of
@@ -113,32 +113,30 @@ class Stages:
         pixels = finish(photo, photo_to_crop, edit, alpha, Shapes(shape.within_lips(points), rest, rest), None)
         return face._replace(image=self._image(pixels, photo_to_crop), pixels=pixels, was_neutral=False, rest=rest)
 
-    def photo(self, neutral: Neutral, expression: Expression, strength: float) -> tuple[Pixels, Pixels]:
-        """The photo (H, W, 3) with the expression, and the face alone (S, S, 3)."""
-        edit, image = self.edit(neutral, expression.code, strength)
+    def photo(self, neutral: Neutral, expression: Expression, strength: float) -> Pixels:
+        """The photo (H, W, 3) with the expression."""
+        edit = self.edit(neutral, expression.code, strength)
         if edit is None:
-            return neutral.pixels.copy(), to_pixels(image)
+            same: Pixels = neutral.pixels.copy()
+            return same
         photo_to_crop = neutral.located.photo_to_crop
-        pixels = self._applied(neutral, photo_to_crop, edit, expression, strength)
-        if neutral.mouth is None and neutral.whole:
-            return pixels, to_pixels(image)
-        return pixels, resample.crop(pixels, photo_to_crop, self.model.size)
+        return self._applied(neutral, photo_to_crop, edit, expression, strength)
 
     def crop(self, neutral: Neutral, expression: Expression, strength: float) -> Pixels:
         """The face alone (S, S, 3), much sooner."""
-        edit, image = self.edit(neutral, expression.code, strength)
+        image = neutral.image
+        edit = self.edit(neutral, expression.code, strength)
         if edit is None or (neutral.mouth is None and neutral.whole):
-            return to_pixels(image)
+            return to_pixels(image if edit is None else render(image, edit))
         small = neutral._replace(pixels=to_pixels(neutral.image))
         return self._applied(small, align.square_to_crop(*image.shape[-2:]), edit, expression, strength)
 
     @torch.inference_mode()
-    def edit(self, neutral: Neutral, code: Code, strength: float) -> tuple[Edit | None, torch.Tensor]:
-        """The edit that gives a neutral face an expression (None: none), and the (1, 3, S, S) crop with it."""
+    def edit(self, neutral: Neutral, code: Code, strength: float) -> Edit | None:
+        """The edit that gives a neutral face an expression; None: there is nothing to do."""
         if not (strength * code).any():
-            return None, neutral.image
-        edit = self.model.edit(neutral.image, torch.from_numpy(code)[None].to(neutral.image.device), strength)
-        return edit, render(neutral.image, edit)
+            return None
+        return self.model.edit(neutral.image, torch.from_numpy(code)[None].to(neutral.image.device), strength)
 
     def _applied(
         self, neutral: Neutral, photo_to_crop: Floats, edit: Edit, expression: Expression, strength: float
@@ -147,7 +145,7 @@ class Stages:
         plan = None
         if neutral.mouth is not None:
             moved = self._moved(neutral, expression.code)
-            plan = plan_mouth(neutral.rest, moved, neutral.mouth, expression, strength)
+            plan = plan_mouth(neutral.rest, moved, neutral.mouth, expression, strength, packaged_bank())
         if plan is None:
             return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha)
         return finish(neutral.pixels, photo_to_crop, edit, neutral.alpha, *plan)
@@ -164,7 +162,12 @@ class Stages:
         """(478, 2) where the neutral face's landmarks lie with an expression at strength 1, crop sides."""
         if self.movement is not None:
             return neutral.rest + self.movement.of(code)
-        return neutral.readings.get(code.tobytes(), lambda: self._read(self.edit(neutral, code, 1.0)[1], neutral.rest))
+
+        def read() -> Floats:
+            edit = self.edit(neutral, code, 1.0)
+            return neutral.rest if edit is None else self._read(render(neutral.image, edit), neutral.rest)
+
+        return neutral.readings.get(code.tobytes(), read)
 
     def _read(self, image: torch.Tensor, otherwise: Floats) -> Floats:
         """(478, 2) landmarks of a crop (1, 3, S, S), crop sides; ``otherwise`` if no face is found there."""
@@ -199,7 +202,7 @@ def plan_mouth(
             return None
         source = nearest(gap_of(full[CURVES]), bank)
         inside = Inside(source, light_ratio(own.light, source.light))
-    if inside is not None and inside.source is not expression.mouth:
+    if inside is not None:
         # Lips that open wider than the teeth may be stretched would bare a strip of nothing.
         full = shape.no_wider(full, STRETCH[1] * inside.source.gap)
     after = shape.at_strength(rest, full, strength)
