@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twocet.edit.editor import Editor as Editor
-    from twocet.edit.editor import Result as Result
     from twocet.edit.editor import load as load
+    from twocet.edit.result import Result as Result
     from twocet.errors import UserError as UserError
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Editor": "twocet.edit.editor",
-    "Result": "twocet.edit.editor",
+    "Result": "twocet.edit.result",
     "load": "twocet.edit.editor",
     "UserError": "twocet.errors",
 }

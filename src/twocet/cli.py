@@ -57,6 +57,8 @@ COMMANDS = {
     "info": Command("twocet.commands.info:info", "say what a model is and what it was trained on"),
 }
 
+_REPEATABLE = ("--keep",)
+
 EXAMPLES = """\
 examples:
   twocet transfer me.jpg smile.jpg -o out.png --strength 0.8
@@ -97,6 +99,7 @@ def run_command(name: str, arguments: Sequence[str]) -> None:
     """Parse a command's arguments and run it; wrong arguments end the process with exit code 2."""
     import tyro
 
+    _refuse_repetition(arguments)
     function = load_command(name)
     tyro.cli(
         function,
@@ -105,6 +108,16 @@ def run_command(name: str, arguments: Sequence[str]) -> None:
         args=list(arguments),
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName),
     )
+
+
+def _refuse_repetition(arguments: Sequence[str]) -> None:
+    """Raises UserError for an option given twice, of which the parser would take the last in silence."""
+    given = [word.partition("=")[0] for word in arguments if word.startswith("--")]
+    for option in dict.fromkeys(given):
+        if given.count(option) > 1 and option not in _REPEATABLE:
+            raise UserError(
+                f"{option} is given twice: give it once (where it takes several values, one after another)."
+            )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from twocet import cli
 from twocet.edit.editor import Editor
 from twocet.networks.edit import Edit
 from twocet.photo.faces import FaceFinder
@@ -96,6 +97,17 @@ class StubModel:
 @pytest.fixture
 def stub():
     return StubModel()
+
+
+@pytest.fixture
+def run(monkeypatch, stub, finder):
+    """Runs the command line with the stub model in place of the packaged one."""
+
+    def load(*_, strict=False, **__):
+        return Editor(stub, name="stub", sha256="0" * 64, finder=finder, strict=strict)
+
+    monkeypatch.setattr("twocet.edit.editor.load", load)
+    return lambda *words: cli.main([str(word) for word in words])
 
 
 @pytest.fixture

@@ -5,20 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from twocet import cli
 from twocet.commands import demo
 from twocet.commands.shared import output_name, photos_in, plan
 from twocet.errors import UserError
 from twocet.photo.images import Photo, read_photo, write_photo
 from twocet.photo.marks import COMPOSITE, read_mark
 from twocet.photo.sheets import Cell, sheet
-
-
-@pytest.fixture
-def run(monkeypatch, editor):
-    """Runs the command line with the stub model in place of the packaged one."""
-    monkeypatch.setattr("twocet.edit.editor.load", lambda *_, **__: editor)
-    return lambda *words: cli.main([str(word) for word in words])
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ def batch(
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     workers: int | None = None,
     mouth: Literal["real", "painted"] = "real",
+    strict: bool = False,
     model: str = "default",
     crop_only: bool = False,
     no_mark: bool = False,
@@ -29,10 +30,10 @@ def batch(
     """Do every edit that a table (CSV) lists: one row, one picture.
 
     Columns: target, reference or preset, and if wanted strength (1), output (a name is made up if it is empty), face
-    (1 = largest), aligned (yes or no), mouth_from (another photo of the target's person); others are carried over to
-    the report. Paths are relative to the table. Rows that are wrong or fail are set aside, and listed at the end and in
-    DIR/report.csv. The same command goes on where it was interrupted, and does rows again whose photos, values or model
-    have changed.
+    (1 = largest, or all), reference_face, keep (of mouth, eyes, brows, gaze, with spaces between them), aligned (yes or
+    no), mouth_from (another photo of the target's person); others are carried over to the report. Paths are relative to
+    the table. Rows that are wrong or fail are set aside, and listed at the end and in DIR/report.csv. The same command
+    goes on where it was interrupted, and does rows again whose photos, values or model have changed.
 
     examples:
       twocet batch jobs.csv -o edited
@@ -43,6 +44,7 @@ def batch(
         output: Folder for the pictures, made if it is missing.
         workers: Processes; as many as there are processor cores if not given.
         mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
+        strict: Set rows aside that could only be done with a note that they cannot be done well.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         crop_only: Write the aligned faces alone, at the model's size.
         no_mark: Leave out the mark that says that a model changed the picture.
@@ -64,8 +66,9 @@ def batch(
     load_model(path)  # a model that is wrong is wrong for every row
     known_as, sha256 = identify_model(path)
     settings = work.Settings(
-        model=str(path), model_sha256=sha256, device=device, mark=not no_mark, crop_only=crop_only, mouth=mouth
-    )
+        model=str(path), model_sha256=sha256, device=device, mark=not no_mark, crop_only=crop_only, mouth=mouth,
+        strict=strict,
+    )  # fmt: skip
     table = read_table(jobs, output, lambda name: presets.find(name, known_as, sha256).code)
     make_folder(output)
     journal = work.Journal(output)

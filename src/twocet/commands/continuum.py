@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from twocet.commands.options import Keep, kept
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ def continuum(
     model: str = "default",
     aligned: bool = False,
     face: int | None = None,
+    reference_face: int | None = None,
+    keep: Keep = (),
+    strict: bool = False,
     no_mark: bool = False,
     device: str = "cpu",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
@@ -80,6 +84,9 @@ def continuum(
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photos are square face crops already; look for no face.
         face: Which face of TARGET to edit, 1 is the largest.
+        reference_face: Which face of REFERENCE, 1 is the largest.
+        keep: Parts of the face that stay as they are; gaze is what is seen between the lids.
+        strict: Refuse what would otherwise be done with a note that it cannot be done well.
         no_mark: Leave out the mark that says that a model changed the picture.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
@@ -101,8 +108,9 @@ def continuum(
     look = Look(size=size, oval=mask == "oval", grey=grey, match_luminance=match_luminance)
     film = Film(kind=ramp, fps=fps, seconds=seconds, hold=hold, easing=easing)
     continuum = Continuum(
-        editor=editors.load(model, device=device, mouth=mouth), target=target, expression=expression, steps=wanted,
-        look=look, film=film, aligned=aligned, face=face, mouth_from=mouth_from, mark=not no_mark,
+        editor=editors.load(model, device=device, mouth=mouth, strict=strict), target=target, expression=expression,
+        steps=wanted, look=look, film=film, aligned=aligned, face=face, reference_face=reference_face,
+        regions=tuple(kept(keep)), mouth_from=mouth_from, mark=not no_mark,
     )  # fmt: skip
     _announce(continuum.make(output), as_json)
 

@@ -11,7 +11,8 @@ import tyro
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
-    from twocet.edit.editor import Editor, Result
+    from twocet.edit.editor import Editor
+    from twocet.edit.result import Result
     from twocet.photo.sheets import Cell
 
 STRENGTHS = (0.5, 1.0, 1.5)

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from twocet.commands.options import Face, Keep, kept
+
 
 def neutralize(
     target: tyro.conf.Positional[Path],
@@ -15,7 +17,9 @@ def neutralize(
     mouth: Literal["real", "painted"] = "real",
     model: str = "default",
     aligned: bool = False,
-    face: int | None = None,
+    face: Face = None,
+    keep: Keep = (),
+    strict: bool = False,
     crop_only: bool = False,
     no_mark: bool = False,
     device: str = "cpu",
@@ -35,25 +39,28 @@ def neutralize(
         mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photos are square face crops already; look for no face.
-        face: Which face of TARGET to edit, 1 is the largest.
+        face: Which face of TARGET to edit, 1 is the largest; or all.
+        keep: Parts of the face that stay as they are; gaze is what is seen between the lids.
+        strict: Refuse what would otherwise be done with a note that it cannot be done well.
         crop_only: Write the aligned face alone, at the model's size.
         no_mark: Leave out the mark that says that a model changed the picture.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
     from twocet.commands import points
-    from twocet.commands.shared import Report, plan, run_jobs, save_result
+    from twocet.commands.shared import Report, check_one_face, plan, run_jobs, save_result
     from twocet.edit import editor as editors
     from twocet.shapes.points import is_points
 
     if is_points(target):
         points.neutralize(target, output, model, as_json=as_json)
         return
+    check_one_face(face, crop_only)
     jobs = plan(target, output)
-    editor = editors.load(model, device=device, mouth=mouth)
+    editor = editors.load(model, device=device, mouth=mouth, strict=strict)
 
     def edit(photo: Path, file: Path) -> Report:
-        result = editor.neutralize(photo, aligned=aligned, face=face)
+        result = editor.neutralize(photo, aligned=aligned, face=face, regions=kept(keep))
         return save_result(result, photo, file, mark=not no_mark, crop_only=crop_only)
 
     run_jobs(jobs, edit, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,6 +21,8 @@ def presets(
     /,
     model: str = "default",
     aligned: bool = False,
+    reference_face: int | None = None,
+    strict: bool = False,
     device: str = "cpu",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
@@ -41,6 +44,8 @@ def presets(
         references: Photos, or folders of photos, whose expression is saved.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photos are square face crops already; look for no face.
+        reference_face: Which face of each photo, 1 is the largest.
+        strict: Refuse photos that would otherwise be read with a note that they cannot be read well.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
@@ -50,7 +55,7 @@ def presets(
     if references and action != "save":
         raise UserError(f"twocet presets {action} takes no photos: {references[0]}")
     if action == "save":
-        _announce([_save(name, references, model, aligned, device)], as_json, verb="saved")
+        _announce([_save(name, references, model, aligned, reference_face, strict, device)], as_json, verb="saved")
         return
     known_as, sha256 = identify_model(find_model(model))
     if action == "list":
@@ -64,7 +69,15 @@ def presets(
         print(f"removed {name} from {book.remove(name, sha256)}")
 
 
-def _save(name: str | None, references: tuple[Path, ...], model: str, aligned: bool, device: str) -> Preset:
+def _save(
+    name: str | None,
+    references: tuple[Path, ...],
+    model: str,
+    aligned: bool,
+    face: int | None,
+    strict: bool,
+    device: str,
+) -> Preset:
     import numpy as np
 
     from twocet.commands.shared import photos_in
@@ -74,12 +87,14 @@ def _save(name: str | None, references: tuple[Path, ...], model: str, aligned: b
     if name is None or not references:
         raise UserError("Give a name and at least one photo: twocet presets save NAME PHOTO...")
     files = [file for path in references for file in photos_in(path)]
-    editor = editors.load(model, device=device)
+    editor = editors.load(model, device=device, strict=strict)
     if editor.sha256 is None:
         raise UserError("A preset can be saved for a model that was read from a file alone.")
-    codes = [editor.encode(file, aligned=aligned) for file in files]
+    read = [editor.read_expression(file, aligned=aligned, face=face) for file in files]
+    for note in dict.fromkeys(note for expression in read for note in expression.notes):
+        print(f"note: {note}", file=sys.stderr)
     shown = ", ".join(file.name for file in files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
-    code = tuple(round(float(value), 6) for value in np.mean(codes, axis=0))
+    code = tuple(round(float(value), 6) for value in np.mean([expression.code for expression in read], axis=0))
     preset = book.Preset(name, code, editor.sha256, shown, own=True)
     book.save(preset)
     return preset

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from twocet.commands.options import Face, Keep, kept
 from twocet.errors import UserError
 
 _SHEET_COLUMNS = 5
@@ -23,7 +24,9 @@ def sample(
     mouth_from: Path | None = None,
     model: str = "default",
     aligned: bool = False,
-    face: int | None = None,
+    face: Face = None,
+    keep: Keep = (),
+    strict: bool = False,
     crop_only: bool = False,
     no_mark: bool = False,
     device: str = "cpu",
@@ -45,7 +48,9 @@ def sample(
         mouth_from: Another photo of the person in TARGET with an open mouth: shows their own teeth.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photo is a square face crop already; look for no face.
-        face: Which face of TARGET to edit, 1 is the largest.
+        face: Which face of TARGET to edit, 1 is the largest; or all.
+        keep: Parts of the face that stay as they are; gaze is what is seen between the lids.
+        strict: Refuse what would otherwise be done with a note that it cannot be done well.
         crop_only: Write the aligned face alone, at the model's size.
         no_mark: Leave out the mark that says that a model changed the picture.
         device: Where the model runs, for example cpu or cuda.
@@ -54,7 +59,7 @@ def sample(
     from tqdm import tqdm
 
     from twocet.commands import points
-    from twocet.commands.shared import announce, output_name, plan, save_result, save_sheet
+    from twocet.commands.shared import announce, check_one_face, output_name, plan, save_result, save_sheet
     from twocet.edit import editor as editors
     from twocet.photo.images import read_photo
     from twocet.photo.sheets import Cell, sheet
@@ -66,9 +71,12 @@ def sample(
         return
     if target.is_dir():
         raise UserError(f"{target} is a folder: give one photo.")
+    check_one_face(face, crop_only)
     photo = read_photo(target)
-    editor = editors.load(model, device=device, mouth=mouth)
-    results = editor.sample(photo, num, seed=seed, strength=strength, aligned=aligned, face=face, mouth_from=mouth_from)
+    editor = editors.load(model, device=device, mouth=mouth, strict=strict)
+    results = editor.sample(
+        photo, num, seed=seed, strength=strength, aligned=aligned, face=face, regions=kept(keep), mouth_from=mouth_from
+    )
     make_folder(output)
     name = Path(output_name(target))
     digits = len(str(num))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from twocet.edit.editor import Editor, Result
+from twocet.edit.editor import Editor
+from twocet.edit.result import Result
 from twocet.errors import UserError
 from twocet.photo.images import READABLE_SUFFIXES, SUFFIXES, Photo, Pixels, check_writable, read_photo
 from twocet.photo.marks import edit_mark, write_marked
@@ -51,6 +52,12 @@ def plan(target: Path, output: Path, inputs: Sequence[Path] = ()) -> list[Job]:
         if file.resolve() in read:
             raise UserError(f"{file} would overwrite a photo that is read: choose another output.")
     return jobs
+
+
+def check_one_face(face: object, crop_only: bool) -> None:
+    """Raises UserError where the crop of one face is wanted and several are edited."""
+    if face == "all" and crop_only:
+        raise UserError("--crop-only writes one face: choose it with --face and its number.")
 
 
 def output_name(photo: Path) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from twocet.commands.options import Face, Keep, kept
 from twocet.errors import UserError, check
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ def transfer(
     mouth_from: Path | None = None,
     model: str = "default",
     aligned: bool = False,
-    face: int | None = None,
+    face: Face = None,
+    reference_face: int | None = None,
+    keep: Keep = (),
+    strict: bool = False,
     crop_only: bool = False,
     no_mark: bool = False,
     device: str = "cpu",
@@ -42,6 +46,7 @@ def transfer(
       twocet transfer me.jpg smile.jpg -o out.jpg --strength 0.6
       twocet transfer me.jpg smile.jpg anger.jpg -o grid.png --strength 0.5 1.0 1.5
       twocet transfer me.jpg --preset happy -o out.png
+      twocet transfer us.jpg smile.jpg -o out.png --face all --keep eyes
       twocet transfer portraits/ smile.jpg -o smiling/
       twocet transfer faces.npz smile.npz -o out.npz
 
@@ -55,14 +60,26 @@ def transfer(
         mouth_from: Another photo of the person in TARGET with an open mouth: shows their own teeth.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photos are square face crops already; look for no face.
-        face: Which face of TARGET to edit, 1 is the largest.
+        face: Which face of TARGET to edit, 1 is the largest; or all.
+        reference_face: Which face of each REFERENCE, 1 is the largest.
+        keep: Parts of the face that stay as they are; gaze is what is seen between the lids.
+        strict: Refuse what would otherwise be done with a note that it cannot be done well.
         crop_only: Write the aligned face alone, at the model's size.
         no_mark: Leave out the mark that says that a model changed the picture.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
     from twocet.commands import points
-    from twocet.commands.shared import Report, photos_in, plan, run_jobs, save_result, save_sheet, transfer_sheet
+    from twocet.commands.shared import (
+        Report,
+        check_one_face,
+        photos_in,
+        plan,
+        run_jobs,
+        save_result,
+        save_sheet,
+        transfer_sheet,
+    )
     from twocet.edit import editor as editors
     from twocet.edit.presets import preset_code
     from twocet.shapes.points import is_points
@@ -73,21 +90,26 @@ def transfer(
         return
     if not references and not preset:
         raise UserError("A reference is missing: twocet transfer TARGET REFERENCE -o OUT, or --preset NAME")
+    check_one_face(face, crop_only)
     if not strength:
         raise UserError("A strength is missing: for example --strength 0.5 1.0")
     reference_files = [file for path in references for file in photos_in(path)]
     jobs = plan(target, output, reference_files)
-    editor = editors.load(model, device=device, mouth=mouth)
+    editor = editors.load(model, device=device, mouth=mouth, strict=strict)
     given: list[tuple[Path | str, Path | Code]] = [(file, file) for file in reference_files]
     given += [(name, preset_code(name, editor)) for name in preset]
     # A reference without a face is wrong for every target: say so before any work is done.
     expressions = [
-        (shown, editor.expression(reference, aligned=aligned, mouth_from=mouth_from)) for shown, reference in given
+        (shown, editor.expression(reference, aligned=aligned, face=reference_face, mouth_from=mouth_from))
+        for shown, reference in given
     ]
 
     def edit(photo: Path, file: Path) -> Report:
         rows = [
-            [editor.transfer(photo, expression, value, aligned=aligned, face=face) for value in strength]
+            [
+                editor.transfer(photo, expression, value, aligned=aligned, face=face, regions=kept(keep))
+                for value in strength
+            ]
             for _, expression in expressions
         ]
         if len(rows) == len(strength) == 1:

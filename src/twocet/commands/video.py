@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import tyro
 
+from twocet.commands.options import Face, Keep, kept
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from twocet.photo.images import Photo
     from twocet.photo.marks import Mark
     from twocet.video.clips import ClipReader, Frame
+    from twocet.video.film import Tracker
 
     FilmEdit = Callable[[Iterable[Frame]], Iterator[tuple[Frame, bool]]]
     """The new frames, and whether each shows the face."""
@@ -36,8 +38,10 @@ def video(
     preset: str | None = None,
     smoothing: float = 1.0,
     no_sound: bool = False,
-    face: int | None = None,
+    face: Face = None,
     reference_face: int | None = None,
+    keep: Keep = (),
+    strict: bool = False,
     mouth: Literal["real", "painted"] = "real",
     mouth_from: Path | None = None,
     model: str = "default",
@@ -64,8 +68,10 @@ def video(
         preset: With --edit, a named expression in place of the face's own.
         smoothing: How much jitter is taken out of expressions and face positions; 0 is none, more is slower.
         no_sound: Leave the sound out.
-        face: Which face of TARGET, 1 is the largest (in a film: in its first frame with faces).
+        face: Which face of TARGET, 1 is the largest (in a film: in its first frame with faces); of a photo also all.
         reference_face: Which face of CLIP moves TARGET, 1 is the largest in the first frame with faces.
+        keep: Parts of the face that stay as they are; gaze is what is seen between the lids.
+        strict: Refuse a photo that would otherwise be moved with a note that it cannot be done well.
         mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
         mouth_from: Another photo of the person in TARGET with an open mouth: shows their own teeth.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
@@ -74,24 +80,27 @@ def video(
         as_json: Report in JSON.
     """
     film = target if edit else clip
-    _check(film, clip, edit, strength, preset, smoothing, reference_face, mouth_from)
+    _check(film, clip, edit, strength, preset, smoothing, face, reference_face, mouth_from)
     assert film is not None
     from twocet.edit import editor as editors
     from twocet.video.clips import ClipReader, check_clip_path
+    from twocet.video.film import Tracker
 
     check_clip_path(output)
     if output.exists() and output.resolve() in (target.resolve(), film.resolve()):
         raise UserError(f"{output} would overwrite what is read: choose another output.")
     with ClipReader(film) as reader:
-        editor = editors.load(model, device=device, mouth=mouth)
-        if edit:
-            change, mark = _editing(editor, strength, preset, face, smoothing)
+        editor = editors.load(model, device=device, mouth=mouth, strict=strict)
+        factor = 1.0 if strength is None else strength
+        if face != "all" and edit:
+            work = _editing(editor, factor, preset, face, kept(keep), smoothing)
         else:
-            factor = 1.0 if strength is None else strength
-            change, mark = _driving(editor, target, factor, face, reference_face, mouth_from, smoothing)
-        frames, without = _write(reader, output, change, None if no_mark else mark, sound=not no_sound)
-    note = f"{without} of {frames} frames show no face and {'stay as they are' if edit else 'keep the expression'}."
-    _announce(output, frames, reader, without, [note] if without else [], as_json)
+            tracker = Tracker(editor, face=reference_face, smoothing=smoothing, option="--reference-face")
+            work = _driving(editor, _film_sized(target), factor, face, kept(keep), mouth_from, tracker)
+        frames, without = _write(reader, output, work.change, None if no_mark else work.mark, sound=not no_sound)
+    without_face = f"{without} of {frames} frames show no face and {work.without_face}."
+    notes = [*work.notes, *([without_face] if without else [])]
+    _announce(output, frames, reader, without, notes, as_json)
 
 
 def _check(
@@ -101,6 +110,7 @@ def _check(
     strength: float | None,
     preset: str | None,
     smoothing: float,
+    face: Face,
     reference_face: int | None,
     mouth_from: Path | None,
 ) -> None:
@@ -114,6 +124,8 @@ def _check(
         raise UserError("--preset is for --edit; for a still picture use twocet transfer --preset.")
     if edit and mouth_from is not None:
         raise UserError("--edit takes no --mouth-from: mouths are those of the film.")
+    if edit and face == "all":
+        raise UserError("--edit changes one face of a film: choose it with --face and its number.")
     if edit and reference_face is not None:
         raise UserError("--edit takes no reference: choose the face of the clip with --face.")
     if not 0 <= smoothing <= 100:
@@ -122,48 +134,58 @@ def _check(
         raise UserError(f"The strength {strength} is of no use: use one such as 0.8.")
 
 
+class _Work(NamedTuple):
+    """What is done to a film."""
+
+    change: FilmEdit
+    mark: Mark
+    notes: tuple[str, ...]
+    without_face: str
+    """What happens to frames without a face."""
+
+
 def _editing(
-    editor: Editor, strength: float | None, preset: str | None, face: int | None, smoothing: float
-) -> tuple[FilmEdit, Mark]:
+    editor: Editor, strength: float, preset: str | None, face: int | None, keep: list[str], smoothing: float
+) -> _Work:
     """Changes the face of each frame."""
     import numpy as np
 
     from twocet.edit.presets import preset_code
+    from twocet.edit.regions import parse_regions
     from twocet.photo.images import Photo
     from twocet.photo.marks import edit_mark
     from twocet.video.film import Tracked, Tracker, edit_film
 
     tracker = Tracker(editor, face=face, smoothing=smoothing)
     fixed = preset_code(preset, editor) if preset else None
-    factor = 1.0 if strength is None else strength
+    regions = parse_regions(keep)
 
     def code_of(tracked: Tracked) -> Code:
         return tracked.own_code if fixed is None else fixed
 
     def change(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
-        return edit_film(editor, frames, tracker, code_of if factor else None, factor, smoothing)
+        return edit_film(editor, frames, tracker, code_of if strength else None, strength, smoothing, regions)
 
     unmarked = Photo(pixels=np.zeros((1, 1, 3), np.uint8))
-    return change, edit_mark(unmarked, model=editor.name, model_sha256=editor.sha256, strength=factor)
+    mark = edit_mark(unmarked, model=editor.name, model_sha256=editor.sha256, strength=strength)
+    return _Work(change, mark, (), "stay as they are")
 
 
 def _driving(
     editor: Editor,
-    target: Path,
+    still: Photo,
     strength: float,
-    face: int | None,
-    reference_face: int | None,
+    face: Face,
+    keep: list[str],
     mouth_from: Path | None,
-    smoothing: float,
-) -> tuple[FilmEdit, Mark]:
+    tracker: Tracker,
+) -> _Work:
     """Gives the still face the expression of each frame."""
     from dataclasses import replace
 
-    from twocet.video.film import Tracker
+    import numpy as np
 
-    tracker = Tracker(editor, face=reference_face, smoothing=smoothing, option="--reference-face")
-    still = _film_sized(target)
-    neutral = editor.neutralize(still, face=face)
+    neutral = editor.transfer(still, np.zeros(editor.model.code_dim, np.float32), 0.0, face=face, regions=keep)
 
     def change(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
         last = neutral.pixels
@@ -171,10 +193,10 @@ def _driving(
             tracked = tracker.follow(frame.pixels, frame.seconds)
             if tracked is not None:
                 shown = editor.expression(tracked.expression(), mouth_from=mouth_from)
-                last = editor.transfer(still, shown, strength, face=face).pixels
+                last = editor.transfer(still, shown, strength, face=face, regions=keep).pixels
             yield frame._replace(pixels=last), tracked is not None
 
-    return change, replace(neutral.mark, strength=strength)
+    return _Work(change, replace(neutral.mark, strength=strength), neutral.notes, "keep the expression")
 
 
 def _film_sized(target: Path) -> Photo:

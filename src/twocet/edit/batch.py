@@ -53,6 +53,7 @@ class Settings:
     mark: bool
     crop_only: bool
     mouth: MouthKind
+    strict: bool
 
 
 def key_of(job: Job, settings: Settings) -> str:
@@ -152,7 +153,10 @@ def _prepare(settings: Settings) -> None:
     global _editor, _settings
     from twocet.edit import editor as editors
 
-    _editor, _settings = editors.load(settings.model, device=settings.device, mouth=settings.mouth), settings
+    _editor, _settings = (
+        editors.load(settings.model, device=settings.device, mouth=settings.mouth, strict=settings.strict),
+        settings,
+    )
 
 
 def _try(job: Job, key: str) -> Outcome:
@@ -175,8 +179,17 @@ def _edit(job: Job) -> tuple[str, ...]:
     assert _settings is not None
     expression = job.reference if job.code is None else np.array(job.code, np.float32)
     assert expression is not None
+    if job.face == "all" and _settings.crop_only:
+        raise UserError("face is all, but --crop-only writes one face: give its number")
     result = _editor.transfer(
-        job.target, expression, job.strength, aligned=job.aligned, face=job.face, mouth_from=job.mouth_from
+        job.target,
+        expression,
+        job.strength,
+        aligned=job.aligned,
+        face=job.face,
+        reference_face=job.reference_face if job.reference else None,
+        regions=job.keep,
+        mouth_from=job.mouth_from,
     )
     Path(job.output).parent.mkdir(parents=True, exist_ok=True)
     result.save(job.output, mark=_settings.mark, crop=_settings.crop_only)

@@ -7,10 +7,22 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from twocet.errors import UserError
 
-COLUMNS = ("target", "reference", "preset", "strength", "output", "face", "aligned", "mouth_from")
+COLUMNS = (
+    "target",
+    "reference",
+    "preset",
+    "strength",
+    "output",
+    "face",
+    "aligned",
+    "mouth_from",
+    "reference_face",
+    "keep",
+)
 """Of the table; all but ``target`` may be missing. Others are carried over to the report."""
 CodeOf = Callable[[str], tuple[float, ...]]
 """The code of a preset; raises UserError."""
@@ -30,10 +42,13 @@ class Job:
     strength: float
     output: str
     """Absolute path of the picture."""
-    face: int | None
+    face: int | Literal["all"] | None
     aligned: bool
     mouth_from: str | None
     """Another photo of the target's person."""
+    reference_face: int | None
+    keep: tuple[str, ...]
+    """Regions of the face."""
 
 
 @dataclass
@@ -115,9 +130,11 @@ def _job(line: int, row: dict[str, str], folder: Path, output: Path, code_of: Co
         code=code_of(preset) if preset else None,
         strength=_number(row.get("strength") or "1"),
         output=os.path.abspath(output / name),
-        face=_face(row.get("face", "")),
+        face="all" if row.get("face") == "all" else _face(row.get("face", ""), "face", " and is not all"),
         aligned=_truth(row.get("aligned", "")),
         mouth_from=str(folder / further) if further else None,
+        reference_face=_face(row.get("reference_face", ""), "reference_face"),
+        keep=_regions(row.get("keep", "")),
     )
 
 
@@ -131,10 +148,17 @@ def _number(text: str) -> float:
     return value
 
 
-def _face(text: str) -> int | None:
+def _face(text: str, column: str, otherwise: str = "") -> int | None:
     if text and not (text.isdecimal() and int(text) >= 1):
-        raise UserError(f"face {text!r} is no number from 1")
+        raise UserError(f"{column} {text!r} is no number from 1{otherwise}")
     return int(text) if text else None
+
+
+def _regions(text: str) -> tuple[str, ...]:
+    """The names in a cell, between which are spaces, commas or semicolons."""
+    from twocet.edit.regions import parse_regions
+
+    return parse_regions(text.replace(",", " ").replace(";", " ").split())
 
 
 def _truth(text: str) -> bool:

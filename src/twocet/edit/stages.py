@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,12 +15,14 @@ from twocet.edit.bank import nearest, packaged_bank
 from twocet.edit.inside import STRETCH, Inside, MouthSource, choose_inside
 from twocet.edit.light import light_ratio
 from twocet.edit.lips import CLOSED, CURVES, gap_of, opening_of
+from twocet.edit.locate import Located
 from twocet.edit.mouth import Shapes, finish
+from twocet.edit.regions import Region, edited_share
 from twocet.networks.edit import Edit, render
 from twocet.photo import align, resample
-from twocet.photo.images import Photo, Pixels
+from twocet.photo.images import Pixels
 from twocet.photo.scaling import to_image, to_pixels
-from twocet.runtime.arrays import Floats, Floats32
+from twocet.runtime.arrays import Floats
 from twocet.runtime.cache import Recent
 
 if TYPE_CHECKING:
@@ -34,25 +36,6 @@ _NOTHING_TO_REMOVE = 0.5
 _PARTED = 0.025
 """Lips at rest may be parted by so much, see :func:`twocet.edit.lips.opening_of`."""
 _KEPT_READINGS = 256
-
-
-class Located(NamedTuple):
-    """A face ready for the networks."""
-
-    photo: Photo
-    photo_to_crop: Floats
-    image: torch.Tensor
-    """(1, 3, S, S) crop."""
-    landmarks: Floats32 | None
-    """(478, 3) photo pixels; None when no face was looked for."""
-    notes: tuple[str, ...]
-
-    def points(self, mouth: MouthSource) -> Floats:
-        """(478, 2) the landmarks in crop sides, those of the lips by its mouth."""
-        assert self.landmarks is not None
-        points = self.landmarks[:, :2].astype(np.float64)
-        points[CURVES] = mouth.lips + mouth.corner
-        return align.apply(self.photo_to_crop, points)
 
 
 class Expression(NamedTuple):
@@ -74,6 +57,8 @@ class Neutral(NamedTuple):
     located: Located
     alpha: npt.NDArray[np.float32]
     """(S, S): how much of an edit the photo takes, see :func:`twocet.edit.blend.face_mask`."""
+    whole: bool
+    """Whether all of the face takes it."""
     image: torch.Tensor
     """(1, 3, S, S) neutral crop."""
     pixels: Pixels
@@ -105,14 +90,15 @@ class Stages:
     """(478, 2) landmarks of the largest face in a picture, its pixels; None without a face."""
 
     @torch.inference_mode()
-    def neutral(self, located: Located, mouth: MouthSource | None) -> Neutral:
-        """The face without its expression; ``mouth`` None paints mouths."""
+    def neutral(self, located: Located, mouth: MouthSource | None, regions: Collection[Region] = ()) -> Neutral:
+        """The face without its expression; ``mouth`` None paints mouths, ``regions`` stay as they are."""
         moved = self.moved_from_rest(located.image)
         edit = self.model.edit(located.image, located.image.new_zeros(1, self.model.code_dim))
-        image, alpha = render(located.image, edit), _mask(located)
+        image, alpha = render(located.image, edit), _mask(located, regions)
         photo, photo_to_crop = located.photo.pixels, located.photo_to_crop
         points = np.zeros((0, 2)) if mouth is None else located.points(mouth)
-        face = Neutral(located, alpha, located.image, photo, True, mouth, points, Recent(_KEPT_READINGS))
+        whole = not regions
+        face = Neutral(located, alpha, whole, located.image, photo, True, mouth, points, Recent(_KEPT_READINGS))
         if moved is None:
             still = blend.mean_change(located.image, image, alpha) <= _NOTHING_TO_REMOVE
         else:
@@ -121,11 +107,11 @@ class Stages:
             return face
         if mouth is None:
             pixels = blend.apply_edit(photo, photo_to_crop, edit, alpha)
+            image = image if whole else self._image(pixels, photo_to_crop)
             return face._replace(image=image, pixels=pixels, was_neutral=False)
         rest = shape.closed(self._read(image, points) if moved is None else points - moved)
         pixels = finish(photo, photo_to_crop, edit, alpha, Shapes(shape.within_lips(points), rest, rest), None)
-        image = to_image(resample.crop(pixels, photo_to_crop, self.model.size)).to(self.model.device)
-        return face._replace(image=image, pixels=pixels, was_neutral=False, rest=rest)
+        return face._replace(image=self._image(pixels, photo_to_crop), pixels=pixels, was_neutral=False, rest=rest)
 
     def photo(self, neutral: Neutral, expression: Expression, strength: float) -> Pixels:
         """The photo (H, W, 3) with the expression."""
@@ -134,19 +120,16 @@ class Stages:
             same: Pixels = neutral.pixels.copy()
             return same
         photo_to_crop = neutral.located.photo_to_crop
-        if neutral.mouth is None:
-            return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha)
-        return self._with_mouth(neutral, neutral.mouth, photo_to_crop, edit, expression, strength)
+        return self._applied(neutral, photo_to_crop, edit, expression, strength)
 
     def crop(self, neutral: Neutral, expression: Expression, strength: float) -> Pixels:
         """The face alone (S, S, 3), much sooner."""
         image = neutral.image
         edit = self.edit(neutral, expression.code, strength)
-        if edit is None or neutral.mouth is None:
+        if edit is None or (neutral.mouth is None and neutral.whole):
             return to_pixels(image if edit is None else render(image, edit))
         small = neutral._replace(pixels=to_pixels(neutral.image))
-        whole = align.square_to_crop(*image.shape[-2:])
-        return self._with_mouth(small, neutral.mouth, whole, edit, expression, strength)
+        return self._applied(small, align.square_to_crop(*image.shape[-2:]), edit, expression, strength)
 
     @torch.inference_mode()
     def edit(self, neutral: Neutral, code: Code, strength: float) -> Edit | None:
@@ -155,21 +138,21 @@ class Stages:
             return None
         return self.model.edit(neutral.image, torch.from_numpy(code)[None].to(neutral.image.device), strength)
 
-    def _with_mouth(
-        self,
-        neutral: Neutral,
-        own: MouthSource,
-        photo_to_crop: Floats,
-        edit: Edit,
-        expression: Expression,
-        strength: float,
+    def _applied(
+        self, neutral: Neutral, photo_to_crop: Floats, edit: Edit, expression: Expression, strength: float
     ) -> Pixels:
-        plan = plan_mouth(
-            neutral.rest, self._moved(neutral, expression.code), own, expression, strength, packaged_bank()
-        )
+        """The neutral photo with the edit, and with a mouth of real pixels where one is known."""
+        plan = None
+        if neutral.mouth is not None:
+            moved = self._moved(neutral, expression.code)
+            plan = plan_mouth(neutral.rest, moved, neutral.mouth, expression, strength, packaged_bank())
         if plan is None:
             return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha)
         return finish(neutral.pixels, photo_to_crop, edit, neutral.alpha, *plan)
+
+    def _image(self, pixels: Pixels, photo_to_crop: Floats) -> torch.Tensor:
+        """(1, 3, S, S) the crop of a photo."""
+        return to_image(resample.crop(pixels, photo_to_crop, self.model.size)).to(self.model.device)
 
     def moved_from_rest(self, image: torch.Tensor) -> Floats | None:
         """(478, 2) how an expressive face's landmarks have moved, crop sides; None where no movement is known."""
@@ -234,9 +217,10 @@ def to_array(code: torch.Tensor) -> Code:
     return array
 
 
-def _mask(located: Located) -> npt.NDArray[np.float32]:
+def _mask(located: Located, regions: Collection[Region]) -> npt.NDArray[np.float32]:
     """Where an edit may change the photo: on the face, or everywhere if the photo is a crop already."""
     size = located.image.shape[-1]
     if located.landmarks is None:
         return np.ones((size, size), np.float32)
-    return blend.face_mask(align.apply(located.photo_to_crop, located.landmarks[:, :2]), size)
+    points = align.apply(located.photo_to_crop, located.landmarks[:, :2])
+    return blend.face_mask(points, size) * edited_share(points, size, regions)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,9 @@ _BLENDSHAPE_LANDMARKS = [
     388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477,
 ]
 # fmt: on
+
+WhichFace = int | Literal["all"] | None
+"""The number of a photo's face, 1 = largest; None: the largest, with a note if there are more."""
 
 _MESH_SIDE = 256
 _MESH_MARGIN = 1.5
@@ -166,14 +169,27 @@ class FaceFinder:
         return Face(landmarks, np.clip(blendshapes.ravel(), 0, 1), region.score, box)
 
 
-def choose_face(faces: list[Face], number: int | None, name: str, option: str = "--face") -> tuple[Face, str | None]:
+def choose_faces(
+    faces: list[Face], which: WhichFace, name: str, option: str | None = "--face"
+) -> tuple[list[Face], tuple[str, ...]]:
+    """As :func:`choose_face`, or all of them."""
+    if which == "all":
+        return faces, ()
+    face, note = choose_face(faces, which, name, option)
+    return [face], (note,) if note else ()
+
+
+def choose_face(
+    faces: list[Face], number: int | None, name: str, option: str | None = "--face"
+) -> tuple[Face, str | None]:
     """Face ``number`` (1 = largest, None = the largest), and a note for the user when there was a choice.
 
-    ``name`` is the photo's, ``option`` what chooses its face. Raises UserError when there is no such face.
+    ``name`` is the photo's; ``option`` chooses its face, if anything does. Raises UserError when there is no such face.
     """
     if number is not None and not 1 <= number <= len(faces):
         count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
         raise UserError(f"{name} has {count}: choose one from 1 to {len(faces)} with {option}.")
     if number is None and len(faces) > 1:
-        return faces[0], f"{name} has {len(faces)} faces: the largest was used ({option} 1..{len(faces)} chooses)."
+        how = f" ({option} 1..{len(faces)} chooses)" if option else ""
+        return faces[0], f"{name} has {len(faces)} faces: the largest was used{how}."
     return faces[(number or 1) - 1], None

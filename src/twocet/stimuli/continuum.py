@@ -16,8 +16,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from twocet import __version__
-from twocet.edit.editor import Editor, Result
+from twocet.edit.editor import Editor
 from twocet.edit.presets import preset_code
+from twocet.edit.result import Result
 from twocet.edit.stages import Code
 from twocet.errors import UserError
 from twocet.metrics import linearity
@@ -138,14 +139,19 @@ class Continuum:
     film: Film
     aligned: bool
     face: int | None
+    reference_face: int | None
+    regions: tuple[str, ...]
+    """Parts of the face that stay as they are."""
     mouth_from: Path | None
     mark: bool
 
     def make(self, output: Path) -> Made:
         """Writes everything into the folder ``output``, made if it is missing. Raises UserError."""
         given = self.expression.given(self.editor)
-        shown = self.editor.expression(given, aligned=self.aligned, mouth_from=self.mouth_from)
-        series = Series(self.editor, self.target, shown, aligned=self.aligned, face=self.face)
+        shown = self.editor.expression(
+            given, aligned=self.aligned, face=self.reference_face, mouth_from=self.mouth_from
+        )
+        series = Series(self.editor, self.target, shown, aligned=self.aligned, face=self.face, regions=self.regions)
         problem = series.measure(self.steps.start, self.steps.stop)
         if problem and self.steps.equalize == "landmarks":
             raise UserError(problem)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from twocet.edit.editor import Editor, Result
+from twocet.edit.editor import Editor
+from twocet.edit.result import Result
 from twocet.edit.stages import Expression
 from twocet.errors import UserError
 from twocet.photo import align, resample
@@ -34,11 +35,18 @@ class Series:
     """One target with one expression at any strength, and how far the face has moved there."""
 
     def __init__(
-        self, editor: Editor, target: Path, expression: Expression, *, aligned: bool, face: int | None
+        self,
+        editor: Editor,
+        target: Path,
+        expression: Expression,
+        *,
+        aligned: bool,
+        face: int | None,
+        regions: Collection[str],
     ) -> None:
         """Raises UserError when the target has no face."""
         self._render: Callable[[float], Result] = lambda strength: editor.transfer(
-            target, expression, strength, aligned=aligned, face=face
+            target, expression, strength, aligned=aligned, face=face, regions=regions
         )
         self._editor = editor
         self.neutral = self.render(0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from twocet.edit.inside import MouthSource, mouth_source
 from twocet.edit.light import Light
 from twocet.edit.lips import CURVES, gap_of
 from twocet.edit.mouth import Shapes, finish
+from twocet.edit.regions import Region, edited_share
 from twocet.edit.shape import closed, within_lips
 from twocet.edit.stages import Code, Expression, Plan, plan_mouth
 from twocet.method import codes
@@ -203,6 +204,7 @@ def edit_film(
     code_of: CodeOf | None,
     strength: float,
     smoothing: float,
+    regions: Collection[Region] = (),
 ) -> Iterator[tuple[Frame, bool]]:
     """The film with other expressions on its face (None: neutral), and whether each frame shows the face.
 
@@ -210,6 +212,7 @@ def edit_film(
     neutral already: a decision for each frame would flicker. What shakes in a film edited frame by frame is the flow:
     networks answer to noise that eyes do not see. So the edits are smoothed, and not what they are made from; each
     waits for the frames that follow it, so that no movement comes late. ``smoothing``: 1 is usual, 0 none.
+    ``regions`` of the face stay as they are.
     """
     reach = min(_EDIT_REACH * smoothing, _EDIT_REACH_MOST)
     moments: Iterator[_Moment] = (_Moment(frame, tracker.follow(frame.pixels, frame.seconds), ()) for frame in frames)
@@ -217,7 +220,7 @@ def edit_film(
     if code_of is not None:
         moments = _edited(editor, moments, code_of, strength, reach)
     for moment in moments:
-        yield _applied(editor, moment), moment.tracked is not None
+        yield _applied(editor, moment, regions), moment.tracked is not None
 
 
 def _edited(
@@ -278,13 +281,14 @@ def _weighted(edits: list[Edit], weights: Floats) -> Edit:
     return Edit(flow, mask.clamp(0, 1), colour.clamp(-1, 1))
 
 
-def _applied(editor: Editor, moment: _Moment) -> Frame:
+def _applied(editor: Editor, moment: _Moment, regions: Collection[Region]) -> Frame:
     if moment.tracked is None:
         return moment.frame
-    alpha = blend.face_mask(moment.tracked.landmarks, editor.model.size)
+    size = editor.model.size
+    alpha = blend.face_mask(moment.tracked.landmarks, size) * edited_share(moment.tracked.landmarks, size, regions)
     pixels = moment.frame.pixels
     for edit, plan in moment.changes:
-        if plan is None:
+        if plan is None or "mouth" in regions:
             pixels = blend.apply_edit(pixels, moment.tracked.photo_to_crop, edit, alpha)
         else:
             pixels = finish(pixels, moment.tracked.photo_to_crop, edit, alpha, *plan)

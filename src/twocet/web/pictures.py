@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from twocet.edit.editor import Result
+from twocet.edit.result import Result
 from twocet.errors import UserError
 from twocet.photo.images import Photo, Pixels, read_photo
 

@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from twocet.edit.editor import Editor, Result
+from twocet.edit.editor import Editor
+from twocet.edit.result import Result
 from twocet.edit.stages import Code, Expression
 from twocet.errors import UserError
 from twocet.model.model import Model

@@ -1,0 +1,72 @@
+"""What an edit gives back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from twocet.edit.stages import Code
+from twocet.photo import resample
+from twocet.photo.images import Photo, Pixels
+from twocet.photo.marks import Mark, write_marked
+from twocet.runtime.arrays import Floats, Floats32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One edited photo. Where several of its faces were edited, what is said of a face is said of the largest."""
+
+    photo: Photo
+    """The whole picture with the target's metadata."""
+    size: int
+    """S: side of the model's crop in pixels."""
+    code: Code
+    """The expression given to the face, strength included."""
+    strength: float
+    notes: tuple[str, ...]
+    """What the user should know, one line each."""
+    mark: Mark
+    photo_to_crop: Floats
+    """(2, 3) float64: where the face is; photo pixels to crop sides."""
+    landmarks: Floats32 | None
+    """(478, 3) of the target before the edit, in photo pixels; None when no face was looked for."""
+
+    @property
+    def pixels(self) -> Pixels:
+        """(H, W, 3) uint8, the size of the target."""
+        return self.photo.pixels
+
+    @property
+    def crop(self) -> Pixels:
+        """(S, S, 3) uint8: the aligned face alone."""
+        return resample.crop(self.pixels, self.photo_to_crop, self.size)
+
+    def save(self, path: str | os.PathLike[str], *, mark: bool = True, crop: bool = False) -> Path:
+        """Writes the picture (``crop``: the face alone) with the AI mark, whole or not at all. Raises UserError."""
+        photo = replace(self.photo, pixels=self.crop, alpha=None) if crop else self.photo
+        return write_marked(path, photo, self.mark if mark else None)
+
+
+def together(original: Pixels, results: Sequence[Result]) -> Result:
+    """Edits of several faces of one photo in one picture; ``original`` (H, W, 3) is the photo without them.
+
+    Changes are added, so that where two faces touch neither edit is cut off.
+    """
+    first, *others = results
+    if not others:
+        return first
+    pixels = original.astype(np.int16)
+    for result in results:
+        pixels += result.pixels.astype(np.int16) - original
+    notes = tuple(dict.fromkeys(note for result in results for note in result.notes))
+    same = all(result.strength == first.strength for result in others)
+    return replace(
+        first,
+        photo=replace(first.photo, pixels=np.clip(pixels, 0, 255).astype(np.uint8)),
+        notes=notes,
+        mark=first.mark if same else replace(first.mark, strength=None),
+    )
