@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .colour import blurred, resized, srgb_to_linear
+from .lips import Patch, lip_patch, rounder_jaw_drop
 from .raster import rasterise
+from .teeth import TeethMap, teeth_map
 
 Array = NDArray[Any]
 
@@ -75,9 +77,12 @@ class Assets:
     triangles: NDArray[np.int32]  # (t, 3) of the body
     uv: NDArray[np.float32]  # (t, 6)
     material: NDArray[np.int32]  # (t,): SKIN or CLOTH
+    lip_patch: Patch  # the part of the body that is drawn subdivided
+    in_patch: NDArray[np.bool_]  # (t,): triangles that the patch's own take the place of
     neighbour_starts: NDArray[np.int32]  # (n + 1,)
     neighbours: NDArray[np.int32]
     parts: Mapping[str, Part]
+    teeth_map: TeethMap
     skins: Mapping[str, NDArray[np.float32]]  # photographs of skin (h, w, 3), linear light
     scalp: Array  # (h, w): where hair grows
     lips: Array  # (h, w)
@@ -94,7 +99,12 @@ def load_assets() -> Assets:
         arrays = {name: archive[name] for name in archive.files}
     base = arrays["base"].astype(np.float32)
     morphs = _read_morphs(arrays)
+    moved, drop = morphs["face/jawOpen"]
+    morphs["face/jawOpen"] = Morph(moved, drop + rounder_jaw_drop(base[moved], drop))
+    parts = {name[2:-4]: _read_part(arrays, name[2:-4]) for name in arrays if re.fullmatch(r"p_.*_ref", name)}
+    teeth = parts["teeth"]
     triangles, uv, material = _body_surface(arrays)
+    patch = lip_patch(base, arrays["body_q"], _skin_uv(arrays["uv"][arrays["body_uvq"]]))
     starts, neighbours = _adjacency(triangles, len(base))
     skins = {str(name): srgb_to_linear(arrays["skins"][i] / 255.0) for i, name in enumerate(arrays["skin_names"])}
     height, width = next(iter(skins.values())).shape[:2]
@@ -106,9 +116,12 @@ def load_assets() -> Assets:
         triangles=triangles,
         uv=uv,
         material=material,
+        lip_patch=patch,
+        in_patch=np.tile(patch.quads, 2),
         neighbour_starts=starts,
         neighbours=neighbours,
-        parts={name[2:-4]: _read_part(arrays, name[2:-4]) for name in arrays if re.fullmatch(r"p_.*_ref", name)},
+        parts=parts,
+        teeth_map=teeth_map(teeth.follow(base), teeth.triangles, np.isin(teeth.anchors[:, 0], moved)),
         skins=skins,
         scalp=_scalp_mask(arrays),
         lips=resized(arrays["lipmask"], (width, height), Image.Resampling.BOX).astype(np.float32) / 255,
@@ -136,9 +149,12 @@ def _body_surface(arrays: Mapping[str, Array]) -> tuple[NDArray[np.int32], NDArr
     triangles = _split_quads(arrays["body_q"]).astype(np.int32)
     corners = arrays["uv"][_split_quads(arrays["body_uvq"])]
     material = np.where((corners[:, :, 0] < SKIN_UV_LEFT).any(1), CLOTH, SKIN).astype(np.int32)
-    corners[:, :, 0] = (corners[:, :, 0] - SKIN_UV_LEFT) / 0.4
-    corners[:, :, 1] = 1 - corners[:, :, 1]
-    return triangles, corners.reshape(-1, 6).astype(np.float32), material
+    return triangles, _skin_uv(corners).reshape(-1, 6).astype(np.float32), material
+
+
+def _skin_uv(corners: Array) -> Array:
+    """UV (..., 2) of the body's map as those of the part that the skin textures keep, v downwards."""
+    return np.stack([(corners[..., 0] - SKIN_UV_LEFT) / 0.4, 1 - corners[..., 1]], -1)
 
 
 def _adjacency(triangles: Array, num_vertices: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

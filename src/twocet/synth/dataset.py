@@ -33,7 +33,7 @@ from .head import Head
 from .identity import BENCHMARK_START, Identity
 from .render import render
 
-RENDERER = 1  # to be raised when a change of the renderer changes any pixel
+RENDERER = 2  # to be raised when a change of the renderer changes any pixel
 COLUMNS = (
     *("file", "identity", "expression", "domain", "split", "strength"),
     *("pose_pitch", "pose_yaw", "pose_roll", "units"),

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .assets import BROW, CLOTH, EYE, HAIR, LASH, TEETH, TONGUE, Assets, alpha_at, load_assets
+from .assets import BROW, EYE, HAIR, LASH, SKIN, TEETH, TONGUE, Assets, alpha_at, load_assets
 from .identity import Identity
 from .light import make_lights
 from .morphs import add_units, body_shape
+from .teeth import Dentition
 from .textures import make_textures
 
 Array = NDArray[Any]
@@ -29,8 +30,10 @@ class Head:
         self.identity = identity
         self.rest = body_shape(self.assets, identity)
         self._place()
+        self.dentition = self._dentition()
         self.textures = make_textures(self.assets, identity)
         self._assemble()
+        self._describe_vertices()
         self.lights = make_lights(identity)
         self.exposures: dict[str, float] = {}  # by view; filled by the renderer
 
@@ -43,37 +46,58 @@ class Head:
         self.scale = float((0.92 / (self.origin[1] - chin[1])) ** 0.75)
 
     def _assemble(self) -> None:
-        """One mesh of the body and its parts: ``triangles`` (t, 3), ``uv`` (t, 6), ``material`` (t,)."""
-        assets, identity = self.assets, self.identity
+        """One mesh of the body and its parts: ``triangles`` (t, 3), ``uv`` (t, 6), ``material`` (t,).
+
+        Vertices: those of the body, those of the parts, ``num_coarse`` in all, then those that subdivided lips add.
+        """
+        assets, identity, patch = self.assets, self.identity, self.assets.lip_patch
         self.brow_name = f"brow{identity.brow:02d}"
         self.hair_name = None if identity.hair == "none" else "hair_" + identity.hair
-        materials = {"eye": EYE, "teeth": TEETH, "tongue": TONGUE, self.brow_name: BROW, "lash": LASH}
+        materials = {"eye": EYE, self.brow_name: BROW, "lash": LASH}
         if self.hair_name:
             materials[self.hair_name] = HAIR
-        triangles, uv, material = [assets.triangles], [assets.uv], [assets.material]
-        self.num_body = self.num_vertices = len(assets.base)
+        materials |= {"teeth": TEETH, "tongue": TONGUE}  # last: lamps do not light them
+        rest = ~assets.in_patch
+        triangles, uv, material = ([each[rest]] for each in (assets.triangles, assets.uv, assets.material))
+        self.num_body = self.num_coarse = len(assets.base)
         self.span: dict[str, slice] = {}
         for name, kind in materials.items():
             part = assets.parts[name]
-            self.span[name] = slice(self.num_vertices, self.num_vertices + len(part.anchors))
-            triangles.append(part.triangles + self.num_vertices)
+            self.span[name] = slice(self.num_coarse, self.num_coarse + len(part.anchors))
+            triangles.append(part.triangles + self.num_coarse)
             uv.append(part.uv)
             material.append(np.full(len(part.triangles), kind, np.int32))
-            self.num_vertices += len(part.anchors)
-        self.triangles = np.ascontiguousarray(np.concatenate(triangles))
-        self.uv = np.ascontiguousarray(np.concatenate(uv))
-        self.material = np.concatenate(material)
+            self.num_coarse += len(part.anchors)
+        self.num_vertices = self.num_coarse + patch.num_new
+        lips, lips_uv = patch.triangles(self.num_coarse)
+        self.triangles = np.ascontiguousarray(np.concatenate([*triangles, lips]))
+        self.uv = np.ascontiguousarray(np.concatenate([*uv, lips_uv]))
+        self.material = np.concatenate([*material, np.full(len(lips), SKIN, np.int32)])
         self.opaque = np.ascontiguousarray(np.nonzero(self.material <= TONGUE)[0])
+        self.brow_lift = self._brow_lift()
+
+    def _describe_vertices(self) -> None:
+        """What the renderer asks of every vertex, and which triangles cast shadows."""
         self.base = np.zeros((self.num_vertices, 3), np.float32)
-        self.base[: self.num_body] = assets.base
+        self.base[: self.num_body] = self.assets.base
+        self.refine_lips(self.base)
+        self.in_mouth = np.zeros(self.num_coarse, np.float32)  # 0 outside .. 1
+        self.in_mouth[: self.num_body] = self.assets.lip_patch.in_mouth
+        self.in_mouth[self.span["teeth"]] = self.in_mouth[self.span["tongue"]] = 1
         self.light_wrap = np.zeros(self.num_vertices, np.float32)
         self.light_wrap[: self.num_body] = 0.12
         self.opacity = np.ones(self.num_vertices, np.float32)
         if self.hair_name:
             self.light_wrap[self.span[self.hair_name]] = 0.5
             self.opacity[self.span[self.hair_name]] = self._hair_opacity()
-        self.occluders = np.ascontiguousarray(self.triangles[(self.material <= CLOTH) | self._dense_hair()])
-        self.brow_lift = self._brow_lift()
+        self.occluders = np.concatenate([self.assets.triangles, self.triangles[self._dense_hair()]])
+
+    def _dentition(self) -> Dentition:
+        """Teeth and tongue. Women and the young show more of the upper teeth (Vig and Brundo 1978)."""
+        teeth, tongue = self.assets.parts["teeth"], self.assets.parts["tongue"]
+        show = 0.040 - 0.012 * self.identity.male - 0.020 * max(0.0, self.identity.age - 0.5)
+        lips = self.assets.lip_patch.drawn(self.rest)
+        return Dentition(self.assets.teeth_map, teeth.follow(self.rest), tongue.follow(self.rest), lips, show)
 
     def _hair_opacity(self) -> Array:
         """0 where hair would hang over the face, 1 outside an ellipse around it, soft in between."""
@@ -134,9 +158,19 @@ class Head:
         vertices = np.empty((self.num_vertices, 3), np.float32)
         vertices[: self.num_body] = body
         for name, span in self.span.items():
-            vertices[span] = self.assets.parts[name].follow(body)
+            if name not in ("teeth", "tongue"):
+                vertices[span] = self.assets.parts[name].follow(body)
         vertices[self.span[self.brow_name], 1] += self.brow_lift
+        vertices[self.span["teeth"]], vertices[self.span["tongue"]] = self.dentition.moved(units)
+        self.refine_lips(vertices)
         return vertices
+
+    def refine_lips(self, values: Array) -> None:
+        """Fill in, in place, the rows of ``values`` that subdivision adds; those of the lips are smoothed."""
+        patch = self.assets.lip_patch
+        fine = patch.refine(values)
+        values[patch.vertices] = fine[: len(patch.vertices)]
+        values[self.num_coarse :] = fine[len(patch.vertices) :]
 
     def posed(self, units: Mapping[str, float], pose: tuple[float, float, float]) -> NDArray[np.float32]:
         """Vertices (n, 3) in head units: eyes at the origin, turned by the identity's own pose plus ``pose``."""

@@ -189,3 +189,26 @@ def smooth_channel(values: Array, starts: Array, neighbours: Array, channel: int
             diffused[i] = (1 - amount) * values[i, channel] + amount * total / count
         for i in range(num):
             values[i, channel] = diffused[i]
+
+
+@njit(cache=True, fastmath=True)
+def seen_through(points: Array, opening: Array, vectors: Array) -> None:
+    """Vector form factor of an ``opening`` (m, 3) from each of ``points`` (n, 3), into ``vectors`` (n, 3).
+
+    Its product with a normal is the share of a uniform hemisphere of light that reaches a surface there through the
+    opening (Lambert 1760; clipping at the horizon is left out). The opening is a closed line, clockwise as seen from
+    the points.
+    """
+    num = opening.shape[0]
+    for i in range(points.shape[0]):
+        vectors[i] = 0
+        for j in range(num):
+            k = (j + 1) % num
+            ax, ay, az = opening[j, 0] - points[i, 0], opening[j, 1] - points[i, 1], opening[j, 2] - points[i, 2]
+            bx, by, bz = opening[k, 0] - points[i, 0], opening[k, 1] - points[i, 1], opening[k, 2] - points[i, 2]
+            cx, cy, cz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+            across = math.sqrt(cx * cx + cy * cy + cz * cz) + 1e-12
+            weight = math.atan2(across, ax * bx + ay * by + az * bz) / across / (2 * math.pi)
+            vectors[i, 0] += cx * weight
+            vectors[i, 1] += cy * weight
+            vectors[i, 2] += cz * weight

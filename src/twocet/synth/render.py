@@ -20,9 +20,11 @@ from .light import (
     SHADOW_EXTENT,
     SHADOW_MAP,
     irradiate,
+    seen_through,
     smooth_channel,
     vertex_normals,
 )
+from .lips import LIP_LINE
 from .raster import blend_cards, rasterise
 from .shade import shade
 from .textures import LASH_TINT
@@ -31,6 +33,8 @@ Array = NDArray[Any]
 
 METER_SIZE = 128  # exposure is metered on a picture of this size, so that it does not depend on the size asked for
 LIGHT_IN_SKIN = np.array([0.050, 0.036, 0.031], np.float32)  # a floor of light: nothing on a face is quite black
+MOUTH_REFLECTANCE = np.array([0.68, 0.59, 0.54], np.float32)  # light goes to and fro inside the mouth, and reddens
+MOUTH_FALLOFF = 3.5  # per head unit behind the front teeth: cheeks and teeth stand before what lies deeper
 SCATTER_PASSES = (4, 2, 1)  # red light travels farthest in skin
 
 
@@ -40,7 +44,7 @@ class Render(NamedTuple):
     pixels: NDArray[np.uint8]  # (S, S, 3)
     segmentation: NDArray[np.int8]  # (S, S): material, -1 = background; hair, brows and lashes are not in it
     landmarks: NDArray[np.float32]  # (9, 2), in the order of LANDMARK_VERTICES
-    vertices: NDArray[np.float32]  # (n, 2): every vertex of the mesh; two renders of a head give the exact flow
+    vertices: NDArray[np.float32]  # (n, 2): every vertex of body and parts; two renders of a head give the exact flow
 
 
 def render(
@@ -65,7 +69,7 @@ def render(
     canvas, hit, screen = _trace(head, units, size, view, supersample, pose, exposure)
     material = np.where(hit >= 0, head.material[head.opaque][hit], -1)
     middle = slice(supersample // 2, None, supersample)
-    vertices = screen[:, :2] / np.float32(size * supersample)
+    vertices = screen[: head.num_coarse, :2] / np.float32(size * supersample)
     return Render(
         pixels=_developed(canvas, exposure),
         segmentation=material[middle, middle].astype(np.int8),
@@ -126,19 +130,45 @@ def _normals(head: Head, vertices: Array) -> NDArray[np.float32]:
 
 
 def _lit(head: Head, vertices: Array, normals: Array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    irradiance, key_visible = np.empty_like(vertices), np.empty(head.num_vertices, np.float32)
+    """Irradiance (n, 3) of every vertex, and the share of the key light that it sees (n,)."""
+    light = np.zeros((head.num_vertices, 4), np.float32)
+    irradiance, key_visible = light[:, :3], light[:, 3]
     depth = np.empty((SHADOW_MAP, SHADOW_MAP), np.float32)
+    seen = slice(head.span["teeth"].start)
     irradiate(
-        *(vertices, normals, head.occluders, head.lights.directions, head.lights.radiance, NUM_KEY, head.light_wrap),
-        *(irradiance, key_visible, depth, SHADOW_CENTRE, SHADOW_EXTENT, SHADOW_BIAS),
+        *(vertices[seen], normals[seen], head.occluders, head.lights.directions, head.lights.radiance, NUM_KEY),
+        *(head.light_wrap, irradiance[seen], key_visible[seen], depth),
+        *(SHADOW_CENTRE, SHADOW_EXTENT, SHADOW_BIAS),
     )
-    irradiance += LIGHT_IN_SKIN
-    # Both lie in deep shadow of the coarse shadow maps; in life they catch light that scatters around them.
-    irradiance[head.span["teeth"]] = irradiance[head.span["teeth"]] * 1.25 + 0.10
+    irradiance[seen] += LIGHT_IN_SKIN
+    _light_mouth(head, vertices, normals, light)
+    # Eyes lie in deep shadow of the coarse shadow maps; in life they catch light that scatters around them.
     irradiance[head.span["eye"]] = irradiance[head.span["eye"]] * 1.1 + 0.05
     for channel, passes in enumerate(SCATTER_PASSES):
         smooth_channel(irradiance, head.assets.neighbour_starts, head.assets.neighbours, channel, passes, 0.55)
-    return irradiance, key_visible
+    head.refine_lips(light)
+    return np.ascontiguousarray(irradiance), np.ascontiguousarray(key_visible)
+
+
+def _light_mouth(head: Head, vertices: Array, normals: Array, light: Array) -> None:
+    """Light inside the mouth, in place: what falls on the lips, as far as it comes in between them.
+
+    ``light`` (n, 4): irradiance, share of the key light.
+    """
+    inside = np.nonzero(head.in_mouth)[0]
+    outside = head.assets.lip_patch.vertices
+    outside = outside[(head.in_mouth[outside] == 0) & (normals[outside, 2] > 0.3)]
+    on_lips = light[outside].mean(0)
+    vectors = np.empty((len(inside), 3), np.float32)
+    seen_through(vertices[inside], np.ascontiguousarray(vertices[list(LIP_LINE[::-2])]), vectors)
+    facing = np.maximum((vectors * normals[inside]).sum(1), 0)
+    anyhow = np.sqrt((vectors**2).sum(1))
+    behind = np.maximum(vertices[head.span["teeth"], 2].max() - vertices[inside, 2], 0)
+    share = ((0.75 * facing + 0.20 * anyhow) * np.exp(-MOUTH_FALLOFF * behind))[:, None]
+    lit = np.empty((len(inside), 4), np.float32)
+    lit[:, :3] = on_lips[:3] * share / (1 - MOUTH_REFLECTANCE * (1 - share))
+    lit[:, 3] = on_lips[3] * np.minimum(1.6 * anyhow, 1)
+    light[inside] += head.in_mouth[inside, None] * (lit - light[inside])
 
 
 def _background(head: Head, side: int, exposure: float | None) -> NDArray[np.float32]:

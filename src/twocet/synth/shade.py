@@ -61,6 +61,17 @@ def wrinkles(x: float, y: float, side: float, strength: Array) -> tuple[float, f
 
 
 @njit(cache=True, fastmath=True)
+def lip_creases(x: float, y: float) -> float:
+    """Sideways tilt of the lips' surface, -1 .. 1: irregular fine furrows from the inner to the outer border."""
+    place = x * 130.0 + 0.5 * math.sin(y * 70.0 + x * 23.0)
+    left = math.floor(place)
+    first, second = math.sin(left * 12.9898) * 43758.5453, math.sin((left + 1.0) * 12.9898) * 43758.5453
+    first, second = first - math.floor(first), second - math.floor(second)
+    share = place - left
+    return 2.0 * (first + (second - first) * share * share * (3.0 - 2.0 * share)) - 1.0
+
+
+@njit(cache=True, fastmath=True)
 def dress(x: float, y: float, z: float, cloth: Array, out: Array) -> bool:
     """Albedo of the torso into ``out``: woven cloth with a hem below the neckline, skin above it (then True)."""
     neckline = cloth[3] + cloth[4] * abs(x) - 0.30 * (z - 0.3)
@@ -158,6 +169,10 @@ def shade(
                 tilt_y = 0.0
                 if bz > 0.9:
                     crease, tilt_x, tilt_y = wrinkles(bx, by, abs(bx), wrinkle_strength)
+                if albedo[3] > 0.45 and by < 6.8:
+                    furrow = lip_creases(bx, by) * min(1.0, (albedo[3] - 0.45) * 4.0)
+                    crease += 0.08 * max(0.0, furrow)
+                    tilt_x += 0.30 * furrow
                 shadow = 1.0 - min(0.6, crease)
                 albedo[0] *= shadow**0.8
                 albedo[1] *= shadow

@@ -42,7 +42,7 @@ def make_textures(assets: Assets, identity: Identity) -> Textures:
     return Textures(
         skin=skin,
         eye=_eye(arrays["eyes"][list(arrays["eye_names"]).index(identity.eye_colour)]),
-        teeth=_tinted(arrays["tex_teeth"], (1.05, 1.0, 0.9)),
+        teeth=_teeth(arrays["tex_teeth"]),
         tongue=_tinted(arrays["tex_tongue"], (0.75, 0.55, 0.55)),
         brow=_card(arrays[f"tex_brow{identity.brow:02d}"], 0.3),
         lash=_card(arrays["tex_lash"], 0.2),
@@ -61,6 +61,16 @@ def _eye(stored: Array) -> NDArray[np.float32]:
     saturation = 1 - colour.min(2, keepdims=True) / (colour.max(2, keepdims=True) + 1e-4)
     colour = (grey + (colour - grey) * 0.6) * (0.78 - 0.30 * np.clip(saturation * 1.6 - 0.25, 0, 1))
     return np.dstack([colour, rgba[:, :, 3:]]).astype(np.float32)
+
+
+def _teeth(stored: Array) -> NDArray[np.float32]:
+    """The shipped teeth are paper-white and the gums wine-red: ivory, and the pink of pale mucosa."""
+    rgba = stored / 255.0
+    colour = srgb_to_linear(rgba[:, :, :3])
+    gum = np.clip((1 - colour.min(2, keepdims=True) / (colour.max(2, keepdims=True) + 1e-4) - 0.3) / 0.3, 0, 1)
+    pink = (0.4 * colour.max(2, keepdims=True) + 0.6 * colour) * np.array([1.9, 1.15, 1.10], np.float32)
+    ivory = np.minimum(colour * np.array([1.24, 1.14, 0.97], np.float32), 0.8)
+    return np.dstack([ivory + (pink - ivory) * gum, rgba[:, :, 3:]]).astype(np.float32)
 
 
 def _tinted(stored: Array, tint: tuple[float, float, float]) -> NDArray[np.float32]:
