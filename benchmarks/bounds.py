@@ -36,15 +36,15 @@ from tqdm import tqdm
 from twocet import metrics
 from twocet.data.dataset import as_images, load_faces, open_dataset
 from twocet.evaluation.people import REFERENCE_OFFSET, read_people
-from twocet.method import losses
 from twocet.model.model import Model, find_model, load_model
 from twocet.networks.edit import compose
 from twocet.networks.fast import reduced
+from twocet.pairs import losses
 from twocet.photo.images import Pixels
 from twocet.photo.scaling import to_pixels
 from twocet.runtime.devices import autocast
 from twocet.training import augment
-from twocet.training.config import TrainConfig
+from twocet.training.recipes.configs import FastConfig
 
 SIZE = 128
 
@@ -192,7 +192,7 @@ def fitted(encoder: nn.Module, faces: Rendered) -> nn.Linear:
 def told(model: Model, faces: Rendered, rounds: int) -> tuple[nn.Module, nn.Linear]:
     """A generator, and the codes of units, trained together as the recipe's pairs are."""
     generator, of_units = trainable(model.generator), fitted(model.encoder, faces)
-    config = TrainConfig()
+    config = FastConfig()
 
     def unexplained(truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
         return losses.unexplained_over_scales(truth, output, given, floor=config.change_floor)

@@ -33,9 +33,9 @@ import tyro
 from twocet.commands.train import configure
 from twocet.evaluation import evaluate_model
 from twocet.model.model import load_model
-from twocet.training.config import TrainConfig
+from twocet.training.config import RunConfig, Sources
 from twocet.training.export import MODEL_FILE, commit
-from twocet.training.loop import Run, Sources, train
+from twocet.training.loop import Run, train
 
 NEVER = 10**9
 """Rounds between two of those things that an experiment has no time for."""
@@ -95,7 +95,7 @@ def experiment(
     print(json.dumps(line))
 
 
-def _train(folder: Path, config: TrainConfig, sources: Sources) -> dict[str, Any]:
+def _train(folder: Path, config: RunConfig, sources: Sources) -> dict[str, Any]:
     """Train in ``folder``; what it cost."""
     run = Run(folder, config, sources, clock=time.process_time)
     began = time.process_time()

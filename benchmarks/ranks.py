@@ -27,7 +27,7 @@ import tyro
 from line import print_line
 
 from twocet.synth import write_dataset
-from twocet.training.recipe_settings import RECIPES
+from twocet.training.recipes.table import RECIPES
 
 ROUNDS = {"authors": 1, "paper": 1, "fast": 100}
 PINNED = Path(__file__).with_name("pinned.py")
@@ -77,7 +77,7 @@ def main(
         data = Path(scratch) / "faces"
         write_dataset(data, PEOPLE, 2, size=max(size, 64))
         for recipe, way in itertools.product(recipes, ways):
-            number = batch or (RECIPES[recipe].batch if recipe == "fast" else 2)
+            number = batch or (RECIPES[recipe].defaults.batch if recipe == "fast" else 2)
             words = settings(recipe, rounds or ROUNDS[recipe], number, size)
             one, many = (
                 photos_a_second(Path(scratch) / f"{recipe}-{way}-{n}", data, words, n, way) for n in (1, processes)

@@ -5,6 +5,10 @@ the smile of B, so there is no gain here; what is measured is whether the expres
 whether A is still A. A's own smile is the yardstick.
 
     python benchmarks/real_pairs.py FOLDER --model default --pairs 20
+
+With ``--sheet`` nothing is measured: sheets of a fixed list of pairs are made for a viewer, see ``pair_sheets``.
+
+    python benchmarks/real_pairs.py DATA --sheet sheets
 """
 
 from __future__ import annotations
@@ -12,44 +16,21 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pair_sheets
+import portraits
 import tyro
+from portraits import SMILE, Readers, Reading
 from tqdm import tqdm
 
 import twocet
 from twocet import metrics
 from twocet.errors import UserError
-from twocet.photo.align import TEMPLATE_LANDMARKS
-from twocet.photo.images import Pixels, read_photo
-from twocet.readers.expression import EXPRESSION_NAMES, ExpressionReader
-from twocet.readers.identity import IdentityReader
-from twocet.runtime.arrays import Floats
+from twocet.photo.images import read_photo
 
 REFERENCE_OFFSET = 7
-SMILE = [EXPRESSION_NAMES.index("mouthSmileLeft"), EXPRESSION_NAMES.index("mouthSmileRight")]
-
-
-class Reading(NamedTuple):
-    """What the measuring networks see in one photo."""
-
-    blendshapes: Floats
-    descriptor: Floats
-
-
-class Readers:
-    """Both measuring networks, on whole photos."""
-
-    def __init__(self) -> None:
-        self._expression, self._identity = ExpressionReader(), IdentityReader()
-
-    def read(self, pixels: Pixels) -> Reading:
-        expression = self._expression.read(pixels)
-        if not np.isfinite(expression.landmarks).all():
-            return Reading(expression.blendshapes, np.full(128, np.nan))
-        points = expression.landmarks[list(TEMPLATE_LANDMARKS)]
-        return Reading(expression.blendshapes, self._identity.describe(pixels, points))
 
 
 def measure(editor: twocet.Editor, folder: Path, names: list[str], pairs: int) -> dict[str, Any]:
@@ -63,7 +44,8 @@ def measure(editor: twocet.Editor, folder: Path, names: list[str], pairs: int) -
         started = time.perf_counter()
         output = editor.transfer(target, reference).pixels
         seconds = time.perf_counter() - started
-        case = {**_compare(readers, target, own, reference, reference_neutral, output), "seconds": seconds}
+        given = (readers.read(read_photo(path).pixels) for path in (target, own, reference_neutral, reference))
+        case = {**compare(readers.read(output), *given), "seconds": seconds}
         for key, value in case.items():
             columns.setdefault(key, []).append(value)
     people = np.arange(len(columns["seconds"]))
@@ -75,19 +57,20 @@ def measure(editor: twocet.Editor, folder: Path, names: list[str], pairs: int) -
     return {"pairs": len(people), **figures, "identity_kept": kept._asdict()}
 
 
-def _compare(
-    readers: Readers, target: Path, own: Path, reference: Path, reference_neutral: Path, output: Pixels
+def compare(
+    made: Reading, neutral: Reading, smiling: Reading, other_neutral: Reading, other: Reading
 ) -> dict[str, float]:
-    neutral, smiling, other_smile, other_neutral = (
-        readers.read(read_photo(path).pixels) for path in (target, own, reference, reference_neutral)
-    )
-    made = readers.read(output)
-    wanted = other_smile.blendshapes - other_neutral.blendshapes
-    change = np.nan_to_num(made.blendshapes - neutral.blendshapes)
-    own_change = smiling.blendshapes - neutral.blendshapes
+    """The figures of one transfer: the result, the target, its own smile, and the reference, neutral and smiling."""
+    wanted = other.blendshapes - other_neutral.blendshapes
+    # A result in which no face is found counts as one that has not changed.
+    shown = np.where(np.isfinite(made.blendshapes), made.blendshapes, neutral.blendshapes)
+    change, own_change = shown - neutral.blendshapes, smiling.blendshapes - neutral.blendshapes
     return {
         "agreement": float(metrics.expression_agreement(change, wanted)),
         "agreement_of_own_smile": float(metrics.expression_agreement(own_change, wanted)),
+        "aed": float(metrics.blendshape_error(shown, other.blendshapes)),
+        "aed_of_copy": float(metrics.blendshape_error(neutral.blendshapes, other.blendshapes)),
+        "aed_of_own_smile": float(metrics.blendshape_error(smiling.blendshapes, other.blendshapes)),
         "blendshape_error": float(metrics.blendshape_error(change, wanted)),
         "blendshape_error_of_copy": float(metrics.blendshape_error(np.zeros_like(wanted), wanted)),
         "smile_made": float(change[SMILE].mean()),
@@ -98,18 +81,28 @@ def _compare(
 
 
 def main(
-    folder: Annotated[Path, tyro.conf.Positional], *, model: str = "default", pairs: int = 20, first: int = 0
+    folder: Annotated[Path, tyro.conf.Positional],
+    *,
+    model: str = "default",
+    pairs: int = 20,
+    first: int = 0,
+    sheet: Path | None = None,
+    show: tuple[Literal["pairs", "strengths", "neutral", "presets"], ...] = ("pairs",),
 ) -> None:
-    """Print the figures as one JSON object.
+    """Print the figures as one JSON object, or make sheets.
 
     Args:
-        folder: Holds neutral/ and smiling/ with the same file names.
+        folder: Holds neutral/ and smiling/ with the same file names; for sheets london/, snapshots/ and wild/.
         model: Name of a packaged model, or a model file.
         pairs: How many people to measure.
         first: Number of the first person, in the order of the names; earlier ones are left out altogether.
+        sheet: Folder for sheets and for the table to be filled by the viewer.
+        show: What is shown: the pairs, the same at strengths 0.5 and 1.5, photos made neutral, presets.
     """
-    files = {path.name for path in (folder / "neutral").glob("*.jpg")}
-    names = sorted(files & {path.name for path in (folder / "smiling").glob("*.jpg")})[first:]
+    if sheet:
+        pair_sheets.draw(twocet.load(model), folder, sheet, show)
+        return
+    names = [f"{name}.jpg" for name in portraits.names_in(folder)[first:]]
     if len(names) <= REFERENCE_OFFSET:
         raise UserError(f"{folder}: more than {REFERENCE_OFFSET} people are needed in neutral/ and smiling/")
     print(json.dumps({"model": model, **measure(twocet.load(model), folder, names, pairs)}, indent=2))

@@ -17,15 +17,16 @@ import dataclasses
 import itertools
 import multiprocessing
 import time
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import tyro
 from line import peak_memory_mb, print_line
 
-from twocet.training.config import TrainConfig
-from twocet.training.recipe_settings import RECIPES
-from twocet.training.recipes import build_recipe, new_state
+from twocet.runtime.distributed import ALONE
+from twocet.training.config import RunConfig
+from twocet.training.recipes.table import RECIPES
 from twocet.training.sampler import Batch
 
 Precision = Literal["float32", "bfloat16"]
@@ -36,9 +37,9 @@ AUTHORS_CPU_SECONDS = 23.8
 AUTHORS_PEAK_MB = 4500
 
 
-def configured(recipe: str, precision: Precision, accumulate: int, size: int) -> TrainConfig:
+def configured(recipe: str, precision: Precision, accumulate: int, size: int) -> RunConfig:
     """The recipe with one thread; a round of ``authors`` or ``paper`` is one mini-batch with both cycles."""
-    config = RECIPES[recipe]
+    config: Any = RECIPES[recipe].defaults
     config = dataclasses.replace(
         config, threads=1, bf16=precision == "bfloat16", accumulate=accumulate,
         network=dataclasses.replace(config.network, size=size),
@@ -46,10 +47,11 @@ def configured(recipe: str, precision: Precision, accumulate: int, size: int) ->
     return config if recipe == "fast" else dataclasses.replace(config, batch=2, cycles=("both",))
 
 
-def measure(config: TrainConfig, untimed: int, rounds: int) -> tuple[float, float]:
+def measure(config: RunConfig, untimed: int, rounds: int) -> tuple[float, float]:
     """CPU-seconds of a round, and the peak memory of this process in 10^6 bytes."""
     torch.set_num_threads(1)
-    state, recipe = new_state(config, torch.device("cpu")), build_recipe(config)
+    method = RECIPES[config.recipe].method(config, [], Path(), ALONE)
+    state, recipe = method.new_state(torch.device("cpu")), method.recipe
     draws = torch.Generator().manual_seed(0)
     size = config.network.size
 
@@ -66,7 +68,7 @@ def measure(config: TrainConfig, untimed: int, rounds: int) -> tuple[float, floa
     return (time.process_time() - began) / rounds, peak_memory_mb()
 
 
-def figures(config: TrainConfig, cpu_seconds: float, peak_mb: float) -> dict[str, Any]:
+def figures(config: RunConfig, cpu_seconds: float, peak_mb: float) -> dict[str, Any]:
     """What is said of a measurement."""
     pairs = config.batch / cpu_seconds
     return {

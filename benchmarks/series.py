@@ -26,7 +26,8 @@ from typing import NamedTuple
 
 import tyro
 
-from twocet.training.recipe_settings import RECIPES
+from twocet.training.recipes.configs import CyclesConfig
+from twocet.training.recipes.table import RECIPES
 
 WHOLE = 60.0
 """Minutes on one core for which the recipe's schedules are made."""
@@ -118,8 +119,8 @@ def arguments(choice: Choice, minutes: float) -> list[str]:
 
 def schedules(recipe: str, share: float) -> list[str]:
     """The rounds between which the recipe's schedules change, shortened to ``share`` of a whole run."""
-    config = RECIPES[recipe]
-    if recipe in ("fast", "unpaired"):
+    config = RECIPES[recipe].defaults
+    if not isinstance(config, CyclesConfig):
         found = {name: getattr(config, name) for name in ("code_noise", "neutral_code")}
     else:
         # Made for 100,000 rounds; an hour makes about 4,000 rounds of three mini-batches.

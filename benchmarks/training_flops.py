@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from twocet.training.recipe_settings import RECIPES
-from twocet.training.recipes import build_recipe, new_state
+from twocet.runtime.distributed import ALONE
+from twocet.training.recipes.configs import CyclesConfig
+from twocet.training.recipes.table import RECIPES
 from twocet.training.sampler import Batch
 
 
@@ -30,19 +32,20 @@ class _NoModules:
 
 def round_flops(name: str) -> int:
     """Operations of a round of the recipe ``name`` with all its settings."""
-    config = RECIPES[name]
+    config = RECIPES[name].defaults
     # Every update of D with R1 costs more; the penalty that comes every r1_every updates is averaged over them.
     # Fake tensors have shapes and no contents: the operations are counted and not made.
     with FakeTensorMode(allow_non_fake_inputs=True):
         with_r1, without = (_counted(name, step) for step in (0, 1))
-    if config.r1 == 0 or config.r1_every == 1:
+    if not isinstance(config, CyclesConfig) or config.r1 == 0 or config.r1_every == 1:
         return with_r1 * config.batch
     return round((with_r1 + (config.r1_every - 1) * without) / config.r1_every * config.batch)
 
 
 def _counted(name: str, step: int) -> int:
-    config = dataclasses.replace(RECIPES[name], batch=1, bf16=False)
-    state, recipe = new_state(config, torch.device("cpu")), build_recipe(config)
+    config = dataclasses.replace(RECIPES[name].defaults, batch=1, bf16=False)
+    method = RECIPES[name].method(config, [], Path(), ALONE)
+    state, recipe = method.new_state(torch.device("cpu")), method.recipe
     size = config.network.size
     generator = torch.Generator().manual_seed(0)
     batch = Batch(*(torch.rand(1, 3, size, size, generator=generator) * 2 - 1 for _ in range(2)))
@@ -56,7 +59,6 @@ def _counted(name: str, step: int) -> int:
 
 
 if __name__ == "__main__":
-    for recipe_name, settings in RECIPES.items():
-        flops = round_flops(recipe_name)
-        total = flops * settings.steps
-        print(json.dumps({"recipe": recipe_name, "flops_per_round": flops, "rounds": settings.steps, "flops": total}))
+    for recipe_name in ("paper", "authors", "fast"):
+        flops, rounds = round_flops(recipe_name), RECIPES[recipe_name].defaults.steps
+        print(json.dumps({"recipe": recipe_name, "flops_per_round": flops, "rounds": rounds, "flops": flops * rounds}))

@@ -11,7 +11,7 @@ from unittest import mock
 from twocet.cli import COMMANDS, main
 
 FOLDER = Path(__file__).parents[1] / "docs" / "help"
-FILES = {"twocet.txt": [], **{f"{name}.txt": [name] for name in COMMANDS}}
+FILES = {"twocet.txt": [], **{f"{name.replace(' ', '-')}.txt": name.split() for name in COMMANDS}}
 
 
 def help_text(words: list[str]) -> str:

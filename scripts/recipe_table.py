@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from twocet.method.schedules import Schedule
-from twocet.training.recipe_settings import RECIPES
+from twocet.training.config import RunConfig
+from twocet.training.recipes.table import RECIPES
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "recipes.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
@@ -87,6 +88,12 @@ def show(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def value(config: RunConfig, field: str) -> str:
+    """A setting of a recipe as the table says it; an en dash where the recipe has none."""
+    first, *rest = field.split(".")
+    return show(reduce(getattr, rest, getattr(config, first))) if hasattr(config, first) else "–"
+
+
 def _show_schedule(schedule: Schedule) -> str:
     text = f"0 → {schedule.start:g} by {schedule.rise:,}" if schedule.rise else f"{schedule.start:g}"
     return text if schedule.stop == schedule.start else f"{text} → {schedule.stop:g} by {schedule.end:,}"
@@ -100,8 +107,8 @@ def table() -> str:
     ]
     for item in ITEMS:
         values = [
-            ", ".join(show(reduce(getattr, field.split("."), config)) for field in item.fields) or item.fixed
-            for config in (RECIPES["paper"], RECIPES["authors"], RECIPES["fast"])
+            ", ".join(value(RECIPES[name].defaults, field) for field in item.fields) or item.fixed
+            for name in ("paper", "authors", "fast")
         ]
         option = ", ".join(f"`{field}`" for field in item.fields) or "–"
         lines.append(f"| {item.name} | {item.paper} | {item.authors} | {' | '.join(values)} | {option} |")

@@ -1,8 +1,9 @@
-"""What tests of several folders need."""
+"""What tests of several folders need, and how they share the machine."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,21 @@ from types import ModuleType
 
 import pytest
 
+from twocet.runtime.processes import num_cores
+
+# Before torch is loaded, and for the processes that tests start: on tiny tensors more threads only wait for each other,
+# and with pytest -n every core has a process.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+MOST_PROCESSES = 8
+"""Each takes up to a gigabyte."""
 _BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes ``pytest -n auto`` means: one for each core that may be used."""
+    return min(num_cores(), MOST_PROCESSES)
 
 
 @pytest.fixture(scope="session")

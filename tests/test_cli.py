@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE
 
 from twocet import __version__, cli
 from twocet.errors import UserError
@@ -160,7 +161,7 @@ def test_help_loads_neither_torch_nor_numba(words):
         text=True,
         env=os.environ,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: {' '.join(['twocet', *words])} ")
@@ -168,12 +169,12 @@ def test_help_loads_neither_torch_nor_numba(words):
 
 def test_module_runs_as_a_program():
     done = subprocess.run(
-        [sys.executable, "-m", "twocet", "--version"], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "twocet", "--version"], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert (done.returncode, done.stdout) == (0, f"twocet {__version__}\n")
 
 
 def test_closed_pipe_is_quiet():
     command = f"'{sys.executable}' -m twocet info --help | true; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, "")

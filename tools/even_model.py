@@ -34,9 +34,9 @@ def main(
         [load_faces(open_dataset(path), split, plain.size, progress=False) for path in data]
         for split in ("val", "train")
     )
-    evened = with_even_strength(plain, held_out)
-    save_model(output, with_known_codes(evened, known))
-    print(f"{output}: power {evened.power:g}")
+    calibrated = with_even_strength(plain, held_out)
+    save_model(output, with_known_codes(calibrated, known))
+    print(f"{output}: power {calibrated.power:g}")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ COMMANDS = {
     "demo": Command("twocet.commands.demo:demo", "run the packaged model on the packaged example photos"),
     "prepare": Command("twocet.commands.prepare:prepare", "turn a laboratory set of photos into a dataset folder"),
     "synth": Command("twocet.commands.synth:synth", "render synthetic faces with exact ground truth"),
+    "synth lab": Command("twocet.commands.synth_lab:synth_lab", "render a laboratory set after CFEE's plan"),
     "train": Command("twocet.commands.train:train", "train a model on a dataset folder"),
     "import-authors": Command(
         "twocet.commands.import_authors:import_authors", "turn a checkpoint of the paper's authors into a model file"
@@ -50,6 +51,9 @@ COMMANDS = {
         "twocet.commands.compare:compare", "train 2CET, StarGAN v2 and GANimation alike and compare them (Table 1)"
     ),
     "ablate": Command("twocet.commands.compare:ablate", "take parts of the method away and compare (Table 3)"),
+    "study make": Command("twocet.commands.study:make", "make a human study: a page for raters, and its key (Table 2)"),
+    "study serve": Command("twocet.commands.study:serve", "open a study's page for raters and collect their answers"),
+    "study analyze": Command("twocet.commands.study:analyze", "analyse the answers: tables, intervals, agreement"),
     "info": Command("twocet.commands.info:info", "say what a model is and what it was trained on"),
 }
 
@@ -120,7 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"twocet {__version__}")
         return EXIT_DONE
-    name, rest = words[0], words[1:]
+    length = 2 if " ".join(words[:2]) in COMMANDS else 1
+    name, rest = " ".join(words[:length]), words[length:]
     try:
         if name not in COMMANDS:
             raise UserError(f"{name!r} is no command: choose one of {', '.join(COMMANDS)}, or see twocet --help")

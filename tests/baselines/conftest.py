@@ -1,4 +1,4 @@
-"""One thread: on tiny tensors more threads only wait for each other."""
+"""Photos of cartoons for all tests of the baselines."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-import torch
 from cartoons import GANIMATION, write_dataset
 
 from twocet.compare.baselines.config import GANimationConfig
-
-torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

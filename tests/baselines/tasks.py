@@ -8,10 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from twocet.errors import UserError
+from waiting import PATIENCE
 
-PATIENCE = 120.0
-"""Seconds until a task that waits in vain fails."""
+from twocet.errors import UserError
 
 
 def count(folder: Path, name: str, rounds: int, watch) -> bool:

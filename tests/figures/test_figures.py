@@ -22,7 +22,6 @@ from twocet.networks.config import NetworkConfig
 from twocet.photo.marks import COMPOSITE, read_mark
 from twocet.photo.scaling import to_pixels
 
-torch.set_num_threads(1)
 SIZE = 32
 EXPRESSIONS = ("joy", "anger", "fear")
 

@@ -111,5 +111,5 @@ def test_counterparts_are_the_mirror_images():
 
 
 def test_small_piles_are_refused(piles):
-    with pytest.raises(UserError, match="a pile of 15 faces is too small"):
+    with pytest.raises(UserError, match="a set of 15 faces is too small"):
         neutral_estimate.fit(piles[0][:15], piles[1])

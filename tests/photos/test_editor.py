@@ -73,7 +73,8 @@ def test_an_expressive_face_passes_through_neutral(editor, portrait, finder):
     from_neutral = editor.transfer(neutral.pixels, DOWN)
     editor.model.expressive = True
     two_passes = editor.transfer(portrait, DOWN)
-    assert np.abs(two_passes.pixels.astype(int) - from_neutral.pixels).mean() < 0.1
+    # But for landmarks, which one reads in the neutral photo and the other knows.
+    assert np.abs(two_passes.pixels.astype(int) - from_neutral.pixels).mean() < 0.15
 
 
 def test_neutralizing_a_neutral_face_says_so(editor, portrait):
@@ -83,7 +84,8 @@ def test_neutralizing_a_neutral_face_says_so(editor, portrait):
     assert expressive(editor).neutralize(portrait[:, ::-1]).notes == ()
 
 
-def test_a_reference_photo_is_encoded_and_scaled(editor, portrait, portrait_file):
+def test_a_reference_photo_is_encoded_and_scaled(stub, finder, portrait, portrait_file):
+    editor = Editor(stub, finder=finder, mouth="painted")
     code = editor.encode(portrait_file)
     assert code.shape == (4,)
     assert code.dtype == np.float32
@@ -100,13 +102,13 @@ def test_paths_pil_images_and_arrays_are_the_same(editor, portrait, portrait_fil
 
 def test_a_new_strength_costs_one_edit_and_a_changed_photo_is_noticed(editor, stub, portrait):
     expressive(editor).transfer(portrait, DOWN, 0.2)
-    assert stub.calls.edit == 2
+    assert stub.calls.edit == 3  # neutral, at this strength, and whole: where its landmarks lie
     editor.transfer(portrait.copy(), DOWN, 0.9)
-    assert stub.calls.edit == 3
+    assert stub.calls.edit == 4
     changed = portrait.copy()
     changed[:, :, 0] //= 2
     editor.transfer(changed, DOWN, 0.9)
-    assert stub.calls.edit == 5
+    assert stub.calls.edit == 7
     assert stub.calls.encode == 0
 
 

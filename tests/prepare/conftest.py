@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from fakes import save
 from PIL import Image
 
 from twocet.synth import Head, Identity, render
 from twocet.synth.expressions import shared_expressions
 
-torch.set_num_threads(1)
 EXPRESSIONS = shared_expressions(np.random.default_rng(0), 2)
 
 

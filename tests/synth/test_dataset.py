@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import wait_for
 
 from twocet.cli import main
 from twocet.errors import UserError
+from twocet.runtime.files import is_partial
 from twocet.synth import Identity, render, write_dataset
 from twocet.synth.dataset import split_of
 
@@ -85,7 +87,7 @@ def test_killed_run_leaves_no_half_file_and_resumes(whole, tmp_path):
     assert not (out / "faces.csv").exists()
     reference = contents(whole)
     for name, content in contents(out).items():
-        if not name.endswith(".partial"):
+        if not is_partial(Path(name)):
             assert content == reference[name]
     write_dataset(out, **SET, workers=1)
     assert contents(out) == reference
@@ -100,17 +102,10 @@ def test_interrupted_write_leaves_nothing_under_the_final_name(tmp_path, monkeyp
     monkeypatch.setattr(Path, "write_bytes", write_half)
     with pytest.raises(KeyboardInterrupt):
         write_dataset(tmp_path / "set", **SET, workers=1)
-    assert [path.name for path in (tmp_path / "set").iterdir()] == ["dataset.json.partial"]
+    assert not list((tmp_path / "set").iterdir())
     monkeypatch.undo()
     # The next run takes the folder for a foreign one unless it knows its own leftovers.
     assert len(rows(write_dataset(tmp_path / "set", **{**SET, "identities": 1}, workers=1))) == 3
-
-
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 PARENT = """

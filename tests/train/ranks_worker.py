@@ -10,21 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tiny import SETTINGS
+from tiny import PAIRS, SETTINGS
 
 from twocet.cli import main as command
 from twocet.commands.train import configure
 from twocet.networks.interfaces import Networks
-from twocet.runtime import distributed
-from twocet.training.config import TrainConfig
-from twocet.training.loop import Run, Sources, train
+from twocet.runtime.distributed import ALONE, Ranks, joined
+from twocet.training.config import RunConfig, Sources
+from twocet.training.loop import Run, train
 from twocet.training.recipes.fast import FastRecipe
 
 RARELY = (
     "batch=8",
     "lr=1e-4",
     "lr_encoder=1e-4",
-    "lr_discriminator=1e-4",
     "warm_up=0",
     "log_every=1",
     "sample_every=100",
@@ -32,27 +31,23 @@ RARELY = (
     "checkpoint_every=100",
 )
 WORDS: dict[str, tuple[str, ...]] = {
-    recipe: (*SETTINGS, *RARELY, *more)
-    for recipe, more in {
-        "paper": ("cycles=both", "r1=0.0"),
-        "authors": ("cycles=both,neutral", "r1_every=1"),
-        "fast": ("code_size=0.5",),
-    }.items()
+    "paper": (*SETTINGS, *RARELY, "lr_discriminator=1e-4", "cycles=both", "r1=0.0"),
+    "authors": (*SETTINGS, *RARELY, "lr_discriminator=1e-4", "cycles=both,neutral", "r1_every=1"),
+    "fast": (*PAIRS, *RARELY, "code_size=0.5"),
 }
 """Recipe fast with a penalty of the codes' size that counts."""
 ROUNDS = 2
-CONFIGS: dict[str, TrainConfig] = {
-    recipe: configure("fast", recipe, words, steps=ROUNDS)  # type: ignore[arg-type]
-    for recipe, words in WORDS.items()
+CONFIGS: dict[str, RunConfig] = {
+    recipe: configure("fast", recipe, words, steps=ROUNDS) for recipe, words in WORDS.items()
 }
 KILLED_IN_ROUND = 7
 
 
-def train_all(folder: Path, data: Path, **changes: Any) -> None:
+def train_all(folder: Path, data: Path, ranks: Ranks = ALONE, **changes: Any) -> None:
     """One run per recipe, in ``folder``/recipe."""
     for name, config in CONFIGS.items():
         sources = Sources(data=(str(data),), mix=(1.0,))
-        run = Run(folder / name, dataclasses.replace(config, **changes), sources, progress=False)
+        run = Run(folder / name, dataclasses.replace(config, **changes), sources, progress=False, ranks=ranks)
         leave_gentle_start(run.state.networks)
         train(run)
 
@@ -68,7 +63,7 @@ def leave_gentle_start(networks: Networks) -> None:
 
 def killed_without_warning(recipe: FastRecipe, state: Any, draw: Any, step: int) -> Any:
     """A round of training; rank 1 dies in one of them."""
-    if step + 1 == KILLED_IN_ROUND and not distributed.is_lead():
+    if step + 1 == KILLED_IN_ROUND and recipe.ranks.share.part == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return whole_round(recipe, state, draw, step)
 
@@ -76,8 +71,8 @@ def killed_without_warning(recipe: FastRecipe, state: Any, draw: Any, step: int)
 if __name__ == "__main__":
     torch.set_num_threads(1)
     if sys.argv[1] == "equal":
-        with distributed.joined():
-            train_all(Path(sys.argv[2]), Path(sys.argv[3]))
+        with joined() as ranks:
+            train_all(Path(sys.argv[2]), Path(sys.argv[3]), ranks)
     else:
         whole_round = FastRecipe.round
         FastRecipe.round = killed_without_warning  # type: ignore[method-assign]

@@ -27,6 +27,25 @@ def test_paper_crops_half_and_flips_half() -> None:
     assert slope.abs().min() < 0.87
 
 
+def test_paper_crops_anywhere_in_the_photo() -> None:
+    """In the middle of a crop is the place of its middle: anywhere where the crop fits, across and down on its own."""
+    size = 32
+    across = ramp(2000, size)
+    image = torch.stack([across[:, 0], across[:, 0].transpose(1, 2), across[:, 0]], dim=1)
+    cropped = augment.paper(image, generator_at(0, 0, "x"))
+    middle = cropped[:, :2, 15:17, 15:17].mean(dim=(2, 3))
+    steps = (cropped[:, 0, 16, -8] - cropped[:, 0, 16, 7]), (cropped[:, 1, -8, 16] - cropped[:, 1, 7, 16])
+    sides = torch.stack(steps, dim=1).abs() / (across[0, 0, 0, -8] - across[0, 0, 0, 7])
+    smaller = (sides < 0.97).all(dim=1)
+    place = (middle / (1 - sides))[smaller]
+    assert len(place) > 400
+    assert place.abs().max() < 1.01
+    assert place.mean(dim=0).abs().max() < 0.1
+    # Uniform in [-1, 1].
+    assert place.std(dim=0).tolist() == pytest.approx([3**-0.5] * 2, abs=0.04)
+    assert torch.corrcoef(place.T)[0, 1].abs() < 0.15
+
+
 def test_paper_stays_inside_the_photo() -> None:
     image = augment.paper(ramp(500), generator_at(1, 0, "x"))
     assert image.min() >= ramp(1).min() - 1e-5

@@ -16,15 +16,15 @@ from twocet.networks.close_up import CloseUp, CloseUpDiscriminator, Retouch, cut
 from twocet.networks.config import NetworkConfig
 from twocet.networks.edit import Edit, compose
 from twocet.training import augment
-from twocet.training.config import TrainConfig
-from twocet.training.recipe_settings import preset_config
-from twocet.training.recipes import TrainState, build_recipe, new_state
-from twocet.training.recipes.close_up import SHIFT, CloseUpRecipe, CloseUpState, Mouths, Shown, changing
+from twocet.training.recipes.base import pair_state
+from twocet.training.recipes.close_up import SHIFT, CloseUpRecipe, Mouths, Shown, changing, close_up_state
+from twocet.training.recipes.configs import CloseUpConfig, FastConfig
+from twocet.training.recipes.table import RECIPES
 from twocet.training.sampler import Batch
 
 SIZE = 64
 NETWORK = NetworkConfig(size=SIZE, code_dim=3, generator_widths=(8, 8), trunk_widths=(8, 8), close_up=True)
-TINY = dataclasses.replace(preset_config("fast", "close_up"), network=NETWORK, batch=8, bf16=False, threads=1)
+TINY = dataclasses.replace(RECIPES["close_up"].defaults, network=NETWORK, batch=8, bf16=False, threads=1)
 
 
 def smooth(num: int, channels: int, side: int, seed: int) -> Tensor:
@@ -151,15 +151,14 @@ def test_the_discriminator_looks_a_little_beside_the_place() -> None:
 def test_the_close_up_alone_learns() -> None:
     """Mouths that are always painted blue: learnt in some rounds, with generator and encoder as they were."""
     config = dataclasses.replace(TINY, lr=2e-3, warm_up=0, decay="none", adversarial=constant(0.0), features=0.0)
-    state = new_state(config, torch.device("cpu"))
-    assert isinstance(state, CloseUpState)
+    state = close_up_state(config)
     batch = random_batch()
     expressive = batch.neutral.clone()
     cut(expressive)[:, 2] = 0.9
     batch = Batch(batch.neutral, expressive)
     before = {name: value.clone() for name, value in state.networks.generator.state_dict().items()}
     encoder = {name: value.clone() for name, value in state.networks.encoder.state_dict().items()}
-    recipe = build_recipe(config)
+    recipe = CloseUpRecipe(config)
     shown = Shown(*batch, reference=batch.expressive)
     found = []
     for step in range(15):
@@ -194,10 +193,10 @@ def test_its_discriminator_learns_which_code_a_mouth_shows() -> None:
 
 def test_its_state_is_saved_with_the_discriminator() -> None:
     torch.manual_seed(0)
-    state = CloseUpState(TINY)
+    state = close_up_state(TINY)
     names = set(state.parts())
     assert "close_up_discriminator" in names
-    other = CloseUpState(dataclasses.replace(TINY, seed=5))
+    other = close_up_state(dataclasses.replace(TINY, seed=5))
     other.load({name: part.state_dict() for name, part in state.parts().items()})
     for mine, theirs in zip(other.weights(), state.weights(), strict=True):
         assert torch.equal(mine, theirs)
@@ -205,16 +204,16 @@ def test_its_state_is_saved_with_the_discriminator() -> None:
 
 def test_a_model_gets_a_close_up_keeps_it_and_loses_it() -> None:
     plain = build(dataclasses.replace(NETWORK, close_up=False))
-    with_one = CloseUpState(TINY)
+    with_one = close_up_state(TINY)
     new = with_one.networks.generator.close_up.body.stem.weight.clone()
     with_one.start_from(plain)
     generator = with_one.networks.generator
     assert torch.equal(generator.stem.weight, plain.generator.stem.weight)
     assert torch.equal(generator.close_up.body.stem.weight, new)
-    other = CloseUpState(dataclasses.replace(TINY, seed=9))
+    other = close_up_state(dataclasses.replace(TINY, seed=9))
     other.start_from(with_one.networks)
     assert torch.equal(other.networks.generator.close_up.body.stem.weight, new)
-    without = TrainState(TrainConfig(network=dataclasses.replace(NETWORK, close_up=False)))
+    without = pair_state(FastConfig(network=dataclasses.replace(NETWORK, close_up=False)))
     without.start_from(other.networks)
     assert without.networks.generator.close_up is None
     assert torch.equal(without.networks.generator.stem.weight, plain.generator.stem.weight)
@@ -222,11 +221,13 @@ def test_a_model_gets_a_close_up_keeps_it_and_loses_it() -> None:
 
 def test_recipe_and_networks_must_agree(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="and no others, train networks with a close-up"):
-        TrainConfig(network=NETWORK)
+        FastConfig(network=NETWORK)
+    with pytest.raises(UserError, match="close_up trains networks with a close-up"):
+        CloseUpConfig(recipe="close_up", network=dataclasses.replace(NETWORK, close_up=False))
     with pytest.raises(UserError, match="preset fast alone"):
         NetworkConfig(preset="paper", close_up=True)
     with pytest.raises(UserError, match="batch of 8 or more, not 4"):
-        build_recipe(dataclasses.replace(TINY, batch=4, accumulate=2))
+        CloseUpRecipe(dataclasses.replace(TINY, batch=4, accumulate=2))
     from twocet.commands.train import train
 
     with pytest.raises(UserError, match="name its model with --init"):

@@ -163,6 +163,20 @@ class TestSampler:
         batch = Sampler([loaded(folder)], [1.0], 6, 0, paired=False).batch(0)
         assert not torch.equal(batch.neutral[..., 0, 0], batch.expressive[..., 0, 0])
 
+    def test_unpaired_photos_are_shuffled_by_themselves(self) -> None:
+        """Neutral and expressive ones, and those of every dataset: nobody comes with the same other photo each time."""
+        pixels = torch.arange(200, dtype=torch.uint8)[:, None, None, None].expand(200, 3, 1, 1)
+        faces = Faces(pixels, pixels, [], [], [[]] * 200)
+        sampler = Sampler([faces, faces], [1, 1], 8, 0, paired=False)
+        drawn = [torch.stack(list(sampler.batch(number)))[:, :, 0, 0, 0] for number in range(50)]
+        neutral, expressive = (torch.stack([batch[k] for batch in drawn]).view(50, 2, 4) for k in range(2))
+        for column in (neutral[:, 0], neutral[:, 1], expressive[:, 0], expressive[:, 1]):
+            assert len(column.unique()) == 200
+        # Two shuffles of 200 agree at one place on average.
+        assert (neutral == expressive).sum() < 20
+        assert (neutral[:, 0] == neutral[:, 1]).sum() < 10
+        assert (expressive[:, 0] == expressive[:, 1]).sum() < 10
+
     def test_mixes_datasets(self, folder: Path, tmp_path: Path) -> None:
         one, two = loaded(folder), loaded(write_dataset(tmp_path / "other", identities=5))
         white = two._replace(neutral=torch.full_like(two.neutral, 255), expressive=torch.full_like(two.expressive, 255))

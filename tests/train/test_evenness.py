@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from twocet.metrics import movement
 from twocet.model import strength
 from twocet.model.model import Model, new_model
-from twocet.model.strength import SCALES, Responses, evened, fit_power, measure
+from twocet.model.strength import SCALES, Responses, calibrated, fit_power, measure
 from twocet.networks.config import NetworkConfig
 from twocet.networks.interfaces import Networks
 from twocet.photo.images import Pixels
@@ -84,8 +84,8 @@ def test_measured_movement_and_its_size() -> None:
     np.testing.assert_allclose(sizes, 63 / 478**0.5)
 
 
-def test_evened_model_moves_in_proportion() -> None:
-    even = evened(model_of(name="m"), FACES, FACES, Brightness())
+def test_calibrated_model_moves_in_proportion() -> None:
+    even = calibrated(model_of(name="m"), FACES, FACES, Brightness())
     assert even.power == pytest.approx(1 / ROOT, abs=0.06)
     assert even.metadata["name"] == "m"
     code = even.encode(FACES[:1])
@@ -96,11 +96,11 @@ def test_evened_model_moves_in_proportion() -> None:
 
 
 def test_power_is_measured_anew() -> None:
-    again = evened(evened(model_of(), FACES, FACES, Brightness()), FACES, FACES, Brightness())
+    again = calibrated(calibrated(model_of(), FACES, FACES, Brightness()), FACES, FACES, Brightness())
     assert again.power == pytest.approx(1 / ROOT, abs=0.06)
 
 
 def test_too_few_faces_leave_the_codes_alone() -> None:
     few = strength.FEWEST - 1
-    assert evened(model_of(code_power=1.5), FACES[:few], FACES[:few], Brightness()).power == 1.0
-    assert evened(model_of(), FACES, FACES, Brightness(blind=True)).power == 1.0
+    assert calibrated(model_of(code_power=1.5), FACES[:few], FACES[:few], Brightness()).power == 1.0
+    assert calibrated(model_of(), FACES, FACES, Brightness(blind=True)).power == 1.0

@@ -15,11 +15,11 @@ from twocet.method import losses
 from twocet.method.schedules import constant
 from twocet.networks.config import NetworkConfig
 from twocet.networks.interfaces import Domain, judge
+from twocet.runtime.distributed import ALONE
 from twocet.runtime.randomness import generator_at
 from twocet.training import augment
-from twocet.training.config import LossWeights, TrainConfig
-from twocet.training.recipes import AdversarialState, build_recipe
-from twocet.training.recipes.base import mean_terms, step_optimiser
+from twocet.training.recipes.base import JudgedState, adversarial_state, backward, descend, mean_terms
+from twocet.training.recipes.configs import CyclesConfig, LossWeights
 from twocet.training.recipes.paper import PaperRecipe, weights_at
 from twocet.training.sampler import Batch, Sampler
 
@@ -43,8 +43,8 @@ def weights(**values: float) -> LossWeights:
     return LossWeights(**{name: constant(values.get(name, 0.0)) for name in names})
 
 
-def run_rounds(config: TrainConfig, batch: Batch, rounds: int) -> tuple[AdversarialState, list[dict[str, Tensor]]]:
-    state, recipe = AdversarialState(config), build_recipe(config)
+def run_rounds(config: CyclesConfig, batch: Batch, rounds: int) -> tuple[JudgedState, list[dict[str, Tensor]]]:
+    state, recipe = adversarial_state(config), PaperRecipe(config)
     terms = []
     for step in range(rounds):
         state.begin_round(step, config.steps)
@@ -54,25 +54,26 @@ def run_rounds(config: TrainConfig, batch: Batch, rounds: int) -> tuple[Adversar
 
 
 def test_discriminator_separates_one_batch(batch: Batch) -> None:
-    state = AdversarialState(OVERFIT)
+    state = adversarial_state(OVERFIT)
     discriminator = state.networks.discriminator
     fake = augment.blur(batch.expressive, torch.full((4,), 0.7)).flip(-2)
     loss = torch.ones(())
     for _ in range(100):
         real_logit, fake_logit = (judge(discriminator, x, Domain.EXPRESSIVE) for x in (batch.expressive, fake))
         loss = losses.discriminator_objective(real_logit, fake_logit, 1.0)
-        step_optimiser(state.discriminator_optimiser, [loss])
+        backward(losses.Objective(loss, {}))
+        descend([state.discriminator_optimiser], 1, ALONE)
     assert loss.item() < 0.1
 
 
 def test_mismatch_counts_real_faces_of_the_other_domain_as_fake(batch: Batch) -> None:
     config = dataclasses.replace(OVERFIT, mismatch=2.0, r1=0.0)
-    networks = AdversarialState(config).networks
+    networks = adversarial_state(config).networks
 
     def parts(mismatch: float) -> list[Tensor]:
         recipe = PaperRecipe(dataclasses.replace(config, mismatch=mismatch))
         drawn, at = generator_at(0, 0, "codes"), weights_at(config.weights, 0)
-        return [part.total for part in recipe.discriminator_parts(networks, batch, at, "both", 0, drawn)]
+        return [part.total for part in recipe.discriminator_objectives(networks, batch, at, "both", 0, drawn)]
 
     for domain, other, more, less in zip(
         (Domain.EXPRESSIVE, Domain.NEUTRAL), (batch.neutral, batch.expressive), parts(2.0), parts(0.0), strict=True
@@ -97,7 +98,7 @@ def test_generator_and_encoder_close_both_cycles(batch: Batch) -> None:
     config = dataclasses.replace(
         OVERFIT, network=FAST, weights=weights(cycle_neutral=1.0, cycle_expressive=1.0), betas=(0.9, 0.99), steps=60
     )
-    state, recipe = AdversarialState(config), build_recipe(config)
+    state, recipe = adversarial_state(config), PaperRecipe(config)
     for module in state.networks.generator.modules():
         if isinstance(module, nn.Conv2d) and not module.weight.any():
             nn.init.normal_(module.weight, std=0.3)
@@ -123,7 +124,7 @@ def test_with_everything_on_codes_are_read_better_than_by_guessing_zero(batch: B
 
 def test_one_round_touches_all_networks_and_only_its_own_domain(batch: Batch) -> None:
     config = dataclasses.replace(OVERFIT, cycles=("neutral",), r1=0.0)
-    state = AdversarialState(config)
+    state = adversarial_state(config)
     before = {name: [p.clone() for p in part.parameters()] for name, part in state.networks._asdict().items()}
     head = state.networks.discriminator.head.weight.clone()
     PaperRecipe(config).round(state, lambda: batch, 3)
@@ -138,9 +139,11 @@ def test_one_round_touches_all_networks_and_only_its_own_domain(batch: Batch) ->
 def test_lazy_r1_is_weighted_up(batch: Batch) -> None:
     def total(every: int, number: int) -> tuple[float, float]:
         config = dataclasses.replace(OVERFIT, r1=0.5, r1_every=every)
-        recipe, state = PaperRecipe(config), AdversarialState(config)
+        recipe, state = PaperRecipe(config), adversarial_state(config)
         ones = losses.Weights(1, 1, 1, 1, 1, 1)
-        parts = list(recipe.discriminator_parts(state.networks, batch, ones, "both", number, generator_at(0, 0, "x")))
+        parts = list(
+            recipe.discriminator_objectives(state.networks, batch, ones, "both", number, generator_at(0, 0, "x"))
+        )
         terms = parts[0].terms | parts[1].terms
         penalty = sum(term.item() for name, term in terms.items() if name.startswith("r1_"))
         return sum(part.total.item() for part in parts), penalty

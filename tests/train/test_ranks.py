@@ -12,19 +12,21 @@ from typing import Any
 import pytest
 import torch
 from ranks_worker import CONFIGS, ROUNDS, WORDS, train_all
-from tiny import SETTINGS, write_dataset
+from tiny import PAIRS, write_dataset
+from waiting import PATIENCE
 
 from twocet.commands.train import configure
 from twocet.data.dataset import load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.method import codes
 from twocet.runtime import distributed
+from twocet.runtime.distributed import ALONE, Ranks
 from twocet.runtime.randomness import Share, generator_at, rows
 from twocet.training import augment, checkpoint
+from twocet.training.config import Sources
 from twocet.training.loader import make_batch
-from twocet.training.loop import Run, Sources, resume, train
-from twocet.training.recipes import build_recipe
-from twocet.training.sampler import Sampler
+from twocet.training.loop import Run, resume, train
+from twocet.training.recipes.table import RECIPES
 
 WORKER = Path(__file__).with_name("ranks_worker.py")
 
@@ -42,7 +44,7 @@ LAUNCHERS = {
 def launch(launcher: str, *words: str) -> subprocess.CompletedProcess[str]:
     """A script or module in two processes on this machine."""
     command = [sys.executable, "-m", *LAUNCHERS[launcher], *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,7 @@ def test_the_command_under_accelerate_launch_trains_what_it_trains_alone(tmp_pat
     assert_same_training(tmp_path / "one", tmp_path / "two")
 
 
-def test_only_the_lead_writes(two: Path) -> None:
+def test_only_rank_0_writes(two: Path) -> None:
     assert sorted(path.name for path in (two / "fast").iterdir()) == [
         "checkpoints", "config.json", "metrics.jsonl", "model.safetensors", "samples", "tensorboard",
     ]  # fmt: skip
@@ -131,7 +133,7 @@ def test_pieces_train_what_the_whole_batch_trains(one: Path, tmp_path: Path, dat
 
 def test_a_killed_process_ends_the_run_and_its_checkpoint_is_good(tmp_path: Path, data: Path) -> None:
     folder = tmp_path / "run"
-    words = ["--data", str(data), "-o", str(folder), "--steps", "12", "--set", *SETTINGS]
+    words = ["--data", str(data), "-o", str(folder), "--steps", "12", "--set", *PAIRS]
     done = launch("accelerate launch", str(WORKER), "killed", *words)
     assert done.returncode != 0
     assert "twocet: another process of this run has ended or cannot be reached" in done.stderr
@@ -143,7 +145,7 @@ def test_a_killed_process_ends_the_run_and_its_checkpoint_is_good(tmp_path: Path
     assert run.progress.step == 5
     assert train(run)
     unbroken = Run(
-        tmp_path / "one", configure("fast", "fast", SETTINGS, steps=12), Sources(data=(str(data),), mix=(1.0,)),
+        tmp_path / "one", configure("fast", "fast", PAIRS, steps=12), Sources(data=(str(data),), mix=(1.0,)),
         progress=False,
     )  # fmt: skip
     assert train(unbroken)
@@ -169,10 +171,10 @@ class TestShares:
     @pytest.mark.parametrize("recipe", CONFIGS)
     def test_batches_see_every_photo_and_change_it_alike(self, data: Path, recipe: str) -> None:
         faces = load_faces(open_dataset(data), "train", 32, progress=False)
-        trained = build_recipe(CONFIGS[recipe])
-        sampler = Sampler([faces, faces], [3.0, 1.0], 8, 0, paired=trained.paired)
-        whole = make_batch(sampler, trained.augment, 0, 3)
-        halves = [make_batch(sampler, trained.augment, 0, 3, Share(k, 2)) for k in range(2)]
+        method = RECIPES[recipe].method(CONFIGS[recipe], [], Path(), ALONE)
+        sampler, change = method.sampler([faces, faces], [3.0, 1.0]), method.recipe.augment
+        whole = make_batch(sampler, change, 0, 3)
+        halves = [make_batch(sampler, change, 0, 3, Share(k, 2)) for k in range(2)]
         for all_rows, *parts in zip(whole, *halves, strict=True):
             assert torch.equal(torch.cat(parts), all_rows)
 
@@ -201,15 +203,14 @@ def test_one_process_does_not_import_accelerate() -> None:
     code = (
         "import sys, twocet.training.loop\n"
         "from twocet.runtime import distributed\n"
-        "with ranks.joined(): print(ranks.from_lead(lambda: ranks.share()), 'accelerate' in sys.modules)"
+        "with distributed.joined() as ranks: print(ranks.from_rank_0(lambda: ranks.share), 'accelerate' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "Share(part=0, parts=1) False"
 
 
-def test_batch_must_be_divisible(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed, "share", lambda: Share(0, 3))
+def test_batch_must_be_divisible(tmp_path: Path, data: Path) -> None:
     with pytest.raises(UserError, match="must be a multiple of 3 processes x accumulate"):
-        Run(tmp_path / "run", CONFIGS["fast"], Sources(data=(str(data),), mix=(1.0,)), progress=False)
+        Run(tmp_path / "run", CONFIGS["fast"], Sources(data=(str(data),), mix=(1.0,)), ranks=Ranks(Share(0, 3)))
     with pytest.raises(UserError, match="multiple of accumulate"):
         dataclasses.replace(CONFIGS["fast"], accumulate=3)

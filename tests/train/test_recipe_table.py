@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from twocet.method.schedules import Schedule, constant
-from twocet.training.recipe_settings import RECIPES
+from twocet.training.recipes.table import RECIPES
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,7 +58,7 @@ def test_the_published_values_are_in_the_recipes(item, wanted):
 
 def test_every_weight_of_the_objective_is_in_the_table():
     listed = {field for item in TABLE.ITEMS for field in item.fields}
-    assert {f"weights.{name}" for name in vars(RECIPES["paper"].weights)} <= listed
+    assert {f"weights.{name}" for name in vars(RECIPES["paper"].defaults.weights)} <= listed
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,9 @@ from twocet.photo.scaling import to_pixels
 from twocet.readers.expression import NO_FACE, Expression
 from twocet.readers.features import ImageFeatures
 from twocet.training import checkpoint, selection
+from twocet.training.config import Sources
 from twocet.training.export import VALIDATION_PAIRS, pair_images
-from twocet.training.loop import Run, Sources, train
+from twocet.training.loop import Run, train
 from twocet.training.selection import METRICS, cycle_error, transfer_agreement, transfer_distance
 
 

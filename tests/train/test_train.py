@@ -17,23 +17,26 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from tiny import CONFIG, SETTINGS, SIZE, write_dataset
+from tiny import CONFIG, PAIRS, SETTINGS, SIZE, write_dataset
+from waiting import wait_for
 
 from twocet.commands.info import describe
 from twocet.commands.train import configure
 from twocet.commands.train import train as train_command
-from twocet.compare.methods import config_from_dict
 from twocet.data.dataset import load_faces, open_dataset
 from twocet.errors import UserError
 from twocet.method import codes
 from twocet.model import strength
 from twocet.model.model import SAMPLE_WIDTH, Model, load_model, new_model
 from twocet.photo.marks import read_mark
+from twocet.runtime.configuration import from_dict
 from twocet.training import checkpoint
-from twocet.training.config import TrainConfig, from_dict
+from twocet.training.config import RunConfig, Sources
 from twocet.training.export import expressive_codes, pair_images, with_known_codes
-from twocet.training.loop import Run, Sources, plan, planned_steps, resume, train
-from twocet.training.recipes import AdversarialState
+from twocet.training.loop import Run, plan, planned_steps, resume, train
+from twocet.training.recipes.base import adversarial_state
+from twocet.training.recipes.configs import CyclesConfig
+from twocet.training.recipes.table import config_from_dict
 from twocet.training.record import forget_after
 
 
@@ -42,7 +45,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("data") / "faces")
 
 
-def new_run(folder: Path, data: Path, config: TrainConfig = CONFIG) -> Run:
+def new_run(folder: Path, data: Path, config: RunConfig = CONFIG) -> Run:
     return Run(folder, config, Sources(data=(str(data),), mix=(1.0,)), progress=False)
 
 
@@ -114,9 +117,7 @@ def test_killed_command_resumes_exactly(tmp_path: Path, data: Path) -> None:
     folder = tmp_path / "killed"
     options = ["--recipe", "authors", "--steps", "25", "--set", *SETTINGS]
     process = subprocess.Popen(command("--data", str(data), "-o", str(folder), *options), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (folder / "checkpoints" / "step-000000005.pt").exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_for((folder / "checkpoints" / "step-000000005.pt").exists)
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert not (folder / "model.safetensors").exists()
@@ -180,7 +181,7 @@ def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
     assert read_mark(folder / "samples" / "000000010.png").model == folder.name
     assert list((folder / "tensorboard").iterdir())
     described = json.loads((folder / "config.json").read_text())
-    assert from_dict(TrainConfig, described["config"]) == dataclasses.replace(CONFIG, steps=20)
+    assert from_dict(CyclesConfig, described["config"]) == dataclasses.replace(CONFIG, steps=20)
     terms = {"discriminator_neutral", "r1_expressive", "cycle_neutral", "cycle_expressive", "code", "diversity", "lr"}
     assert terms <= lines(folder)[0].keys()
     model = load_model(folder / "model.safetensors")
@@ -202,7 +203,7 @@ def test_what_a_run_leaves(tmp_path: Path, data: Path) -> None:
 
 
 def test_one_photo_is_too_little_to_draw_codes_near(data: Path) -> None:
-    state = AdversarialState(CONFIG)
+    state = adversarial_state(CONFIG)
     model = new_model(state.average, CONFIG.network, {})
     faces = load_faces(open_dataset(data), "train", SIZE, progress=False)
     alone = with_known_codes(model, [faces._replace(expressive=faces.expressive[:1])])
@@ -214,11 +215,11 @@ def test_complete_runs_even_the_strength(tmp_path: Path, data: Path, monkeypatch
     """On the validation people, each with the next one's expression; a run that was stopped leaves codes alone."""
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
-    def evened(model: Model, target: torch.Tensor, reference: torch.Tensor) -> Model:
+    def calibrated(model: Model, target: torch.Tensor, reference: torch.Tensor) -> Model:
         seen.append((target, reference))
         return dataclasses.replace(model, metadata={**model.metadata, "code_power": 2.0})
 
-    monkeypatch.setattr(strength, "evened", evened)
+    monkeypatch.setattr(strength, "calibrated", calibrated)
     config = dataclasses.replace(CONFIG, even=True, validate_every=CONFIG.steps)
     run = new_run(tmp_path / "run", data, config)
     train(run, lambda done, steps: done == 4)
@@ -269,7 +270,6 @@ def test_fine_tuning_starts_from_a_model(tmp_path: Path, data: Path) -> None:
 )
 def test_runs_of_earlier_versions_are_understood(old: dict[str, Any], recipe: str) -> None:
     config = config_from_dict({**old, "batch": 12})
-    assert isinstance(config, TrainConfig)
     assert (config.recipe, config.batch) == (recipe, 12)
 
 
@@ -281,8 +281,7 @@ def test_what_is_no_longer_there_is_said() -> None:
 
 
 def test_old_checkpoints_of_pair_training_go_on_without_their_discriminator(tmp_path: Path, data: Path) -> None:
-    words = [word for word in SETTINGS if not word.startswith(("cycles", "weights", "r1"))]
-    config = configure("fast", "fast", (*words, "even=False"), steps=4)
+    config = configure("fast", "fast", (*PAIRS, "even=False"), steps=4)
     run = new_run(tmp_path / "run", data, config)
     path = run.save()
     contents = checkpoint.read(path)

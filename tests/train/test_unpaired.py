@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tiny import SETTINGS, SIZE, write_dataset
+from tiny import PAIRS, SIZE, write_dataset
 
 from twocet.commands.train import configure
 from twocet.data.dataset import Faces, load_faces, open_dataset
@@ -17,8 +17,9 @@ from twocet.errors import UserError
 from twocet.model.model import load_model
 from twocet.pairs import landmark_table, morph, neutral_estimate, transplant, unpaired
 from twocet.readers.expression import NO_FACE, Expression
-from twocet.training.config import TrainConfig
-from twocet.training.loop import Run, Sources, resume, train
+from twocet.training.config import Sources
+from twocet.training.loop import Run, resume, train
+from twocet.training.recipes.configs import LandmarksConfig
 
 SIDE = 64
 EYES_MOUTH = np.array([[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75], [0.5, 0.5]])
@@ -70,13 +71,13 @@ def test_neutral_faces_are_estimated_by_moving_pixels(strangers):
     assert (made.neutral[:, :, :4, :4] == 50).all()
 
 
-def test_strangers_lend_their_expressions(strangers):
-    """Neutral photos move as the lenders did; the code will be read from the lenders' photos."""
+def test_expressions_are_transplanted_to_strangers(strangers):
+    """Neutral photos move as the donors did; the code will be read from the donors' photos."""
     faces, meshes = strangers
     meshes["n1"] = np.full_like(EYES_MOUTH, np.nan)
     pairs = unpaired.estimated_pairs(faces, meshes, AT_REST, progress=False)
     moved = unpaired.movements(np.stack([EYES_MOUTH + LIFTED] * 3), AT_REST)
-    made = transplant.with_lent_expressions(pairs, faces, meshes, moved, pictured=True, progress=False)
+    made = transplant.with_transplants(pairs, faces, meshes, moved, supervised=True, progress=False)
     assert [row["file"] for row in made.neutral_rows] == ["e0", "e1", "e3", "n0", "n2", "n3", "n4", "n5"]
     assert (made.neutral[3:] == faces.neutral[[0, 2, 3, 4, 5]]).all()
     assert len(made.expressive) == 6
@@ -85,7 +86,7 @@ def test_strangers_lend_their_expressions(strangers):
     assert targets[:3] == [0, 1, 2]
     assert len(set(targets[3:])) == 3
     assert min(targets[3:]) >= 3
-    # The dot of the neutral photo has gone up, as the lenders' dots have.
+    # The dot of the neutral photo has gone up, as the donors' dots have.
     assert made.expressive[3:, :, 23:25, 31:33].min() > 200
     assert made.expressive[3:, :, 30:34, 30:34].max() < 80
     assert (made.expressive[:3] == pairs.expressive).all()
@@ -188,7 +189,7 @@ def test_a_broken_table_is_said_to_be_one(folder, tmp_path, readings, kept):
         landmark_table.read_meshes(open_dataset(folder), tmp_path, 1)
 
 
-WORDS = [word for word in SETTINGS if not word.startswith(("cycles", "weights"))] + ["even=False"]
+WORDS = [*PAIRS, "even=False"]
 
 
 def test_strangers_are_trained_on_and_the_run_goes_on(folder, tmp_path, readings):
@@ -221,15 +222,15 @@ def test_strangers_are_trained_on_and_the_run_goes_on(folder, tmp_path, readings
     assert models[0].metadata["training"]["config"]["recipe"] == "unpaired"
 
 
-def test_people_lend_expressions_too(folder, tmp_path, readings):
-    """The recipe landmarks has true pairs, lent expressions, and neutral photos with themselves."""
+def test_expressions_of_known_people_are_transplanted_too(folder, tmp_path, readings):
+    """The recipe landmarks has true pairs, transplants, and neutral photos with themselves."""
     config = configure("fast", "landmarks", (*WORDS, "zero_edits=0.2"), steps=3)
     run = Run(tmp_path / "run", config, Sources(data=(str(folder),), mix=(1.0,)), progress=False)
     assert readings.photos == 48
     (faces,) = run.faces
     # Of the 22 people for training four have a photo that shows no face; a fifth of all pairs has nothing to change.
     assert faces.known.references == [*range(18), *range(18), *range(36, 45)]
-    assert faces.known.pictured.tolist() == [True] * 18 + [False] * 18 + [True] * 9
+    assert faces.known.supervised.tolist() == [True] * 18 + [False] * 18 + [True] * 9
     for k, (neutral,) in enumerate(faces.companions[:18]):
         assert faces.neutral_rows[neutral]["identity"] == faces.expressive_rows[k]["identity"]
     # What neutral photos become lies after all the neutral photos of the true pairs.
@@ -239,7 +240,7 @@ def test_people_lend_expressions_too(folder, tmp_path, readings):
     assert load_model(tmp_path / "run" / "model.safetensors").metadata["training"]["config"]["recipe"] == "landmarks"
     for recipe in ("landmarks", "unpaired"):
         with pytest.raises(UserError, match="zero_edits must be from 0 to less than 1, not 1"):
-            TrainConfig(recipe=recipe, zero_edits=1.0)
+            LandmarksConfig(recipe=recipe, zero_edits=1.0)
 
 
 def test_the_training_photos_alone_tell_where_faces_lie(folder, tmp_path, readings):
@@ -251,7 +252,7 @@ def test_the_training_photos_alone_tell_where_faces_lie(folder, tmp_path, readin
         row["file"]: meshes[row["file"]] for row in sets["train"][0].rows
     }
     train_pairs, validation = unpaired.prepare(sets["train"], sets["val"], [meshes], 0.1, progress=False)
-    assert train_pairs[0].known.pictured.all()
+    assert train_pairs[0].known.supervised.all()
     assert np.array_equal(whole.filter, unpaired.fit_rest(sets["train"][0], changed).filter)
     assert all(row["domain"] == "expressive" for row in validation[0].neutral_rows)
     assert any(row["domain"] == "neutral" for row in train_pairs[0].neutral_rows)
@@ -262,13 +263,15 @@ def test_pairs_whose_neutral_face_was_estimated_can_be_left_out(folder, tmp_path
     meshes = landmark_table.read_meshes(dataset, tmp_path, 1)
     sets = [load_faces(dataset, split, SIZE, progress=False) for split in ("train", "val")]
     made = []
-    for lent_alone in (False, True):
-        ((pairs,), _) = unpaired.prepare([sets[0]], [sets[1]], [meshes], 0.1, lent_alone=lent_alone, progress=False)
+    for transplants_alone in (False, True):
+        ((pairs,), _) = unpaired.prepare(
+            [sets[0]], [sets[1]], [meshes], 0.1, transplants_alone=transplants_alone, progress=False
+        )
         neutral = [pairs.neutral_rows[k]["domain"] for others in pairs.companions for k in others]
         made.append((len(pairs.companions), neutral.count("neutral"), neutral.count("expressive")))
     (count, neutral, estimated), (same, kept, left) = made
     assert (same, kept, left) == (count, neutral, 0)
-    # As many were lent, and some neutral photos stay as they are.
+    # As many were transplanted, and some neutral photos stay as they are.
     assert neutral > estimated > 0
 
 

@@ -13,14 +13,17 @@ from twocet.commands.train import configure
 
 SIZE = 32
 COLUMNS = ("file", "identity", "expression", "domain", "split", "lamp")
-SETTINGS = (
-    "network.size=32", "network.code_dim=4", "network.generator_widths=8,12", "network.trunk_widths=8,12",
-    "weights.cycle_expressive.end=8", "weights.cycle_expressive.stop=1.5", "weights.code.rise=6",
-    "weights.code.end=6", "weights.diversity.end=9", "batch=4", "lr=1e-3", "lr_encoder=1e-3", "warm_up=3",
-    "decay=cosine", "r1_every=2", "cycles=both,neutral", "threads=1", "bf16=False", "log_every=2", "sample_every=5",
-    "validate_every=5", "checkpoint_every=5",
+PAIRS = (
+    "network.size=32", "network.code_dim=4", "network.generator_widths=8,12", "network.trunk_widths=8,12", "batch=4",
+    "lr=1e-3", "lr_encoder=1e-3", "warm_up=3", "decay=cosine", "threads=1", "bf16=False", "log_every=2",
+    "sample_every=5", "validate_every=5", "checkpoint_every=5",
 )  # fmt: skip
-"""Every schedule is in motion during the first ten rounds."""
+"""For recipes that learn from pairs."""
+SETTINGS = (
+    *PAIRS, "weights.cycle_expressive.end=8", "weights.cycle_expressive.stop=1.5", "weights.code.rise=6",
+    "weights.code.end=6", "weights.diversity.end=9", "r1_every=2", "cycles=both,neutral",
+)  # fmt: skip
+"""For the recipes paper and authors. Every schedule is in motion during the first ten rounds."""
 CONFIG = configure("fast", "authors", SETTINGS, steps=10)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from waiting import PATIENCE
 from web_client import EXAMPLES, Client, jpeg
 
 from twocet.edit import editor as editors
@@ -70,10 +71,10 @@ def address(model_file, own_presets):
     ) as server:
         line = server.stdout.readline()
         if "http://127.0.0.1:" not in line:
-            pytest.fail(f"twocet serve did not start: {line}{server.communicate(timeout=10)[1]}")
+            pytest.fail(f"twocet serve did not start: {line}{server.communicate(timeout=PATIENCE)[1]}")
         yield line.split()[3].rstrip("/")
         server.send_signal(signal.SIGINT)
-        _, errors = server.communicate(timeout=20)
+        _, errors = server.communicate(timeout=PATIENCE)
     assert (server.returncode, errors) == (0, "")
 
 

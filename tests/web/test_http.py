@@ -7,6 +7,7 @@ import sys
 from importlib.util import find_spec
 
 import numpy as np
+from waiting import PATIENCE
 from web_client import REFERENCE, TARGET, Client, decoded
 
 from twocet import cli
@@ -86,7 +87,7 @@ def test_the_reference_may_be_shown_too(client):
 def test_a_taken_port_is_the_users_matter(address, model_file):
     port = address.rsplit(":", 1)[1]
     command = [sys.executable, "-m", "twocet", "serve", "--port", port, "--model", str(model_file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"127.0.0.1:{port} cannot be used" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from web_client import REFERENCE, TARGET, decoded
 
+from twocet.edit import blend
 from twocet.edit.editor import Editor
 from twocet.errors import UserError
 from twocet.photo.marks import COMPOSITE, read_mark
@@ -126,7 +127,12 @@ def test_a_new_strength_is_one_edit(session, monkeypatch):
 
 def test_small_pictures_are_made_without_the_photo_and_are_its_crops(session, monkeypatch):
     expected = session.render(wish(strength=STRIP[-1])).crop
-    monkeypatch.setattr("twocet.edit.blend.apply_edit", None)
+
+    def small(pixels, *rest, apply=blend.apply_edit):
+        assert pixels.size <= expected.size
+        return apply(pixels, *rest)
+
+    monkeypatch.setattr(blend, "apply_edit", small)
     shown = decoded(base64.b64decode(session.strip(wish())[-1].split(",")[1]))
     assert shown.shape == expected.shape
     assert np.abs(shown.astype(int) - expected).mean() < 4

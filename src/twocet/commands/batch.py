@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -19,6 +19,7 @@ def batch(
     *,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     workers: int | None = None,
+    mouth: Literal["real", "painted"] = "real",
     model: str = "default",
     crop_only: bool = False,
     no_mark: bool = False,
@@ -28,9 +29,10 @@ def batch(
     """Do every edit that a table (CSV) lists: one row, one picture.
 
     Columns: target, reference or preset, and if wanted strength (1), output (a name is made up if it is empty), face
-    (1 = largest), aligned (yes or no); others are carried over to the report. Paths are relative to the table. Rows
-    that are wrong or fail are set aside, and listed at the end and in DIR/report.csv. The same command goes on where it
-    was interrupted, and does rows again whose photos, values or model have changed.
+    (1 = largest), aligned (yes or no), mouth_from (another photo of the target's person); others are carried over to
+    the report. Paths are relative to the table. Rows that are wrong or fail are set aside, and listed at the end and in
+    DIR/report.csv. The same command goes on where it was interrupted, and does rows again whose photos, values or model
+    have changed.
 
     examples:
       twocet batch jobs.csv -o edited
@@ -40,6 +42,7 @@ def batch(
         jobs: The table.
         output: Folder for the pictures, made if it is missing.
         workers: Processes; as many as there are processor cores if not given.
+        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         crop_only: Write the aligned faces alone, at the model's size.
         no_mark: Leave out the mark that says that a model changed the picture.
@@ -54,14 +57,15 @@ def batch(
     from twocet.edit import presets
     from twocet.edit.jobs import read_table
     from twocet.model.model import find_model, identify_model, load_model
-    from twocet.photo.images import write_bytes
-    from twocet.runtime.files import make_folder
+    from twocet.runtime.files import make_folder, write_whole
     from twocet.runtime.processes import num_cores
 
     path = find_model(model)
     load_model(path)  # a model that is wrong is wrong for every row
     known_as, sha256 = identify_model(path)
-    settings = work.Settings(model=str(path), model_sha256=sha256, device=device, mark=not no_mark, crop_only=crop_only)
+    settings = work.Settings(
+        model=str(path), model_sha256=sha256, device=device, mark=not no_mark, crop_only=crop_only, mouth=mouth
+    )
     table = read_table(jobs, output, lambda name: presets.find(name, known_as, sha256).code)
     make_folder(output)
     journal = work.Journal(output)
@@ -74,7 +78,7 @@ def batch(
             journal.add(outcome)
             outcomes[outcome.line] = outcome
             bar.update()
-    report = write_bytes(output / work.REPORT, work.report_csv(table, outcomes))
+    report = write_whole(output / work.REPORT, work.report_csv(table, outcomes))
     failed = {line: outcome.error for line, outcome in outcomes.items() if outcome.status == "failed"}
     _announce(len(table.rows), before, {**table.wrong, **failed}, report, as_json)
 

@@ -35,6 +35,8 @@ def continuum(
     seconds: float = 1.0,
     hold: float = 0.5,
     easing: Literal["linear", "smooth"] = "linear",
+    mouth: Literal["real", "painted"] = "real",
+    mouth_from: Path | None = None,
     model: str = "default",
     aligned: bool = False,
     face: int | None = None,
@@ -73,6 +75,8 @@ def continuum(
         seconds: How long the film moves.
         hold: How many seconds its last frame stays.
         easing: Move evenly, or start and stop softly.
+        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
+        mouth_from: Another photo of the person in TARGET with an open mouth: shows their own teeth.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photos are square face crops already; look for no face.
         face: Which face of TARGET to edit, 1 is the largest.
@@ -90,8 +94,8 @@ def continuum(
     look = Look(size=size, oval=mask == "oval", grey=grey, match_luminance=match_luminance)
     film = Film(kind=ramp, fps=fps, seconds=seconds, hold=hold, easing=easing)
     continuum = Continuum(
-        editor=editors.load(model, device=device), target=target, expression=expression, steps=wanted, look=look,
-        film=film, aligned=aligned, face=face, mark=not no_mark,
+        editor=editors.load(model, device=device, mouth=mouth), target=target, expression=expression, steps=wanted,
+        look=look, film=film, aligned=aligned, face=face, mouth_from=mouth_from, mark=not no_mark,
     )  # fmt: skip
     _announce(continuum.make(output), as_json)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -12,6 +12,7 @@ def neutralize(
     target: tyro.conf.Positional[Path],
     /,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    mouth: Literal["real", "painted"] = "real",
     model: str = "default",
     aligned: bool = False,
     face: int | None = None,
@@ -31,6 +32,7 @@ def neutralize(
     Args:
         target: Photo whose face is edited, or a folder of photos.
         output: Picture to write (.png .jpg .webp .tif), or a folder if TARGET is one.
+        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photos are square face crops already; look for no face.
         face: Which face of TARGET to edit, 1 is the largest.
@@ -43,7 +45,7 @@ def neutralize(
     from twocet.edit import editor as editors
 
     jobs = plan(target, output)
-    editor = editors.load(model, device=device)
+    editor = editors.load(model, device=device, mouth=mouth)
 
     def edit(photo: Path, file: Path) -> Report:
         result = editor.neutralize(photo, aligned=aligned, face=face)

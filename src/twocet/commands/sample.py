@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -19,6 +19,8 @@ def sample(
     num: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 8,
     seed: int = 0,
     strength: float = 1.0,
+    mouth: Literal["real", "painted"] = "real",
+    mouth_from: Path | None = None,
     model: str = "default",
     aligned: bool = False,
     face: int | None = None,
@@ -39,6 +41,8 @@ def sample(
         num: How many expressions.
         seed: The same seed draws the same expressions.
         strength: More than 1 exaggerates, less weakens.
+        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
+        mouth_from: Another photo of the person in TARGET with an open mouth: shows their own teeth.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photo is a square face crop already; look for no face.
         face: Which face of TARGET to edit, 1 is the largest.
@@ -58,8 +62,8 @@ def sample(
     if target.is_dir():
         raise UserError(f"{target} is a folder: give one photo.")
     photo = read_photo(target)
-    editor = editors.load(model, device=device)
-    results = editor.sample(photo, num, seed=seed, strength=strength, aligned=aligned, face=face)
+    editor = editors.load(model, device=device, mouth=mouth)
+    results = editor.sample(photo, num, seed=seed, strength=strength, aligned=aligned, face=face, mouth_from=mouth_from)
     make_folder(output)
     name = Path(output_name(target))
     digits = len(str(num))

@@ -6,14 +6,19 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from twocet.errors import check
+from twocet.networks.config import Preset
 from twocet.runtime.settings import override
-from twocet.training.config import Recipe, TrainConfig
-from twocet.training.recipe_settings import preset_config
+from twocet.training.config import RunConfig, Sources
+from twocet.training.curriculum import CURRICULA, Planned, plan
+from twocet.training.recipes.table import RECIPES, owners, preset_config
+
+if TYPE_CHECKING:
+    from twocet.runtime.distributed import Ranks
 
 
 def train(
@@ -21,7 +26,7 @@ def train(
     data: tuple[Path, ...] = (),
     mix: tuple[float, ...] = (),
     preset: Literal["paper", "fast"] | None = None,
-    recipe: Recipe | None = None,
+    recipe: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
     set: tuple[str, ...] = (),
     steps: int | None = None,
     minutes: float | None = None,
@@ -44,6 +49,7 @@ def train(
       twocet train --data faces -o runs/one --minutes 90
       twocet train --data synth london --mix 0.75 0.25 -o runs/two --set batch=16 lr=5e-4
       twocet train --data faces -o runs/three --device cuda --set batch=64
+      twocet train --data synth london --mix 0.94 0.06 --recipe supervised -o runs/best --minutes 180
       twocet train --data strangers --recipe unpaired -o runs/four --minutes 90
       twocet train --data faces --recipe close_up --init runs/one/model.safetensors -o runs/mouths --minutes 60
       twocet train -o runs/one --resume
@@ -56,11 +62,11 @@ def train(
         mix: Share of each folder in a mini-batch; equal if not given.
         preset: Networks and default recipe: fast (the default) or paper.
         recipe: What happens in a round: fast, landmarks and close_up know who is who; unpaired, close_up_unpaired,
-            paper and authors do not. The two close_up teach a finished model (--init) sharp mouths. By default the one
-            named like the preset.
-        set: Any other settings as field=value; --dry-run shows them all.
+            paper and authors do not. The two close_up teach a finished model (--init) sharp mouths. supervised is all
+            that makes the packaged model, six runs in turn. By default the one named like the preset.
+        set: Other settings of the recipe as field=value; --dry-run shows them.
         steps: Rounds to train.
-        minutes: Time budget in place of --steps.
+        minutes: Time budget in place of --steps; of all stages of supervised together.
         seed: Seed of the weights and of everything drawn.
         device: Where the networks run: cpu (the default), cuda, cuda:1 and so on; with --resume, go on there.
         select: What is measured on the validation people every validate_every rounds and chooses the best checkpoint:
@@ -69,7 +75,7 @@ def train(
         init: Model (name or file) to start from; its networks replace those of the preset.
         resume: Go on from the newest checkpoint in the run folder, with its own settings and data; --device may differ.
         allow_one_sided: Accept identities with photos in one domain only (training usually fails on them).
-        dry_run: Print the settings and stop.
+        dry_run: Print the recipe's settings and stop.
     """
     if resume:
         check(
@@ -85,75 +91,100 @@ def train(
         "device": device,
         "select": select,
     }
+    sources = Sources(
+        data=tuple(str(folder) for folder in data), mix=mix or (1.0,) * len(data), allow_one_sided=allow_one_sided
+    )
+    known = (*RECIPES, *CURRICULA)
+    check(recipe is None or recipe in known, f"there is no recipe {recipe!r}: use {', '.join(known)}")
+    if recipe in CURRICULA:
+        check(
+            not (preset or select or init),
+            f"{recipe} begins with new networks and chooses by itself: leave out --preset, --select and --init",
+        )
+        words = [f"{name}={value}" for name, value in (("seed", seed), ("device", device)) if value is not None]
+        planned = plan(recipe, [*set, *words], steps=steps, minutes=minutes)
+        if dry_run:
+            print(json.dumps({stage.name: dataclasses.asdict(stage.config) for stage in planned}, indent=2))
+            return
+        check(bool(data), "--data is missing: give at least one dataset folder")
+        _start_stages(output, planned, sources)
+        return
     config = configure(preset or "fast", recipe, set, **given)
     if dry_run:
         print(json.dumps(dataclasses.asdict(config), indent=2))
         return
     check(bool(data), "--data is missing: give at least one dataset folder")
-    _start(output, config, data, mix, init, allow_one_sided)
+    _start(output, config, sources, init)
 
 
 def _resume(output: Path, device: str | None) -> None:
+    from twocet.compare.methods import METHODS
     from twocet.runtime.distributed import joined
+    from twocet.training import curriculum
     from twocet.training.loop import resume, train
 
-    with joined():
-        _finish(train(resume(output, device=device)), output)
+    with joined() as ranks:
+        if ranks.from_rank_0((output / curriculum.PLAN).exists):
+            planned, sources = ranks.from_rank_0(lambda: curriculum.read(output, device))
+            _finish(curriculum.train_stages(output, planned, sources, ranks), output, ranks)
+            return
+        run = resume(output, device=device, ranks=ranks, entries=METHODS)
+        _finish(train(run), output, ranks)
 
 
-def _start(
-    output: Path, config: TrainConfig, data: tuple[Path, ...], mix: tuple[float, ...], init: str | None, one_sided: bool
-) -> None:
+def _start_stages(output: Path, planned: list[Planned], sources: Sources) -> None:
+    from twocet.runtime.distributed import joined
+    from twocet.training import curriculum
+
+    with joined() as ranks:
+        ranks.from_rank_0(lambda: curriculum.begin(output, planned, sources))
+        _finish(curriculum.train_stages(output, planned, sources, ranks), output, ranks)
+
+
+def _start(output: Path, config: RunConfig, sources: Sources, init: str | None) -> None:
     from twocet.model.model import load_model
-    from twocet.runtime.distributed import from_lead, joined
-    from twocet.training.loop import Run, Sources, train
-    from twocet.training.recipes import TrainState
+    from twocet.runtime.distributed import joined
+    from twocet.training.loop import Run, train
 
     def check_unused() -> None:
         used = list((output / "checkpoints").glob("step-*.pt"))
         check(not used, f"{output} holds a run: --resume it, or choose another")
 
     check(
-        bool(init) or not config.finishes_mouths,
+        bool(init) or not config.network.close_up,
         "a close-up finishes what a trained generator makes: name its model with --init",
     )
-    with joined():
-        from_lead(check_unused)
+    with joined() as ranks:
+        ranks.from_rank_0(check_unused)
         check(not init or not Path(init).is_dir(), f"{init} is an exported model: train on from its model file")
         model = load_model(init) if init else None
         if model:
             network = dataclasses.replace(model.config, close_up=config.network.close_up)
             config = dataclasses.replace(config, network=network)
-        sources = Sources(
-            data=tuple(str(folder) for folder in data), mix=mix or (1.0,) * len(data), allow_one_sided=one_sided
-        )
-        run = Run(output, config, sources)
+        run = Run(output, config, sources, ranks=ranks)
         if model:
-            assert isinstance(run.state, TrainState)
             run.state.start_from(model.networks)
-        _finish(train(run), output)
+        _finish(train(run), output, ranks)
 
 
-def _finish(complete: bool, output: Path) -> None:
-    from twocet.runtime.distributed import is_lead
-
-    if is_lead():
+def _finish(complete: bool, output: Path, ranks: Ranks) -> None:
+    if ranks.is_rank_0:
         print(f"{output / 'model.safetensors'}")
-    if not complete and is_lead():
+    if not complete and ranks.is_rank_0:
         print(f"stopped early; go on with: twocet train -o {output} --resume", file=sys.stderr)
         raise SystemExit(130)
 
 
 def configure(
-    preset: Literal["paper", "fast"],
-    recipe: Recipe | None,
+    preset: Preset,
+    recipe: str | None,
     settings: tuple[str, ...],
     **given: float | str | None,
-) -> TrainConfig:
+) -> RunConfig:
     """The settings of a preset and recipe, changed by ``field=value`` words and by what is not None of ``given``.
 
     Fields of nested settings are named with dots (``network.size=64``). Raises UserError.
     """
     base = preset_config(preset, recipe)
     words = [*settings, *(f"{name}={value}" for name, value in given.items() if value is not None)]
-    return override(base, words) if words else base
+    return override(base, words, owners()) if words else base

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
-    from twocet.edit.editor import Code
+    from twocet.edit.stages import Code
 
 
 def transfer(
@@ -21,6 +21,8 @@ def transfer(
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     preset: tuple[str, ...] = (),
     strength: tuple[float, ...] = (1.0,),
+    mouth: Literal["real", "painted"] = "real",
+    mouth_from: Path | None = None,
     model: str = "default",
     aligned: bool = False,
     face: int | None = None,
@@ -48,6 +50,8 @@ def transfer(
         output: Picture to write (.png .jpg .webp .tif), or a folder if TARGET is one.
         preset: Named expressions in place of references, or besides them; twocet presets list names them.
         strength: 0 is neutral, 1 the reference's expression, more exaggerates, less than 0 opposes.
+        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
+        mouth_from: Another photo of the person in TARGET with an open mouth: shows their own teeth.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photos are square face crops already; look for no face.
         face: Which face of TARGET to edit, 1 is the largest.
@@ -66,12 +70,13 @@ def transfer(
         raise UserError("A strength is missing: for example --strength 0.5 1.0")
     reference_files = [file for path in references for file in photos_in(path)]
     jobs = plan(target, output, reference_files)
-    editor = editors.load(model, device=device)
+    editor = editors.load(model, device=device, mouth=mouth)
+    given: list[tuple[Path | str, Path | Code]] = [(file, file) for file in reference_files]
+    given += [(name, preset_code(name, editor)) for name in preset]
     # A reference without a face is wrong for every target: say so before any work is done.
-    for file in reference_files:
-        editor.encode(file, aligned=aligned)
-    expressions: list[tuple[Path | str, Path | Code]] = [(file, file) for file in reference_files]
-    expressions += [(name, preset_code(name, editor)) for name in preset]
+    expressions = [
+        (shown, editor.expression(reference, aligned=aligned, mouth_from=mouth_from)) for shown, reference in given
+    ]
 
     def edit(photo: Path, file: Path) -> Report:
         rows = [

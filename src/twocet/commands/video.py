@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -13,7 +13,8 @@ from twocet.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from twocet.edit.editor import Code, Editor
+    from twocet.edit.editor import Editor
+    from twocet.edit.stages import Code
     from twocet.photo.images import Photo
     from twocet.photo.marks import Mark
     from twocet.video.clips import ClipReader, Frame
@@ -36,6 +37,9 @@ def video(
     smoothing: float = 1.0,
     no_sound: bool = False,
     face: int | None = None,
+    reference_face: int | None = None,
+    mouth: Literal["real", "painted"] = "real",
+    mouth_from: Path | None = None,
     model: str = "default",
     no_mark: bool = False,
     device: str = "cpu",
@@ -60,14 +64,17 @@ def video(
         preset: With --edit, a named expression in place of the face's own.
         smoothing: How much jitter is taken out of expressions and face positions; 0 is none, more is slower.
         no_sound: Leave the sound out.
-        face: Which face of TARGET, 1 is the largest (in a film: in its first frame).
+        face: Which face of TARGET, 1 is the largest (in a film: in its first frame with faces).
+        reference_face: Which face of CLIP moves TARGET, 1 is the largest in the first frame with faces.
+        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
+        mouth_from: Another photo of the person in TARGET with an open mouth: shows their own teeth.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         no_mark: Leave out the mark that says that a model changed the film.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
     film = target if edit else clip
-    _check(film, clip, edit, strength, preset, smoothing)
+    _check(film, clip, edit, strength, preset, smoothing, reference_face, mouth_from)
     assert film is not None
     from twocet.edit import editor as editors
     from twocet.video.clips import ClipReader, check_clip_path
@@ -76,18 +83,26 @@ def video(
     if output.exists() and output.resolve() in (target.resolve(), film.resolve()):
         raise UserError(f"{output} would overwrite what is read: choose another output.")
     with ClipReader(film) as reader:
-        editor = editors.load(model, device=device)
+        editor = editors.load(model, device=device, mouth=mouth)
         if edit:
             change, mark = _editing(editor, strength, preset, face, smoothing)
         else:
-            change, mark = _driving(editor, target, 1.0 if strength is None else strength, face, smoothing)
+            factor = 1.0 if strength is None else strength
+            change, mark = _driving(editor, target, factor, face, reference_face, mouth_from, smoothing)
         frames, without = _write(reader, output, change, None if no_mark else mark, sound=not no_sound)
     note = f"{without} of {frames} frames show no face and {'stay as they are' if edit else 'keep the expression'}."
     _announce(output, frames, reader, without, [note] if without else [], as_json)
 
 
 def _check(
-    film: Path | None, clip: Path | None, edit: bool, strength: float | None, preset: str | None, smoothing: float
+    film: Path | None,
+    clip: Path | None,
+    edit: bool,
+    strength: float | None,
+    preset: str | None,
+    smoothing: float,
+    reference_face: int | None,
+    mouth_from: Path | None,
 ) -> None:
     if film is None:
         raise UserError("A clip is missing: twocet video TARGET CLIP -o OUT.mp4, or twocet video CLIP --edit ...")
@@ -97,6 +112,10 @@ def _check(
         raise UserError("--edit needs --strength (0 = neutral) or --preset NAME.")
     if preset is not None and not edit:
         raise UserError("--preset is for --edit; for a still picture use twocet transfer --preset.")
+    if edit and mouth_from is not None:
+        raise UserError("--edit takes no --mouth-from: mouths are those of the film.")
+    if edit and reference_face is not None:
+        raise UserError("--edit takes no reference: choose the face of the clip with --face.")
     if not 0 <= smoothing <= 100:
         raise UserError(f"A smoothing of {smoothing} cannot be: use 0 (none) to 100.")
     if strength is not None and not abs(strength) < 100:
@@ -129,14 +148,20 @@ def _editing(
 
 
 def _driving(
-    editor: Editor, target: Path, strength: float, face: int | None, smoothing: float
+    editor: Editor,
+    target: Path,
+    strength: float,
+    face: int | None,
+    reference_face: int | None,
+    mouth_from: Path | None,
+    smoothing: float,
 ) -> tuple[FilmEdit, Mark]:
     """Gives the still face the expression of each frame."""
     from dataclasses import replace
 
     from twocet.video.film import Tracker
 
-    tracker = Tracker(editor, face=None, smoothing=smoothing)
+    tracker = Tracker(editor, face=reference_face, smoothing=smoothing, option="--reference-face")
     still = _film_sized(target)
     neutral = editor.neutralize(still, face=face)
 
@@ -145,7 +170,8 @@ def _driving(
         for frame in frames:
             tracked = tracker.follow(frame.pixels, frame.seconds)
             if tracked is not None:
-                last = editor.transfer(still, tracked.code, strength, face=face).pixels
+                shown = editor.expression(tracked.expression(), mouth_from=mouth_from)
+                last = editor.transfer(still, shown, strength, face=face).pixels
             yield frame._replace(pixels=last), tracked is not None
 
     return change, replace(neutral.mark, strength=strength)

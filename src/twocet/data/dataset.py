@@ -148,13 +148,13 @@ class Known(NamedTuple):
     """What landmarks tell of every expressive photo and its companion."""
 
     references: list[int]
-    """The index of the expressive photo that lent its expression; its own if none is lent."""
+    """The index of the expressive photo whose expression it is; its own unless the expression was transplanted."""
     flows: Tensor
     """(m, 4, k, k) float16: how the face moves from the neutral photo to the expressive one, and back; each as in
     ``networks.edit.Edit``."""
     mouths: Tensor
     """(m, 1, k, k) float16: how much of each pixel lies between the expressive photo's lips."""
-    pictured: Tensor
+    supervised: Tensor
     """(m,) bool: whether the pair's pixels are to be learnt too, and not how they move alone."""
 
 

@@ -22,7 +22,7 @@ from twocet.errors import UserError
 from twocet.runtime.processes import die_with_parent
 
 if TYPE_CHECKING:
-    from twocet.edit.editor import Editor
+    from twocet.edit.editor import Editor, MouthKind
 
 REPORT_COLUMNS = ("line", "status", *COLUMNS, "error", "notes", "seconds")
 JOURNAL = ".batch-journal.jsonl"
@@ -52,11 +52,12 @@ class Settings:
     device: str
     mark: bool
     crop_only: bool
+    mouth: MouthKind
 
 
 def key_of(job: Job, settings: Settings) -> str:
     """Changes when a photo, the row or the settings change."""
-    photos = [p for p in (job.target, job.reference) if p]
+    photos = [p for p in (job.target, job.reference, job.mouth_from) if p]
     state = [(os.stat(p).st_mtime_ns, os.stat(p).st_size) for p in photos]
     parts = json.dumps([{**asdict(job), "line": None}, state, {**asdict(settings), "device": None}])
     return hashlib.sha256(parts.encode()).hexdigest()
@@ -151,7 +152,7 @@ def _prepare(settings: Settings) -> None:
     global _editor, _settings
     from twocet.edit import editor as editors
 
-    _editor, _settings = editors.load(settings.model, device=settings.device), settings
+    _editor, _settings = editors.load(settings.model, device=settings.device, mouth=settings.mouth), settings
 
 
 def _try(job: Job, key: str) -> Outcome:
@@ -174,7 +175,9 @@ def _edit(job: Job) -> tuple[str, ...]:
     assert _settings is not None
     expression = job.reference if job.code is None else np.array(job.code, np.float32)
     assert expression is not None
-    result = _editor.transfer(job.target, expression, job.strength, aligned=job.aligned, face=job.face)
+    result = _editor.transfer(
+        job.target, expression, job.strength, aligned=job.aligned, face=job.face, mouth_from=job.mouth_from
+    )
     Path(job.output).parent.mkdir(parents=True, exist_ok=True)
     result.save(job.output, mark=_settings.mark, crop=_settings.crop_only)
     return result.notes

@@ -49,22 +49,22 @@ def face_mask(landmarks: npt.ArrayLike, size: int) -> npt.NDArray[np.float32]:
     points = np.asarray(landmarks, np.float64)[:, :2]
     outline = points[list(FACE_OVAL)]
     nose, chin = points[_NOSE_BASE, 1], points[_CHIN, 1]
-    lowered = _smoothstep((outline[:, 1] - nose) / max(chin - nose, 1e-6))
+    lowered = smoothstep((outline[:, 1] - nose) / max(chin - nose, 1e-6))
     outline = outline + np.column_stack([np.zeros_like(lowered), _JAW_DROP * lowered])
     ticks = (np.arange(size) + 0.5) / size
     x, y = ticks, ticks[:, None]
-    inside = _smoothstep((_DILATION + _FEATHER - _signed_distance(x, y, outline)) / _FEATHER)
+    inside = smoothstep((_DILATION + _FEATHER - signed_distance(x, y, outline)) / _FEATHER)
     # Half a pixel in from the side, so that the outermost pixels are exactly 0.
     to_border = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y)) - 0.5 / size
-    return (inside * _smoothstep(to_border / _BORDER)).astype(np.float32)
+    return (inside * smoothstep(to_border / _BORDER)).astype(np.float32)
 
 
-def _smoothstep(value: Floats) -> Floats:
+def smoothstep(value: Floats) -> Floats:
     t: Floats = np.clip(value, 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def _signed_distance(x: Floats, y: Floats, polygon: Floats) -> Floats:
+def signed_distance(x: Floats, y: Floats, polygon: Floats) -> Floats:
     """(H, W): distance of points, columns ``x`` (W,), rows ``y`` (H, 1), to ``polygon`` (K, 2); negative within."""
     squared = np.full((len(y), len(x)), np.inf)
     within = np.zeros(squared.shape, bool)
@@ -142,7 +142,7 @@ def _fields(edit: Edit, photo_to_crop: Floats, alpha: npt.NDArray[np.float32]) -
 
 def _photo_box(alpha: npt.NDArray[np.float32], photo_to_crop: Floats, shape: tuple[int, ...]) -> Box | None:
     """The photo pixels that ``alpha`` can reach."""
-    part = _bounds(alpha > 0)
+    part = bounds(alpha > 0)
     if part is None:
         return None
     rows, columns = part
@@ -160,7 +160,7 @@ def _edit_box(pixels: Pixels, result: Pixels, box: Box, photo_to_crop: Floats, f
     place = _crop_positions(box, photo_to_crop)
     shift, mask = _sample(fields[:, :3], place).split_with_sizes([2, 1], dim=1)
     changed = (mask > _INVISIBLE_MASK) | (shift.abs().amax(dim=1, keepdim=True) > _INVISIBLE_SHIFT)
-    part = _bounds(changed[0, 0].numpy())
+    part = bounds(changed[0, 0].numpy())
     if part is None:
         return
     rows, columns = part
@@ -174,7 +174,7 @@ def _edit_box(pixels: Pixels, result: Pixels, box: Box, photo_to_crop: Floats, f
     np.copyto(region, edited, where=changed[within][0, 0].numpy()[..., None])
 
 
-def _bounds(hits: npt.NDArray[np.bool_]) -> tuple[slice, slice] | None:
+def bounds(hits: npt.NDArray[np.bool_]) -> tuple[slice, slice] | None:
     """The smallest rows and columns that hold every hit."""
     rows, columns = np.flatnonzero(hits.any(axis=1)), np.flatnonzero(hits.any(axis=0))
     if not len(rows):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twocet.errors import UserError
 
-COLUMNS = ("target", "reference", "preset", "strength", "output", "face", "aligned")
+COLUMNS = ("target", "reference", "preset", "strength", "output", "face", "aligned", "mouth_from")
 """Of the table; all but ``target`` may be missing. Others are carried over to the report."""
 CodeOf = Callable[[str], tuple[float, ...]]
 """The code of a preset; raises UserError."""
@@ -32,6 +32,8 @@ class Job:
     """Absolute path of the picture."""
     face: int | None
     aligned: bool
+    mouth_from: str | None
+    """Another photo of the target's person."""
 
 
 @dataclass
@@ -91,12 +93,12 @@ def _job(line: int, row: dict[str, str], folder: Path, output: Path, code_of: Co
     """Raises UserError."""
     from twocet.photo.images import SUFFIXES
 
-    reference, preset = row.get("reference", ""), row.get("preset", "")
+    reference, preset, further = (row.get(name, "") for name in ("reference", "preset", "mouth_from"))
     if not row["target"]:
         raise UserError("target is empty")
     if bool(reference) == bool(preset):
         raise UserError("give a reference or a preset, and not both")
-    for name in filter(None, (row["target"], reference)):
+    for name in filter(None, (row["target"], reference, further)):
         if not (folder / name).is_file():
             raise UserError(f"{name} does not exist")
     expression = Path(reference).stem if reference else preset
@@ -115,6 +117,7 @@ def _job(line: int, row: dict[str, str], folder: Path, output: Path, code_of: Co
         output=os.path.abspath(output / name),
         face=_face(row.get("face", "")),
         aligned=_truth(row.get("aligned", "")),
+        mouth_from=str(folder / further) if further else None,
     )
 
 
@@ -142,7 +145,7 @@ def _truth(text: str) -> bool:
 
 def _keep_inputs(table: Table) -> None:
     """Rows that would overwrite a photo that any row reads are wrong."""
-    read = {os.path.realpath(p) for job in table.jobs for p in (job.target, job.reference) if p}
+    read = {os.path.realpath(p) for job in table.jobs for p in (job.target, job.reference, job.mouth_from) if p}
     for job in [job for job in table.jobs if os.path.realpath(job.output) in read]:
         table.jobs.remove(job)
         table.wrong[job.line] = f"{job.output} would overwrite a photo that is read"

@@ -14,7 +14,8 @@ import numpy as np
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
-    from twocet.edit.editor import Code, Editor
+    from twocet.edit.editor import Editor
+    from twocet.edit.stages import Code
 
 FORMAT = 1
 _PACKAGED = Path(__file__).parents[1] / "model" / "packaged"

@@ -36,6 +36,7 @@ def summarise_transfers(people: People, cases: Cases, transfers: Transfers) -> S
         shown = {label: given == label for label in people.expressions if (given == label).any()}
         return {label: mean_of(cases.people[chosen], values[chosen]) for label, chosen in shown.items()}
 
+    to_truth = {"aed_to_truth": transfers.truth_aed, "aed_to_truth_of_copy": transfers.copy_truth_aed}
     return {
         "identities": len(people.names),
         "expressions": list(people.expressions),
@@ -51,6 +52,10 @@ def summarise_transfers(people: People, cases: Cases, transfers: Transfers) -> S
         "agreement_by_expression": by_expression(transfers.agreement),
         "blendshape_error": means(transfers.blendshape_error),
         "blendshape_error_of_copy": means(transfers.copy_blendshape_error),
+        "aed_to_reference": means(transfers.aed),
+        "aed_to_reference_of_copy": means(transfers.copy_aed),
+        "aed_to_reference_of_truth": means(transfers.own_aed),
+        **{name: means(values) for name, values in to_truth.items() if people.has_truth},
     }
 
 

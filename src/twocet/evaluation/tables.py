@@ -44,7 +44,14 @@ def introduction(summary: Summary) -> str:
 
 def tables(summary: Summary) -> list[Table]:
     """All tables of a report, the headline first."""
-    found = [headline(summary), _by_expression(summary), _strengths(summary), *_realism(summary), *_codes(summary)]
+    found = [
+        headline(summary),
+        _aed(summary),
+        _by_expression(summary),
+        _strengths(summary),
+        *_realism(summary),
+        *_codes(summary),
+    ]
     return [table for table in found if table.rows]
 
 
@@ -103,6 +110,23 @@ def _realism_headline(summary: Summary) -> list[tuple[str, str, str]]:
 
 
 _SETS = {"a_n": "made neutral", "b_e_z": "random expressions", "b_e_r": "expressions of references"}
+
+
+def _aed(summary: Summary) -> Table:
+    keys = {
+        "output, to the reference": "aed_to_reference",
+        "copy, to the reference": "aed_to_reference_of_copy",
+        "own photo, to the reference": "aed_to_reference_of_truth",
+        "output, to the truth": "aed_to_truth",
+        "copy, to the truth": "aed_to_truth_of_copy",
+    }
+    kinds = tuple(summary["aed_to_reference"])
+    rows = [(name, *(text(summary[key][kind]) for kind in kinds)) for name, key in keys.items() if key in summary]
+    note = (
+        "Average expression distance: mean absolute difference of the 51 blendshapes, smaller is nearer. Copy: the "
+        "target in place of the output. Own photo: the target's person with the same expression."
+    )
+    return Table("AED", note, ("", *kinds), [row for row in rows if any(row[1:])])
 
 
 def _by_expression(summary: Summary) -> Table:

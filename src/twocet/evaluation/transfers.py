@@ -42,6 +42,16 @@ class Transfers(NamedTuple):
     """Agreement of the own photo with the reference: on a benchmark, what a perfect model would score."""
     blendshape_error: Floats
     copy_blendshape_error: Floats
+    aed: Floats
+    """Average expression distance of output and reference: mean absolute difference of the blendshapes themselves."""
+    copy_aed: Floats
+    """The same of the target and the reference."""
+    own_aed: Floats
+    """The same of the own photo and the reference."""
+    truth_aed: Floats
+    """The same of the output and the own photo."""
+    copy_truth_aed: Floats
+    """The same of the target and the own photo."""
     face_found: Floats
     """1 where a face is found in the output."""
 
@@ -71,14 +81,17 @@ def measure_transfers(maker: Maker, people: People, cases: Cases, readers: Reade
     """Make and measure every case."""
     neutral = _first_neutral_shapes(people, readers)
     shown = _shapes_of(people, np.concatenate([cases.references, cases.own]), readers)
+    given, own = shown[cases.references], shown[cases.own]
     target_shapes = neutral[cases.people]
     sender = people.expressive_people[cases.references]
     # A person without a neutral photo counts as one whose neutral face has no blendshape at all.
-    wanted = np.nan_to_num(shown[cases.references] - np.nan_to_num(neutral[sender]))
+    wanted = np.nan_to_num(given - np.nan_to_num(neutral[sender]))
     has_own = cases.own != NOBODY
-    own_change = np.nan_to_num(shown[cases.own] - target_shapes)
+    own_change = np.nan_to_num(own - target_shapes)
     outputs = _read_outputs(maker, people, cases, readers)
-    change = np.nan_to_num(outputs.blendshapes - target_shapes)
+    found = np.asarray(np.isfinite(outputs.blendshapes).all(axis=1))
+    made = np.where(found[:, None], outputs.blendshapes, target_shapes)
+    change = np.nan_to_num(made - target_shapes)
     known = np.unique(cases.people)
     faces = readers.identities(people.neutral[[people.first_neutral[int(person)] for person in known]])
     place = np.searchsorted(known, cases.people)
@@ -94,7 +107,12 @@ def measure_transfers(maker: Maker, people: People, cases: Cases, readers: Reade
         own_agreement=np.where(has_own, metrics.expression_agreement(own_change, wanted), np.nan),
         blendshape_error=metrics.blendshape_error(change, wanted),
         copy_blendshape_error=metrics.blendshape_error(np.zeros_like(wanted), wanted),
-        face_found=np.asarray(np.isfinite(outputs.blendshapes).all(axis=1), dtype=np.float64),
+        aed=metrics.blendshape_error(made, given),
+        copy_aed=metrics.blendshape_error(target_shapes, given),
+        own_aed=metrics.blendshape_error(own, given),
+        truth_aed=metrics.blendshape_error(made, own),
+        copy_truth_aed=metrics.blendshape_error(target_shapes, own),
+        face_found=found.astype(np.float64),
     )
 
 

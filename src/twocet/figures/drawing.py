@@ -19,6 +19,7 @@ from twocet.errors import UserError, check
 from twocet.figures.grids import Grid
 from twocet.photo.images import Photo, Pixels, read_photo
 from twocet.photo.marks import Mark, write_marked
+from twocet.runtime.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -139,10 +140,7 @@ def save(figure: Figure, path: Path, mark: Mark | None = None) -> Path:
         if mark:
             about["Keywords"] = f"{mark.digital_source_type} {mark.model} {mark.model_sha256 or ''}".strip()
         figure.savefig(buffer, format="pdf", metadata=about)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(buffer.getvalue())
-        partial.replace(path)
-        return path
+        return write_whole(path, buffer.getvalue())
     figure.savefig(buffer, format="png", dpi=_DPI)
     with Image.open(buffer) as picture:
         return write_marked(path, Photo(pixels=read_photo(picture.convert("RGB")).pixels), mark)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from twocet.errors import UserError, check
-from twocet.model.model import Model, new_model
+from twocet.model.file import Model, new_model
 from twocet.networks.build import build
 from twocet.networks.config import NetworkConfig
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from twocet.errors import UserError, check
 from twocet.method import codes
-from twocet.model.model import MANIFEST, Model, ModelId
+from twocet.model.file import MANIFEST, Model, ModelId
 from twocet.networks.edit import Edit, render
 from twocet.networks.interfaces import Networks
 from twocet.runtime.files import json_bytes, make_folder, write_whole

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from twocet.method import codes
 from twocet.metrics import movement
-from twocet.model.model import Model
+from twocet.model.file import Model
 from twocet.photo.images import Pixels
 from twocet.photo.scaling import to_pixels
 from twocet.readers.expression import Expression, ExpressionReader
@@ -76,7 +76,7 @@ def measure(model: Model, target: Tensor, reference: Tensor, reader: Reader) -> 
     return Responses(np.reshape(shares, (-1, len(SCALES)))[moving], np.array(sizes)[moving])
 
 
-def evened(model: Model, target: Tensor, reference: Tensor, reader: Reader | None = None) -> Model:
+def calibrated(model: Model, target: Tensor, reference: Tensor, reader: Reader | None = None) -> Model:
     """The same model with the power that makes strength even, measured on these faces; see :func:`measure`.
 
     Its metadata tell code_power. A model that moves too few of the faces stays as it is.

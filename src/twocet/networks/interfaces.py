@@ -40,8 +40,8 @@ class Networks(NamedTuple):
 
     generator: Any
     """:class:`Generator` and :class:`torch.nn.Module`."""
-    encoder: nn.Module
-    """E: a face (N, 3, S, S) in [-1, 1] to its expression code (N, d) float32."""
+    encoder: Any
+    """E, a :class:`torch.nn.Module`: a face (N, 3, S, S) in [-1, 1] to its expression code (N, d) float32."""
     discriminator: Any = None
     """D: a face (N, 3, S, S) to one logit per domain, (N, 2) float32; columns by :class:`Domain`. None where nothing is
     judged: in recipes that learn from pairs, and in models for use alone."""

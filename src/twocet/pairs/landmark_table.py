@@ -17,8 +17,8 @@ from twocet.data.dataset import DatasetFolder, table_path
 from twocet.errors import UserError
 from twocet.photo.images import read_photo
 from twocet.readers.expression import ExpressionReader
-from twocet.runtime import distributed
 from twocet.runtime.arrays import Floats
+from twocet.runtime.distributed import Ranks
 from twocet.runtime.files import write_whole
 
 TABLE = "meshes.npz"
@@ -58,11 +58,9 @@ def read_meshes(dataset: DatasetFolder, folder: Path, threads: int) -> Meshes:
     return meshes
 
 
-def shared_meshes(dataset: DatasetFolder, folder: Path, threads: int) -> Meshes:
-    """:func:`read_meshes` where several processes need them: the lead reads the photos, the others find the table."""
-    if distributed.share().parts > 1:
-        distributed.from_lead(lambda: len(read_meshes(dataset, folder, threads)))
-    return read_meshes(dataset, folder, threads)
+def shared_meshes(dataset: DatasetFolder, folder: Path, threads: int, ranks: Ranks) -> Meshes:
+    """:func:`read_meshes` where several processes need them: rank 0 reads the photos, the others find the table."""
+    return ranks.rank_0_first(lambda: read_meshes(dataset, folder, threads))
 
 
 def save_meshes(path: Path, meshes: Mapping[str, Floats]) -> None:

@@ -58,13 +58,13 @@ def moved(photos: Tensor, flow: Tensor) -> Tensor:
     return to_levels(warp(as_images(photos), flow))
 
 
-def moved_with_mouths(photos: Tensor, flow: Tensor, lenders: Tensor, their_flow: Tensor, landmarks: Floats) -> Tensor:
+def moved_with_mouths(photos: Tensor, flow: Tensor, donors: Tensor, their_flow: Tensor, landmarks: Floats) -> Tensor:
     """As :func:`moved`, and what lies between the lips is that of other people's photos, moved there too.
 
     A closed mouth has no teeth to show. ``landmarks`` (N, L, 2) are those of the result, in sides.
     """
     inside = torch.stack([inside_mouth(face, photos.shape[-1]) for face in landmarks])
-    return to_levels(torch.lerp(warp(as_images(photos), flow), warp(as_images(lenders), their_flow), inside))
+    return to_levels(torch.lerp(warp(as_images(photos), flow), warp(as_images(donors), their_flow), inside))
 
 
 def there_and_back(flow: Tensor, side: int) -> Tensor:

@@ -1,13 +1,13 @@
-"""Where an expressive face's landmarks would lie at rest, told from two piles of faces of strangers.
+"""Where an expressive face's landmarks would lie at rest, estimated from two samples of strangers.
 
 An expressive face is the face at rest, moved: x_e = x_n + m. Nobody's x_n and x_e are both known. But if the people of
-both piles are alike, and how people move does not depend on where their landmarks lie, then variances add up,
-C_e = C_n + C_m, and the best linear estimate of a movement (the Wiener filter) needs the piles' statistics alone:
+both samples are alike, and how people move does not depend on where their landmarks lie, then variances add up,
+C_e = C_n + C_m, and the best linear estimate of a movement (the Wiener filter) needs the samples' statistics alone:
 
     E[m | x_e] = (mean_e - mean_n) + C_m (C_m + C_n)^-1 (x_e - mean_e)
 
 C_m is the part of C_e - C_n that a covariance can be: directions in which faces at rest differ more are no movement.
-This is not in the paper, whose discriminator learns the difference of the two piles instead.
+This is not in the paper, whose discriminator learns the difference of the two samples instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from twocet.errors import check
 from twocet.runtime.arrays import Floats
 
 FEWEST = 16
-"""Faces that a pile must have."""
+"""Faces that a sample must have."""
 STILL = 0.004
 """Movements up to this many sides of the crop, half a pixel of 128, are taken for errors of the estimate."""
 NOISE = 3e-6
@@ -32,28 +32,31 @@ class Rest(NamedTuple):
     """The estimate of movements, linear in the landmarks."""
 
     expressive: Floats
-    """(L, 2) mean of the expressive pile."""
+    """(L, 2) mean of the expressive sample."""
     offset: Floats
     """(L, 2) mean movement: the expressive mean minus the neutral one."""
     filter: Floats
     """(2L, 2L) takes what a face differs from the mean to how it moved differently from the mean."""
 
     def movement(self, landmarks: Floats) -> Floats:
-        """How far these landmarks (N, L, 2) are from where they would lie at rest, in the unit of the piles."""
+        """How far these landmarks (N, L, 2) are from where they would lie at rest, in the unit of the samples."""
         difference = (landmarks - self.expressive).reshape(len(landmarks), -1)
         return np.asarray(self.offset + (difference @ self.filter.T).reshape(landmarks.shape))
 
 
 def fit(neutral: Floats, expressive: Floats) -> Rest:
-    """The estimate from two piles of landmarks (N, L, 2) and (M, L, 2) of aligned faces, x and y in sides of the crop.
+    """The estimate from two samples of landmarks (N, L, 2) and (M, L, 2) of aligned faces, in sides of the crop.
 
-    Faces count once more as in a mirror. Raises UserError if a pile is too small.
+    Faces count once more as in a mirror. Raises UserError if a sample is too small.
     """
     smaller = min(len(neutral), len(expressive))
-    check(smaller >= FEWEST, f"a pile of {smaller} faces is too small for the recipe unpaired: give {FEWEST} or more")
+    check(smaller >= FEWEST, f"a set of {smaller} faces is too small for the recipe unpaired: give {FEWEST} or more")
     partner = counterparts(neutral.mean(axis=0))
-    piles = [with_mirrored(pile, partner).reshape(2 * len(pile), -1) for pile in (neutral, expressive)]
-    (at_rest, moved), (rest, mean) = (np.cov(pile.T) for pile in piles), (pile.mean(axis=0) for pile in piles)
+    samples = [with_mirrored(sample, partner).reshape(2 * len(sample), -1) for sample in (neutral, expressive)]
+    (at_rest, moved), (rest, mean) = (
+        (np.cov(sample.T) for sample in samples),
+        (sample.mean(axis=0) for sample in samples),
+    )
     variances, axes = np.linalg.eigh(moved - at_rest)
     movement = (axes * np.maximum(variances, 0)) @ axes.T
     seen = movement + at_rest + NOISE * np.eye(len(movement))
@@ -83,6 +86,6 @@ def mirrored(landmarks: Floats) -> Floats:
     return np.stack([1 - landmarks[..., 0], landmarks[..., 1]], axis=-1)
 
 
-def with_mirrored(pile: Floats, partner: NDArray[np.int64]) -> Floats:
+def with_mirrored(sample: Floats, partner: NDArray[np.int64]) -> Floats:
     """(2N, L, 2): the faces (N, L, 2), and their mirror images, whose landmark k is that of ``partner[k]``."""
-    return np.concatenate([pile, mirrored(pile[:, partner])])
+    return np.concatenate([sample, mirrored(sample[:, partner])])

@@ -1,7 +1,7 @@
-"""Pairs of photos whose movement is known, and strangers' photos that move in the same way.
+"""Pairs of photos whose movement is known, and their expressions transplanted to other people.
 
-Forwards, a stranger's neutral photo moves as an expressive face did and is lent what that one has between its lips: a
-real neutral face beside an estimated expressive one, whose code is read from the lender's photo. Nothing of the
+Another person's neutral photo moves as an expressive face did and gets what that one has between its lips: a real
+neutral face beside an estimated expressive one, whose code is read from the donor's photo. Nothing of the
 person can be in that code, and no trace of the expression is in the neutral face.
 """
 
@@ -54,7 +54,7 @@ def prepare(train: Sequence[Faces], meshes: Sequence[Meshes], unchanged: float, 
     with one_blas_thread():
         known = [known_pairs(faces, table, progress=progress) for faces, table in zip(train, meshes, strict=True)]
         return [
-            training_pairs(pairs, faces, table, moved, unchanged, pictured=False, progress=progress)
+            training_pairs(pairs, faces, table, moved, unchanged, supervised=False, progress=progress)
             for faces, table, (pairs, moved) in zip(train, meshes, known, strict=True)
         ]
 
@@ -89,22 +89,22 @@ def known_pairs(faces: Faces, meshes: Meshes, *, progress: bool) -> tuple[Faces,
 
 
 def training_pairs(
-    pairs: Faces, faces: Faces, meshes: Meshes, moved: Floats, unchanged: float, *, pictured: bool, progress: bool
+    pairs: Faces, faces: Faces, meshes: Meshes, moved: Floats, unchanged: float, *, supervised: bool, progress: bool
 ) -> Faces:
-    """The ``pairs`` made of ``faces``, lent expressions, and photos with themselves: ``unchanged`` is their share."""
-    pairs = with_lent_expressions(pairs, faces, meshes, moved, pictured=pictured, progress=progress)
+    """The ``pairs`` made of ``faces``, transplants, and photos with themselves: ``unchanged`` is their share."""
+    pairs = with_transplants(pairs, faces, meshes, moved, supervised=supervised, progress=progress)
     return with_nothing_to_change(pairs, faces, unchanged)
 
 
-def with_lent_expressions(
-    pairs: Faces, faces: Faces, meshes: Meshes, moved: Floats, *, pictured: bool, progress: bool
+def with_transplants(
+    pairs: Faces, faces: Faces, meshes: Meshes, moved: Floats, *, supervised: bool, progress: bool
 ) -> Faces:
     """The ``pairs`` made of ``faces``, and as many more: a neutral photo moves as the expressive one of a pair did.
 
-    ``moved`` (n, L, 2) are the movements of the pairs' landmarks; ``pictured`` is whether what becomes of the neutral
+    ``moved`` (n, L, 2) are the movements of the pairs' landmarks; ``supervised`` is whether what becomes of the neutral
     photos is good enough to be learnt: better than nothing where the truth is not known.
 
-    The neutral photos take turns in an order that does not depend on the lenders'.
+    The neutral photos take turns in an order that does not depend on the donors'.
     """
     assert pairs.known is not None
     own, neutral_points = found(faces.neutral_rows, meshes)
@@ -115,13 +115,13 @@ def with_lent_expressions(
     expressive = pairs.expressive.new_empty(2 * count, *pairs.expressive.shape[1:])
     flows = torch.empty(2 * count, 4, FIELD, FIELD, dtype=torch.float16)
     expressive[:count], flows[:count] = pairs.expressive, pairs.known.flows
-    for part in parts(count, "lending expressions", progress):
-        turn, lender, lent = turns[part], pairs.expressive[part], slice(count + part.start, count + part.stop)
+    for part in parts(count, "transplanting expressions", progress):
+        turn, donor, row = turns[part], pairs.expressive[part], slice(count + part.start, count + part.stop)
         wanted = neutral_points[turn] + moved[part]
         both = morph.flows(np.stack([neutral_points[turn], points[part]], axis=1), wanted, expressive.shape[-1])
         own_flow, their_flow = both.unbind(dim=1)
-        expressive[lent] = morph.moved_with_mouths(faces.neutral[own[turn]], own_flow, lender, their_flow, wanted)
-        flows[lent] = morph.there_and_back(own_flow, FIELD)
+        expressive[row] = morph.moved_with_mouths(faces.neutral[own[turn]], own_flow, donor, their_flow, wanted)
+        flows[row] = morph.there_and_back(own_flow, FIELD)
     return Faces(
         torch.cat([pairs.neutral, faces.neutral[torch.from_numpy(own)]]),
         expressive,
@@ -132,7 +132,7 @@ def with_lent_expressions(
             [*range(count), *range(count)],
             flows,
             torch.cat([pairs.known.mouths, morph.mouths(neutral_points[turns] + moved, FIELD)]),
-            torch.cat([pairs.known.pictured, torch.full((count,), pictured)]),
+            torch.cat([pairs.known.supervised, torch.full((count,), supervised)]),
         ),
     )
 
@@ -144,7 +144,7 @@ def with_nothing_to_change(pairs: Faces, faces: Faces, share: float) -> Faces:
     rows, photos = [faces.neutral_rows[k] for k in chosen], faces.neutral[chosen]
     neutral, expressive = len(pairs.neutral), len(pairs.expressive)
     assert pairs.known is not None
-    references, flows, mouths, pictured = pairs.known
+    references, flows, mouths, supervised = pairs.known
     return Faces(
         torch.cat([pairs.neutral, photos]),
         torch.cat([pairs.expressive, photos]),
@@ -155,7 +155,7 @@ def with_nothing_to_change(pairs: Faces, faces: Faces, share: float) -> Faces:
             [*references, *range(expressive, expressive + most)],
             torch.cat([flows, flows.new_zeros(most, *flows.shape[1:])]),
             torch.cat([mouths, mouths.new_zeros(most, *mouths.shape[1:])]),
-            torch.cat([pictured, torch.ones(most, dtype=torch.bool)]),
+            torch.cat([supervised, torch.ones(most, dtype=torch.bool)]),
         ),
     )
 

@@ -3,7 +3,7 @@
 The landmarks of all photos are read once. Their statistics tell where those of each expressive face would lie at rest
 (``rest``), and so how it moved. Backwards, the photo's own pixels are moved there: an estimated neutral face beside a
 real expressive one, which shows what real expressions look like. Forwards, strangers' neutral photos move in the same
-way (``lending``).
+way (``transplant``).
 """
 
 from __future__ import annotations
@@ -51,21 +51,21 @@ def prepare(
     meshes: Sequence[Meshes],
     unchanged: float,
     *,
-    lent_alone: bool = False,
+    transplants_alone: bool = False,
     progress: bool,
 ) -> tuple[list[Faces], list[Faces]]:
     """Pairs of the training and of the validation photos of all datasets.
 
     The training photos of each dataset tell where its faces lie at rest: between two datasets more differs than
-    expressions. ``lent_alone`` leaves out the pairs whose neutral face was estimated: it keeps traces of teeth. Raises
-    UserError for piles that are too small.
+    expressions. ``transplants_alone`` leaves out the pairs whose neutral face was estimated: it keeps traces of
+    teeth. Raises UserError for sets that are too small.
     """
     with transplant.one_blas_thread():
         fitted = [fit_rest(faces, table) for faces, table in zip(train, meshes, strict=True)]
         known = list(zip(train, validation, meshes, fitted, strict=True))
         return (
             [
-                training_pairs(faces, table, at_rest, unchanged, lent_alone=lent_alone, progress=progress)
+                training_pairs(faces, table, at_rest, unchanged, transplants_alone=transplants_alone, progress=progress)
                 for faces, _, table, at_rest in known
             ],
             [estimated_pairs(faces, table, at_rest, progress=progress) for _, faces, table, at_rest in known],
@@ -78,14 +78,14 @@ def training_pairs(
     at_rest: neutral_estimate.Rest,
     unchanged: float,
     *,
-    lent_alone: bool = False,
+    transplants_alone: bool = False,
     progress: bool,
 ) -> Faces:
     """Pairs of all kinds, ``unchanged`` being the share of those with nothing to change; see :func:`prepare`."""
     pairs = estimated_pairs(faces, meshes, at_rest, progress=progress)
     moved = movements(found(pairs.expressive_rows, meshes)[1], at_rest)
-    made = transplant.training_pairs(pairs, faces, meshes, moved, unchanged, pictured=True, progress=progress)
-    if not lent_alone:
+    made = transplant.training_pairs(pairs, faces, meshes, moved, unchanged, supervised=True, progress=progress)
+    if not transplants_alone:
         return made
     estimated = len(pairs.expressive)
     return made._replace(companions=[[] for _ in range(estimated)] + made.companions[estimated:])

@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from twocet.errors import UserError
 from twocet.photo.png import png_info
+from twocet.runtime.files import write_whole
 
 Pixels = npt.NDArray[np.uint8]
 """uint8, height x width x RGB, 0..255."""
@@ -233,19 +234,7 @@ def write_photo(path: str | os.PathLike[str], photo: Photo, *, xmp: bytes | None
     options = _save_options(file_format, photo, photo.xmp if xmp is None else xmp)
     buffer = io.BytesIO()
     picture.save(buffer, format=file_format, **options)
-    return write_bytes(path, buffer.getvalue())
-
-
-def write_bytes(path: Path, content: bytes) -> Path:
-    """Writes a file whole or not at all. Raises UserError."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UserError(f"{path} cannot be written ({error.strerror}): check the disk and the permissions.") from None
-    return path
+    return write_whole(path, buffer.getvalue())
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

@@ -1,8 +1,8 @@
 """Several processes (ranks) that train one model together, started by ``torchrun`` or ``accelerate launch``.
 
 Every rank holds all networks and works on its share of the rows of every mini-batch; gradients are averaged before
-each optimiser step, so that the ranks stay equal. Rank 0 (the lead) writes all files. In a single process everything
-here does nothing.
+each optimiser step, so that the ranks stay equal. Rank 0 writes all files. Whoever needs the other ranks is given a
+:class:`Ranks`; in a single process, ``ALONE``, all its methods do nothing.
 
 Hugging Face Accelerate joins the processes and carries what they tell each other. It is imported where it is needed,
 because it comes with an extra (``twocet[distributed]``) that a single process can do without.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -24,19 +25,95 @@ from twocet.runtime.randomness import WHOLE, Share
 T = TypeVar("T")
 
 INSTALL = "pip install 'twocet[distributed]'"
-_share = WHOLE
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among those that train together."""
+
+    share: Share = WHOLE
+    """The share of every mini-batch this process works on: all of it, or one part per rank."""
+
+    @property
+    def is_rank_0(self) -> bool:
+        """Whether this process writes the files."""
+        return self.share.part == 0
+
+    def from_rank_0(self, make: Callable[[], T]) -> T:
+        """What ``make`` returns on rank 0, on every rank; a UserError raised there is raised everywhere."""
+        if self.share.parts == 1:
+            return make()
+        from accelerate.utils import broadcast_object_list
+
+        made: list[Any] = [None, None]
+        if self.is_rank_0:
+            try:
+                made[0] = make()
+            except UserError as error:
+                made[1] = str(error)
+        with _together():
+            broadcast_object_list(made)
+        if made[1] is not None:
+            raise UserError(made[1])
+        result: T = made[0]
+        return result
+
+    def rank_0_first(self, make: Callable[[], T]) -> T:
+        """What ``make`` returns on every rank; the others wait until rank 0 has made it, and its files are there."""
+        if self.share.parts == 1:
+            return make()
+        kept: list[T] = []
+        self.from_rank_0(lambda: kept.append(make()))
+        return kept[0] if kept else make()
+
+    def same_as_rank_0(self, tensors: Iterable[Tensor]) -> None:
+        """Give the tensors of every rank the values of rank 0, in place."""
+        if self.share.parts == 1:
+            return
+        from accelerate.utils import broadcast
+
+        with _together():
+            broadcast([tensor.detach() for tensor in tensors])
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean of ``values`` (without a gradient) over the ranks; the same on all of them."""
+        return values if self.share.parts == 1 else _reduced(values.detach(), "mean")
+
+    def average_gradients(self, parameters: Iterable[Tensor], pieces: int) -> None:
+        """Turn sums over ``pieces`` backward passes on every rank into the mean over all of them.
+
+        All gradients travel in one buffer and stay in it, so that none is copied back.
+        """
+        if self.share.parts * pieces == 1:
+            return
+        found = [(parameter, parameter.grad) for parameter in parameters if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for _, gradient in found])
+        mean = self.mean(flat.div_(pieces) if pieces > 1 else flat)
+        parts = torch.split(mean, [gradient.numel() for _, gradient in found])
+        for (parameter, gradient), part in zip(found, parts, strict=True):
+            parameter.grad = part.view_as(gradient)
+
+    def all_rows(self, rows: Tensor) -> Tensor:
+        """The rows (N, ...) of all ranks, (ranks * N, ...), in the order of the batch, with their gradients."""
+        if self.share.parts == 1:
+            return rows
+        gathered: Tensor = _Gathered.apply(rows, self.share)  # type: ignore[no-untyped-call]
+        return gathered
+
+
+ALONE = Ranks()
+"""A single process."""
 
 
 @contextlib.contextmanager
-def joined() -> Iterator[None]:
+def joined() -> Iterator[Ranks]:
     """Join the other processes if a launcher started this one, and leave them at the end.
 
     They talk through gloo about what is on the processor, and through NCCL about what is on a card. Raises UserError
     if Accelerate is not installed or the others cannot be reached.
     """
-    global _share
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield
+        yield ALONE
         return
     try:
         from accelerate import PartialState
@@ -47,22 +124,10 @@ def joined() -> Iterator[None]:
     cards = torch.cuda.is_available()
     with _together():
         state = PartialState(backend="cpu:gloo,cuda:nccl") if cards else PartialState(cpu=True)
-    _share = Share(state.process_index, state.num_processes)
     try:
-        yield
+        yield Ranks(Share(state.process_index, state.num_processes))
     finally:
-        _share = WHOLE
         state.destroy_process_group()
-
-
-def share() -> Share:
-    """The share of every mini-batch this process works on: all of it, or one part per rank."""
-    return _share
-
-
-def is_lead() -> bool:
-    """Whether this process writes the files."""
-    return share().part == 0
 
 
 def threads_here(threads: int) -> int:
@@ -83,41 +148,6 @@ def _together() -> Iterator[None]:
         ) from None
 
 
-def from_lead(make: Callable[[], T]) -> T:
-    """What ``make`` returns on the lead, on every rank; a UserError raised there is raised everywhere."""
-    if share().parts == 1:
-        return make()
-    from accelerate.utils import broadcast_object_list
-
-    made: list[Any] = [None, None]
-    if is_lead():
-        try:
-            made[0] = make()
-        except UserError as error:
-            made[1] = str(error)
-    with _together():
-        broadcast_object_list(made)
-    if made[1] is not None:
-        raise UserError(made[1])
-    result: T = made[0]
-    return result
-
-
-def same_as_lead(tensors: Iterable[Tensor]) -> None:
-    """Give the tensors of every rank the lead's values, in place."""
-    if share().parts == 1:
-        return
-    from accelerate.utils import broadcast
-
-    with _together():
-        broadcast([tensor.detach() for tensor in tensors])
-
-
-def mean_of_all(values: Tensor) -> Tensor:
-    """The mean of ``values`` (without a gradient) over the ranks; the same on all of them."""
-    return values if share().parts == 1 else _reduced(values.detach(), "mean")
-
-
 def _reduced(values: Tensor, how: Literal["mean", "sum"]) -> Tensor:
     from accelerate.utils import reduce
 
@@ -126,40 +156,18 @@ def _reduced(values: Tensor, how: Literal["mean", "sum"]) -> Tensor:
     return result
 
 
-def average_gradients(parameters: Iterable[Tensor], pieces: int) -> None:
-    """Turn sums over ``pieces`` backward passes on every rank into the mean over all of them.
-
-    All gradients travel in one buffer and stay in it, so that none is copied back.
-    """
-    if share().parts * pieces == 1:
-        return
-    found = [(parameter, parameter.grad) for parameter in parameters if parameter.grad is not None]
-    flat = torch.cat([gradient.flatten() for _, gradient in found])
-    mean = mean_of_all(flat.div_(pieces) if pieces > 1 else flat)
-    parts = torch.split(mean, [gradient.numel() for _, gradient in found])
-    for (parameter, gradient), part in zip(found, parts, strict=True):
-        parameter.grad = part.view_as(gradient)
-
-
-def of_all(rows: Tensor) -> Tensor:
-    """The rows (N, ...) of all ranks, (ranks * N, ...), in the order of the batch; gradients find their way back."""
-    if share().parts == 1:
-        return rows
-    gathered: Tensor = _Gathered.apply(rows)  # type: ignore[no-untyped-call]
-    return gathered
-
-
 class _Gathered(torch.autograd.Function):
     """Every rank's total depends on the rows of all ranks, so each rank gets the sum of their gradients."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor) -> Tensor:
-        part, parts = share()
-        everyone = rows.new_zeros(parts, *rows.shape)
-        everyone[part] = rows
+    def forward(ctx: Any, rows: Tensor, share: Share) -> Tensor:
+        ctx.share = share
+        everyone = rows.new_zeros(share.parts, *rows.shape)
+        everyone[share.part] = rows
         # Accelerate's gather would put the result on a card wherever the machine has one.
         return _reduced(everyone, "sum").flatten(0, 1)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return share().of(_reduced(gradients[0], "sum"))
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        share: Share = ctx.share
+        return share.of(_reduced(gradients[0], "sum")), None

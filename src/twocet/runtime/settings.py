@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import tyro
 
 from twocet.errors import UserError, check
-from twocet.training.config import RunConfig
 
-C = TypeVar("C", bound=RunConfig)
+C = TypeVar("C")
 
 
-def override(base: C, words: Sequence[str]) -> C:
-    """``base`` with ``field=value`` words applied; nested fields have dots. Raises UserError naming what is wrong."""
+def override(base: C, words: Sequence[str], owners: Mapping[str, Sequence[str]]) -> C:
+    """The dataclass ``base`` with ``field=value`` words applied; nested fields have dots.
+
+    ``owners`` says which recipes have a field that this one has not. Raises UserError naming what is wrong.
+    """
+    kind: Any = type(base)
+    own = [field.name for field in dataclasses.fields(kind)]
     arguments: list[str] = []
     for word in words:
         name, sign, value = word.partition("=")
         check(bool(sign and name and value), f"--set takes field=value, not {word!r}")
+        first = name.split(".")[0]
+        check(first in own or first not in owners, f"{first} is a setting of {', '.join(owners.get(first, ()))}")
         arguments += [f"--{name}", *value.split(",")]
     try:
-        return tyro.cli(
-            type(base), args=arguments, default=base, console_outputs=False, config=(tyro.conf.FlagConversionOff,)
+        changed: C = tyro.cli(
+            kind, args=arguments, default=base, console_outputs=False, config=(tyro.conf.FlagConversionOff,)
         )
     except SystemExit:
-        fields = ", ".join(field.name for field in dataclasses.fields(base))
-        raise UserError(f"--set {' '.join(words)}: no such field, or no such value; fields: {fields}") from None
+        raise UserError(f"--set {' '.join(words)}: no such field, or no such value; fields: {', '.join(own)}") from None
+    return changed

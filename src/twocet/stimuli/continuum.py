@@ -16,15 +16,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from twocet import __version__
-from twocet.edit.editor import Code, Editor, Result
+from twocet.edit.editor import Editor, Result
 from twocet.edit.presets import preset_code
+from twocet.edit.stages import Code
 from twocet.errors import UserError
 from twocet.metrics import linearity
 from twocet.model.model import file_hash
-from twocet.photo.images import read_photo, write_bytes
+from twocet.photo.images import read_photo
 from twocet.photo.marks import edit_mark, write_marked
 from twocet.photo.sheets import Cell, sheet
-from twocet.runtime.files import make_folder
+from twocet.runtime.files import make_folder, write_whole
 from twocet.stimuli import calibration
 from twocet.stimuli.series import COLUMNS, Distances, Equalize, Finish, Series, Step, gif_frames, opaque, table
 from twocet.video.clips import ClipWriter, import_av, write_gif
@@ -50,10 +51,10 @@ class Expression:
         """A short name, for files and answers."""
         return self.reference.stem if self.reference else self.preset or f"seed{self.seed}"
 
-    def code(self, editor: Editor, *, aligned: bool) -> Code:
-        """The code at strength 1. Raises UserError."""
+    def given(self, editor: Editor) -> Path | Code:
+        """What an editor takes as reference. Raises UserError."""
         if self.reference is not None:
-            return editor.encode(self.reference, aligned=aligned)
+            return self.reference
         if self.preset is not None:
             return preset_code(self.preset, editor)
         assert self.seed is not None
@@ -137,12 +138,14 @@ class Continuum:
     film: Film
     aligned: bool
     face: int | None
+    mouth_from: Path | None
     mark: bool
 
     def make(self, output: Path) -> Made:
         """Writes everything into the folder ``output``, made if it is missing. Raises UserError."""
-        code = self.expression.code(self.editor, aligned=self.aligned)
-        series = Series(self.editor, self.target, code, aligned=self.aligned, face=self.face)
+        given = self.expression.given(self.editor)
+        shown = self.editor.expression(given, aligned=self.aligned, mouth_from=self.mouth_from)
+        series = Series(self.editor, self.target, shown, aligned=self.aligned, face=self.face)
         problem = series.measure(self.steps.start, self.steps.stop)
         if problem and self.steps.equalize == "landmarks":
             raise UserError(problem)
@@ -158,7 +161,7 @@ class Continuum:
         written = self._write_pictures(finish, results, done, output)
         if self.film.kind != "none":
             written.append(self._write_film(series, finish, strengths, output))
-        recipe = self._write_recipe(code, finish, done, written, output)
+        recipe = self._write_recipe(shown.code, finish, done, written, output)
         written += [self._write_table(series, done, output), recipe]
         noted = [note for result in results for note in result.notes]
         noted += [note for note in (problem, distances.missing) if note]
@@ -215,7 +218,7 @@ class Continuum:
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(table(done, common, expression.name, full))
-        return write_bytes(output / "stimuli.csv", text.getvalue().encode())
+        return write_whole(output / "stimuli.csv", text.getvalue().encode())
 
     def _write_recipe(
         self, code: Code, finish: Finish, done: Sequence[Step], written: Sequence[Path], output: Path
@@ -238,4 +241,4 @@ class Continuum:
             "linearity": None if np.isnan(moved).any() else linearity(np.arange(len(done), dtype=np.float64), moved),
             "files": {file.name: file_hash(file) for file in written},
         }
-        return write_bytes(output / "recipe.json", (json.dumps(recipe, indent=2) + "\n").encode())
+        return write_whole(output / "recipe.json", (json.dumps(recipe, indent=2) + "\n").encode())

@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from twocet.edit.editor import Code, Editor, Result
+from twocet.edit.editor import Editor, Result
+from twocet.edit.stages import Expression
 from twocet.errors import UserError
 from twocet.photo import align, resample
 from twocet.photo.images import Photo, Pixels
@@ -32,10 +33,12 @@ _BACKGROUND = 128
 class Series:
     """One target with one expression at any strength, and how far the face has moved there."""
 
-    def __init__(self, editor: Editor, target: Path, code: Code, *, aligned: bool, face: int | None) -> None:
+    def __init__(
+        self, editor: Editor, target: Path, expression: Expression, *, aligned: bool, face: int | None
+    ) -> None:
         """Raises UserError when the target has no face."""
         self._render: Callable[[float], Result] = lambda strength: editor.transfer(
-            target, code, strength, aligned=aligned, face=face
+            target, expression, strength, aligned=aligned, face=face
         )
         self._editor = editor
         self.neutral = self.render(0.0)

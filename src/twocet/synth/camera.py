@@ -1,4 +1,4 @@
-"""The camera: perspective projection, and the two views of a head."""
+"""The camera: perspective projection, and the views of a head."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from twocet.photo.align import TEMPLATE, TEMPLATE_LANDMARKS
+from twocet.photo.align import TEMPLATE, TEMPLATE_LANDMARKS, square_about_jaw
 
 Array = NDArray[Any]
-View = Literal["aligned", "portrait"]
+View = Literal["aligned", "portrait", "paper"]
 
 DISTANCE = 11.0  # from the eyes, in head units
 FIELD = 2.44  # width of the portrait at the distance of the eyes
@@ -29,6 +29,9 @@ LANDMARK_VERTICES: dict[int, int] = {
     152: 747,
 }
 """Vertex of the base mesh at each named landmark (MediaPipe's numbering of 478)."""
+
+JAW_ENDS = (267, 2676)
+"""Vertices of the base mesh where the finder reads landmarks 127 and 356 (mean of 40 rendered people)."""
 
 
 def project(vertices: Array, size: int) -> NDArray[np.float32]:
@@ -60,6 +63,13 @@ def align(screen: Array, neutral: Array, size: int) -> None:
     moved = _complex(screen) * turn + shift * size
     screen[:, 0] = moved.real
     screen[:, 1] = moved.imag
+
+
+def frame_jaw(screen: Array, neutral: Array, size: int) -> None:
+    """Turn portrait ``screen`` points into the paper's crop, in place: the square about the jaw of the neutral face."""
+    ends = project(neutral[list(JAW_ENDS)], size)[:, :2].astype(np.float64)
+    centre, side = square_about_jaw(ends)
+    screen[:, :2] = (screen[:, :2] - (centre - side / 2)) * (size / side)
 
 
 def _complex(points: Array) -> Array:

@@ -12,19 +12,20 @@ import csv
 import io
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 import numpy as np
 from tqdm import tqdm
 
 from twocet import __version__
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.photo.align import TEMPLATE_NAME
 from twocet.photo.png import png_bytes
-from twocet.runtime.files import PARTIAL, json_bytes, write_whole
+from twocet.runtime.files import is_partial, json_bytes, remove_partials, write_whole
 from twocet.runtime.processes import for_each, num_cores
 
 from .camera import LANDMARK_VERTICES, View
@@ -34,6 +35,8 @@ from .identity import BENCHMARK_START, Identity
 from .render import render
 
 RENDERER = 2  # to be raised when a change of the renderer changes any pixel
+_HOW_MANY = frozenset({"identities", "people"})
+"""Settings that may grow when a set is gone on with."""
 COLUMNS = (
     *("file", "identity", "expression", "domain", "split", "strength"),
     *("pose_pitch", "pose_yaw", "pose_roll", "units"),
@@ -41,9 +44,42 @@ COLUMNS = (
 CITATION = "Rendered by twocet from MakeHuman assets (CC0) and Faceunits 01 by Mika Suominen (CC0)"
 
 
+class Plan(Protocol):
+    """Who is rendered with which expressions, and how: a frozen dataclass, whose fields decide every byte of a set."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def view(self) -> View: ...
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """Numbers of the people."""
+        ...
+
+    @property
+    def pictures(self) -> int:
+        """Pictures of one person."""
+        ...
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Name, template and the command that makes the set, for ``dataset.json``."""
+        ...
+
+    def person(self, number: int) -> Identity: ...
+
+    def expressions_of(self, number: int) -> Sequence[Expression]:
+        """What the person shows after the neutral face."""
+        ...
+
+    def split(self, number: int) -> str: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What decides every byte of a dataset."""
+    """Random people with random or shared expressions; see :class:`Plan`."""
 
     identities: int
     expressions: int
@@ -66,6 +102,37 @@ class Settings:
     def seeds(self) -> range:
         """Numbers of the identities."""
         return range(self.first_identity, self.first_identity + self.identities)
+
+    @property
+    def pictures(self) -> int:
+        """Pictures of one identity."""
+        return self.expressions + 1
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """See :class:`Plan`."""
+        flags = [f"--{name.replace('_', '-')} {value}" for name, value in asdict(self).items() if _is_option(name)]
+        flags += ["--shared-expressions"] if self.shared_expressions else []
+        return {
+            "name": "twocet synthetic faces",
+            "template": TEMPLATE_NAME if self.view == "aligned" else None,
+            "made_by": f"twocet synth DIR {' '.join(flags)}",
+        }
+
+    def person(self, number: int) -> Identity:
+        """Who has the number."""
+        return Identity.sample(number)
+
+    def expressions_of(self, number: int) -> list[Expression]:
+        """The expressions of one identity after its neutral face."""
+        if self.shared_expressions:
+            return shared_expressions(np.random.default_rng([4242 + self.seed]), self.expressions)
+        rng = np.random.default_rng([9001 + self.seed, number])
+        return [sample_expression(rng) for _ in range(self.expressions)]
+
+    def split(self, number: int) -> str:
+        """See :func:`split_of`."""
+        return split_of(number, benchmark=self.shared_expressions)
 
 
 def write_dataset(
@@ -98,24 +165,30 @@ def write_dataset(
         shared_expressions=shared_expressions,
         view=view,
     )
-    if workers is not None and workers < 1:
-        raise UserError(f"workers is {workers}: give 1 or more")
-    folder = Path(out)
-    _check_resumable(folder, settings)
+    return write_plan(Path(out), settings, workers=workers, progress=progress)
+
+
+def write_plan(folder: Path, plan: Plan, *, workers: int | None = None, progress: bool = True) -> Path:
+    """Render what ``plan`` says into the dataset folder and return it; goes on where an earlier call stopped.
+
+    Raises UserError for impossible numbers, and when the folder holds something else.
+    """
+    check(workers is None or workers >= 1, f"workers is {workers}: give 1 or more")
+    _check_resumable(folder, plan)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "dataset.json", json_bytes(_description(settings), indent=2))
-    pending = [number for number in settings.seeds if not _record_path(folder, number).exists()]
-    per_identity = settings.expressions + 1
+    write_whole(folder / "dataset.json", json_bytes(_description(plan), indent=2))
+    pending = [number for number in plan.seeds if not _record_path(folder, number).exists()]
     with tqdm(
-        total=settings.identities * per_identity,
-        initial=(settings.identities - len(pending)) * per_identity,
+        total=len(plan.seeds) * plan.pictures,
+        initial=(len(plan.seeds) - len(pending)) * plan.pictures,
         unit="image",
         desc="rendering",
         disable=not progress,
     ) as bar:
-        for _ in for_each(partial(render_identity, folder, settings), pending, workers or num_cores()):
-            bar.update(per_identity)
-    _write_tables(folder, settings)
+        for _ in for_each(partial(render_identity, folder, plan), pending, workers or num_cores()):
+            bar.update(plan.pictures)
+    remove_partials(folder)
+    _write_tables(folder, plan)
     return folder
 
 
@@ -126,24 +199,16 @@ def split_of(identity: int, *, benchmark: bool = False) -> str:
     return {9: "val", 19: "test"}.get(identity % 20, "train")
 
 
-def drawn_expressions(settings: Settings, identity: int) -> list[Expression]:
-    """The expressions of one identity after its neutral face."""
-    if settings.shared_expressions:
-        return shared_expressions(np.random.default_rng([4242 + settings.seed]), settings.expressions)
-    rng = np.random.default_rng([9001 + settings.seed, identity])
-    return [sample_expression(rng) for _ in range(settings.expressions)]
-
-
-def render_identity(folder: Path, settings: Settings, number: int) -> None:
+def render_identity(folder: Path, plan: Plan, number: int) -> None:
     """Write the pictures of one identity, then its record."""
-    identity = Identity.sample(number)
+    identity = plan.person(number)
     head = Head(identity)
     pose = dict(zip(("pose_pitch", "pose_yaw", "pose_roll"), identity.pose, strict=True))
     (folder / "faces" / f"{number:07d}").mkdir(parents=True, exist_ok=True)
     rows, landmarks = [], {}
     neutral = Expression("neutral", 0.0, {})
-    for index, (name, strength, units) in enumerate([neutral, *drawn_expressions(settings, number)]):
-        picture = render(head, units, settings.size, settings.view)
+    for index, (name, strength, units) in enumerate([neutral, *plan.expressions_of(number)]):
+        picture = render(head, units, plan.size, plan.view)
         file = f"faces/{number:07d}/{index:02d}-{name}.png"
         write_whole(folder / file, png_bytes(picture.pixels))
         landmarks[file] = picture.landmarks.tolist()
@@ -153,7 +218,7 @@ def render_identity(folder: Path, settings: Settings, number: int) -> None:
                 "identity": number,
                 "expression": name,
                 "domain": "expressive" if index else "neutral",
-                "split": split_of(number, benchmark=settings.shared_expressions),
+                "split": plan.split(number),
                 "strength": float(strength),
                 **pose,
                 "units": json.dumps({unit: float(weight) for unit, weight in units.items()}),
@@ -165,41 +230,37 @@ def render_identity(folder: Path, settings: Settings, number: int) -> None:
     write_whole(path, json_bytes(record))
 
 
-def _check_resumable(folder: Path, settings: Settings) -> None:
+def _check_resumable(folder: Path, plan: Plan) -> None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: name a folder")
     description = folder / "dataset.json"
     if not description.exists():
-        if folder.is_dir() and any(not path.name.endswith(PARTIAL) for path in folder.iterdir()):
+        if folder.is_dir() and any(not is_partial(path) for path in folder.iterdir()):
             raise UserError(f"{folder} holds other files: name a new or empty folder")
         return
     try:
         begun = json.loads(description.read_text(encoding="utf-8"))["settings"]
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{folder} holds a dataset of another kind: name a new or empty folder") from None
-    wanted = asdict(settings)
-    changed = [name for name in wanted if name != "identities" and begun.get(name) != wanted[name]]
+    wanted = asdict(plan)  # type: ignore[call-overload]
+    changed = [name for name in {**wanted, **begun} if name not in _HOW_MANY and begun.get(name) != wanted.get(name)]
     if changed:
         begun_with = ", ".join(f"{name} {begun.get(name)}" for name in changed)
         raise UserError(f"{folder} was begun with {begun_with}: use the same, or name a new folder")
-    if begun["identities"] > settings.identities:
-        raise UserError(f"{folder} was begun with {begun['identities']} identities: give as many or more")
+    for name in _HOW_MANY & set(wanted):
+        check(begun[name] <= wanted[name], f"{folder} was begun with {begun[name]} {name}: give as many or more")
 
 
-def _description(settings: Settings) -> dict[str, Any]:
-    flags = [f"--{name.replace('_', '-')} {value}" for name, value in asdict(settings).items() if _is_option(name)]
-    flags += ["--shared-expressions"] if settings.shared_expressions else []
+def _description(plan: Plan) -> dict[str, Any]:
     return {
         "format": 1,
-        "name": "twocet synthetic faces",
         "licence": "CC0-1.0",
         "citation": CITATION,
-        "template": TEMPLATE_NAME if settings.view == "aligned" else None,
-        "size": settings.size,
-        "made_by": f"twocet synth DIR {' '.join(flags)}",
+        "size": plan.size,
         "version": __version__,
         "landmarks": list(LANDMARK_VERTICES),
-        "settings": asdict(settings),
+        "settings": asdict(plan),  # type: ignore[call-overload]
+        **plan.about,
     }
 
 
@@ -207,9 +268,9 @@ def _is_option(name: str) -> bool:
     return name not in ("shared_expressions", "renderer")
 
 
-def _write_tables(folder: Path, settings: Settings) -> None:
+def _write_tables(folder: Path, plan: Plan) -> None:
     """landmarks.npz, then faces.csv from the records: a folder with a faces.csv is complete."""
-    records = [json.loads(_record_path(folder, number).read_text(encoding="utf-8")) for number in settings.seeds]
+    records = [json.loads(_record_path(folder, number).read_text(encoding="utf-8")) for number in plan.seeds]
     landmarks: dict[str, Any] = {}
     for record in records:
         landmarks |= {file: np.array(points, np.float32) for file, points in record["landmarks"].items()}

@@ -34,7 +34,7 @@ class Expression(NamedTuple):
     units: Units
 
 
-def _units(text: str) -> Units:
+def units_from_text(text: str) -> Units:
     """``"jawOpen 0.1, eyeWide* 0.5"`` as weights; ``stem*`` stands for the stem's Left and Right unit.
 
     The order of the text is kept: draws follow it.
@@ -51,43 +51,43 @@ def _units(text: str) -> Units:
 # The order of the expressions, and of the units in each, is part of the data format: random draws follow it.
 EXPRESSIONS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
-        "happy": _units(
+        "happy": units_from_text(
             "mouthSmile* 0.72, cheekSquint* 0.75, mouthUpperUp* 0.55, mouthLowerDown* 0.3, jawOpen 0.09, "
             "mouthStretch* 0.3, eyeSquint* 0.25"
         ),
-        "sad": _units(
+        "sad": units_from_text(
             "browInnerUp 0.85, mouthFrown* 0.8, mouthShrugLower 0.45, eyeLookDown* 0.25, mouthPress* 0.2, "
             "browDown* 0.15, eyeBlink* 0.18"
         ),
-        "angry": _units(
+        "angry": units_from_text(
             "browDown* 0.95, eyeSquint* 0.35, eyeWide* 0.25, noseSneer* 0.35, mouthPress* 0.6, "
             "jawForward 0.25, mouthFrown* 0.25, mouthRollLower 0.2"
         ),
-        "fear": _units(
+        "fear": units_from_text(
             "browInnerUp 0.85, browOuterUp* 0.4, browDown* 0.3, eyeWide* 0.9, mouthStretch* 0.9, "
             "jawOpen 0.24, mouthLowerDown* 0.5"
         ),
-        "disgust": _units(
+        "disgust": units_from_text(
             "noseSneer* 1.0, browDown* 0.5, mouthUpperUp* 0.75, cheekSquint* 0.5, eyeSquint* 0.5, "
             "mouthFrown* 0.4, mouthShrugLower 0.3"
         ),
-        "surprise": _units(
+        "surprise": units_from_text(
             "browInnerUp 1.0, browOuterUp* 0.8, eyeWide* 0.9, jawOpen 0.62, mouthFunnel 0.15, mouthRollLower 0.25"
         ),
-        "wink": _units(
+        "wink": units_from_text(
             "eyeBlinkLeft 1.0, cheekSquintLeft 0.8, mouthSmileLeft 0.6, mouthSmileRight 0.2, browDownLeft 0.25"
         ),
-        "contempt": _units(
+        "contempt": units_from_text(
             "mouthSmileRight 0.5, mouthDimpleRight 0.8, mouthPressLeft 0.3, mouthPressRight 0.4, "
             "browOuterUpRight 0.45, eyeSquintLeft 0.3, eyeSquintRight 0.3, mouthUpperUpRight 0.25"
         ),
-        "blink": _units("eyeBlink* 1.0"),
-        "laugh": _units(
+        "blink": units_from_text("eyeBlink* 1.0"),
+        "laugh": units_from_text(
             "mouthSmile* 0.95, cheekSquint* 0.9, jawOpen 0.42, mouthUpperUp* 0.5, mouthLowerDown* 0.35, "
             "eyeSquint* 0.55, browInnerUp 0.15"
         ),
-        "pucker": _units("mouthPucker 0.95, browInnerUp 0.25"),
-        "scream": _units(
+        "pucker": units_from_text("mouthPucker 0.95, browInnerUp 0.25"),
+        "scream": units_from_text(
             "jawOpen 0.85, mouthStretch* 0.5, mouthUpperUp* 0.4, mouthLowerDown* 0.5, eyeSquint* 0.7, "
             "browDown* 0.7, noseSneer* 0.4"
         ),
@@ -95,34 +95,34 @@ EXPRESSIONS: Mapping[str, Mapping[str, float]] = MappingProxyType(
 )
 
 _UPPER_FACE = (
-    _units("browDown* 1.0"),
-    _units("browInnerUp 1.0"),
-    _units("browOuterUp* 1.0, browInnerUp 0.6"),
-    _units("eyeWide* 1.0"),
-    _units("eyeSquint* 1.0"),
-    _units("cheekSquint* 1.0"),
-    _units("eyeBlink* 0.6"),
-    _units(""),
+    units_from_text("browDown* 1.0"),
+    units_from_text("browInnerUp 1.0"),
+    units_from_text("browOuterUp* 1.0, browInnerUp 0.6"),
+    units_from_text("eyeWide* 1.0"),
+    units_from_text("eyeSquint* 1.0"),
+    units_from_text("cheekSquint* 1.0"),
+    units_from_text("eyeBlink* 0.6"),
+    units_from_text(""),
 )
 _LOWER_FACE = (
-    _units("mouthSmile* 1.0"),
-    _units("mouthFrown* 1.0"),
-    _units("jawOpen 0.8"),
-    _units("mouthPucker 1.0"),
-    _units("mouthFunnel 1.0"),
-    _units("mouthStretch* 1.0"),
-    _units("mouthUpperUp* 1.0"),
-    _units("mouthLowerDown* 1.0"),
-    _units("noseSneer* 1.0"),
-    _units("mouthShrugLower 1.0"),
-    _units("mouthPress* 1.0"),
-    _units("cheekPuff 1.0"),
-    _units("jawLeft 0.7"),
-    _units("jawRight 0.7"),
-    _units("mouthLeft 0.8"),
-    _units("mouthRight 0.8"),
-    _units("mouthDimple* 1.0"),
-    _units("mouthRollLower 0.8, mouthRollUpper 0.8"),
+    units_from_text("mouthSmile* 1.0"),
+    units_from_text("mouthFrown* 1.0"),
+    units_from_text("jawOpen 0.8"),
+    units_from_text("mouthPucker 1.0"),
+    units_from_text("mouthFunnel 1.0"),
+    units_from_text("mouthStretch* 1.0"),
+    units_from_text("mouthUpperUp* 1.0"),
+    units_from_text("mouthLowerDown* 1.0"),
+    units_from_text("noseSneer* 1.0"),
+    units_from_text("mouthShrugLower 1.0"),
+    units_from_text("mouthPress* 1.0"),
+    units_from_text("cheekPuff 1.0"),
+    units_from_text("jawLeft 0.7"),
+    units_from_text("jawRight 0.7"),
+    units_from_text("mouthLeft 0.8"),
+    units_from_text("mouthRight 0.8"),
+    units_from_text("mouthDimple* 1.0"),
+    units_from_text("mouthRollLower 0.8, mouthRollUpper 0.8"),
 )
 _EXCLUSIVE = (  # the second of a pair goes when both were drawn: they pull the same skin in opposite directions
     ("jawLeft", "jawRight"),

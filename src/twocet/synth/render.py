@@ -57,9 +57,10 @@ def render(
 ) -> Render:
     """Picture of ``head`` with face-unit weights ``units``.
 
-    ``view`` is "aligned" (the crop of template eyes-nose-v1, fitted to the head's neutral face) or "portrait" (whole
-    head with background). ``pose`` turns the head by pitch, yaw and roll in degrees beyond its own pose; it does not
-    move the crop. Each pixel is the mean of ``supersample`` squared samples. Equal arguments give equal pixels.
+    ``view`` is "aligned" (the crop of template eyes-nose-v1, fitted to the head's neutral face), "paper" (the square
+    about its jaw that the paper's authors cropped) or "portrait" (whole head with background). ``pose`` turns the head
+    by pitch, yaw and roll in degrees beyond its own pose; it does not move the crop. Each pixel is the mean of
+    ``supersample`` squared samples. Equal arguments give equal pixels.
 
     Raises ValueError for a name in ``units`` that is not a face unit.
     """
@@ -95,6 +96,8 @@ def _trace(
     screen = camera.project(vertices, side)
     if view == "aligned":
         camera.align(screen, head.neutral, side)
+    elif view == "paper":
+        camera.frame_jaw(screen, head.neutral, side)
     nearness = np.zeros((side, side), np.float32)
     hit = np.full((side, side), -1, np.int32)
     weights = np.empty((side, side, 2), np.float32)

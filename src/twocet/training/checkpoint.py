@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from twocet.errors import UserError
+from twocet.runtime.files import remove_partials, whole_file
 
 
 class Progress(NamedTuple):
@@ -31,8 +32,7 @@ class Checkpoints:
     def __init__(self, folder: Path, keep: int) -> None:
         self.folder, self.keep = folder, keep
         folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob("*.tmp"):
-            leftover.unlink()
+        remove_partials(folder)
 
     def newest(self) -> Path | None:
         """The checkpoint of the highest step."""
@@ -60,12 +60,10 @@ class Checkpoints:
 
 def write(path: Path, contents: dict[str, Any]) -> None:
     """Save ``contents`` so that after a crash at any moment ``path`` is the old file or the new one, whole."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
+    with whole_file(path) as partial, partial.open("wb") as file:
         torch.save(contents, file)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from twocet.runtime.commit import commit
 from twocet.runtime.devices import autocast
 from twocet.training.checkpoint import Progress
 from twocet.training.config import RunConfig
-from twocet.training.recipes import TrainState
+from twocet.training.recipes.base import TrainState
 
 MODEL_FILE = "model.safetensors"
 """The round that the validation people chose; the last one without them."""
@@ -134,7 +134,7 @@ def with_even_strength(model: Model, sets: Sequence[Faces]) -> Model:
     if not people:
         return model
     neutral, expressive = pair_images(people, strength.SERIES)
-    return strength.evened(model, neutral.roll(1, dims=0), expressive)
+    return strength.calibrated(model, neutral.roll(1, dims=0), expressive)
 
 
 def with_known_codes(model: Model, sets: Sequence[Faces]) -> Model:

@@ -6,43 +6,31 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from twocet.compare.methods import build_method, config_from_dict
 from twocet.data.dataset import Faces, common_template, load_faces, open_dataset
 from twocet.errors import UserError, check
 from twocet.photo.marks import mark_xmp, sheet_mark
 from twocet.photo.png import png_info
-from twocet.runtime import devices, distributed, memory
+from twocet.runtime import devices, memory
+from twocet.runtime.distributed import ALONE, Ranks, threads_here
 from twocet.runtime.interrupt import Interrupt, Watch
 from twocet.training import checkpoint
 from twocet.training.checkpoint import Checkpoints, Progress
-from twocet.training.config import RunConfig
+from twocet.training.config import RunConfig, Sources
 from twocet.training.export import LAST_FILE, MODEL_FILE, History
 from twocet.training.loader import Loader
-from twocet.training.recipes import State
-from twocet.training.recipes.base import Draw
+from twocet.training.recipes.base import Draw, State
+from twocet.training.recipes.table import RECIPES, Entry, config_from_dict
 from twocet.training.record import Recorder, sheet
 
 UNTIMED, TIMED = 5, 20
 """Rounds before the speed is measured (the first ones are slow) and rounds it is measured over."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Sources:
-    """Where the photos come from."""
-
-    data: tuple[str, ...]
-    """Dataset folders."""
-    mix: tuple[float, ...]
-    """Share of each folder in a mini-batch."""
-    allow_one_sided: bool = False
-    """Whether identities with photos in one domain only are accepted."""
 
 
 class Run:
@@ -56,22 +44,28 @@ class Run:
         *,
         progress: bool = True,
         clock: Callable[[], float] = time.perf_counter,
+        ranks: Ranks = ALONE,
+        entries: Mapping[str, Entry] = RECIPES,
     ) -> None:
-        """``clock`` measures budget and speed; with ``time.process_time`` other work on the machine does not count."""
-        share = distributed.share()
+        """``entries`` are the recipes there are, of which ``config`` is for one.
+
+        ``clock`` measures budget and speed; with ``time.process_time`` other work on the machine does not count.
+        """
+        parts = ranks.share.parts
         check(
-            config.batch % (share.parts * config.accumulate) == 0,
-            f"batch ({config.batch}) must be a multiple of {share.parts} processes x accumulate ({config.accumulate}): "
+            config.batch % (parts * config.accumulate) == 0,
+            f"batch ({config.batch}) must be a multiple of {parts} processes x accumulate ({config.accumulate}): "
             "--set batch=...",
         )
-        self.lead, self.threads = distributed.is_lead(), distributed.threads_here(config.threads)
+        self.ranks, self.threads = ranks, threads_here(config.threads)
         torch.set_num_threads(self.threads)
-        progress = progress and self.lead
+        progress = progress and ranks.is_rank_0
         self.folder, self.sources, self.clock = folder, sources, clock
-        one_sided = sources.allow_one_sided or not config.needs_both_of_everybody
+        entry = entries[config.recipe]
+        one_sided = sources.allow_one_sided or entry.strangers
         self.datasets = [open_dataset(path, allow_one_sided=one_sided) for path in sources.data]
         common_template(self.datasets)
-        self.method = build_method(config, self.datasets, folder)
+        self.method = entry.method(config, self.datasets, folder, ranks)
         self.config, self.recipe, self.metric = self.method.config, self.method.recipe, self.method.metric
         self.faces, validation = self.method.prepare(
             self._load("train", progress), self._load("val", progress), progress=progress
@@ -84,7 +78,7 @@ class Run:
         self.progress = Progress(steps=None if config.minutes else config.steps)
         self.shows_progress = progress
         self.checkpoints = Checkpoints(folder / "checkpoints", config.keep)
-        if self.lead:
+        if ranks.is_rank_0:
             self._describe()
 
     def _describe(self) -> None:
@@ -130,16 +124,22 @@ def _newest_checkpoint(folder: Path) -> dict[str, Any]:
     return checkpoint.read(newest)
 
 
-def resume(folder: Path, *, device: str | None = None, progress: bool = True) -> Run:
+def resume(
+    folder: Path,
+    *,
+    device: str | None = None,
+    progress: bool = True,
+    ranks: Ranks = ALONE,
+    entries: Mapping[str, Entry] = RECIPES,
+) -> Run:
     """The run in ``folder`` as its newest checkpoint left it, on its own device or another one.
 
     Raises UserError if there is no checkpoint.
     """
-    contents = distributed.from_lead(lambda: _newest_checkpoint(folder))
-    sources = dict(contents["sources"])
-    sources |= {"data": tuple(sources["data"]), "mix": tuple(sources["mix"])}
-    config = config_from_dict(contents["config"] | ({"device": device} if device else {}))
-    run = Run(folder, config, Sources(**sources), progress=progress)
+    contents = ranks.from_rank_0(lambda: _newest_checkpoint(folder))
+    sources = Sources(**contents["sources"])
+    config = config_from_dict(contents["config"] | ({"device": device} if device else {}), entries)
+    run = Run(folder, config, sources, progress=progress, ranks=ranks, entries=entries)
     run.restore(contents)
     return run
 
@@ -195,21 +195,21 @@ def plan(run: Run, timed: Sequence[float], budget_began: float) -> int | None:
 def train(run: Run, watch: Watch | None = None) -> bool:
     """Train until the last round or Ctrl-C, then write the model files. False if it was stopped early.
 
-    With ``watch``, that stops it and Ctrl-C is left alone. Of several processes the lead writes all files.
+    With ``watch``, that stops it and Ctrl-C is left alone. Of several processes rank 0 writes all files.
     """
     memory.keep_freed()
-    distributed.same_as_lead(run.state.weights())
+    run.ranks.same_as_rank_0(run.state.weights())
     with contextlib.ExitStack() as stack:
         stack.enter_context(devices.on(run.device))
-        recorder = stack.enter_context(contextlib.closing(start_record(run))) if run.lead else None
+        recorder = stack.enter_context(contextlib.closing(start_record(run))) if run.ranks.is_rank_0 else None
         watch = watch or stack.enter_context(Interrupt())
         first = run.progress.step * run.recipe.num_batches
-        loader = Loader(run.sampler, run.recipe.augment, run.config.seed, first, distributed.share())
+        loader = Loader(run.sampler, run.recipe.augment, run.config.seed, first, run.ranks.share)
         loop(run, recorder, stack.enter_context(loader), watch)
-        if run.lead:
+        if run.ranks.is_rank_0:
             run.save()
         complete = finished(run.progress)
-        if run.lead:
+        if run.ranks.is_rank_0:
             export(run)
     return complete
 
@@ -246,14 +246,14 @@ def start_record(run: Run) -> Recorder:
     return Recorder(run.folder, run.progress.step, run.progress.steps, progress=run.shows_progress)
 
 
-def agree(terms: dict[str, Tensor], stop: bool) -> tuple[dict[str, Tensor], bool]:
+def agree(terms: dict[str, Tensor], stop: bool, ranks: Ranks) -> tuple[dict[str, Tensor], bool]:
     """The terms' means over all processes, and whether any of these was asked to stop."""
-    values = distributed.mean_of_all(torch.stack([*terms.values(), torch.tensor(float(stop))]))
+    values = ranks.mean(torch.stack([*terms.values(), torch.tensor(float(stop))]))
     return dict(zip(terms, values, strict=False)), bool(values[-1] > 0)
 
 
 def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], watch: Watch) -> None:
-    """Rounds and what is done between them; ``recorder`` is the lead's alone."""
+    """Rounds and what is done between them; ``recorder`` is rank 0's alone."""
     saved = run.clock()
     began = saved - run.progress.seconds
     timed: list[float] = []
@@ -262,14 +262,14 @@ def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], watch: Watch) -> 
     while not finished(run.progress) and not stop:
         start, step = run.clock(), run.progress.step
         run.state.begin_round(step, run.progress.steps)
-        terms, stop = agree(run.recipe.round(run.state, draw, step), watch(step + 1, run.progress.steps))
+        terms, stop = agree(run.recipe.round(run.state, draw, step), watch(step + 1, run.progress.steps), run.ranks)
         run.check_terms(terms)
         run.state.end_round(step)
         timed.append(run.clock() - start)
         run.progress = run.progress._replace(step=step + 1, seconds=run.progress.seconds + timed[-1])
         if recorder:
             recorder.add(terms, run.method.photos_per_row * run.config.batch * run.recipe.num_batches)
-        if run.progress.steps is None and (steps := distributed.from_lead(lambda: plan(run, timed, began))) is not None:
+        if run.progress.steps is None and (steps := run.ranks.from_rank_0(lambda: plan(run, timed, began))) is not None:
             run.progress = run.progress._replace(steps=steps)
             if recorder:
                 recorder.set_steps(steps)
@@ -278,7 +278,7 @@ def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], watch: Watch) -> 
         for every, observe in between:
             if run.progress.step % every == 0 or finished(run.progress):
                 observe()
-        if run.lead and run.clock() - saved > run.config.checkpoint_minutes * 60:
+        if run.ranks.is_rank_0 and run.clock() - saved > run.config.checkpoint_minutes * 60:
             run.save()
             saved = run.clock()
 

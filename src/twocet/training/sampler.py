@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Generator, Tensor
 
-from twocet.data.dataset import Faces, as_images
+from twocet.data.dataset import Faces, Known, as_images
 from twocet.errors import check
 from twocet.runtime.devices import here
 from twocet.runtime.randomness import WHOLE, Share, generator_at
@@ -28,23 +28,32 @@ class Batch(NamedTuple):
         return self.expressive
 
 
-class Lent(NamedTuple):
-    """As :class:`Batch`, paired, but the expression of row i may have been lent by another person's photo."""
+class Transplanted(NamedTuple):
+    """As :class:`Batch`, paired, but the expression of row i may have been transplanted from another person's photo."""
 
     neutral: Tensor
     expressive: Tensor
     reference: Tensor
     """The photos whose expressions those in ``expressive`` are."""
     flow: Tensor
-    """(N, 4, k, k) float32, see ``data.Known``."""
+    """(N, 4, k, k) float32, see ``data.dataset.Known``."""
     mouth: Tensor
     """(N, 1, k, k) float32, likewise."""
-    pictured: Tensor
+    supervised: Tensor
     """(N,) bool, likewise."""
 
 
-Pair = Batch | Lent
-"""Row i of neutral and expressive is the same person."""
+class Pair(Protocol):
+    """Row i of neutral and expressive is the same person, with the expression of row i of reference."""
+
+    @property
+    def neutral(self) -> Tensor: ...
+
+    @property
+    def expressive(self) -> Tensor: ...
+
+    @property
+    def reference(self) -> Tensor: ...
 
 
 @lru_cache(maxsize=16)
@@ -74,6 +83,16 @@ def shares(batch: int, mix: Sequence[float]) -> list[int]:
     return counts
 
 
+class Rows(NamedTuple):
+    """Rows of a batch that come from one set of faces."""
+
+    faces: Faces
+    neutral: Tensor
+    """(n,) int64: their neutral photos."""
+    expressive: Tensor
+    """(n,) int64: their expressive photos."""
+
+
 class Sampler:
     """Batches from one or several sets of faces, each batch a function of (seed, number)."""
 
@@ -88,38 +107,68 @@ class Sampler:
         self.usable = [torch.tensor([i for i, other in enumerate(s.companions) if other]) for s in sets]
         check(not paired or all(len(usable) > 0 for usable in self.usable), "no identity has photos in both domains")
 
-    def batch(self, number: int, share: Share = WHOLE) -> Pair:
-        """Batch ``number`` >= 0, or a share of its rows; ``Lent`` where something is known of the sets."""
+    def rows(self, number: int, share: Share = WHOLE) -> list[Rows]:
+        """Which rows of every set batch ``number`` >= 0, or a share of it, has."""
         mine = share.of(torch.arange(sum(self.counts)))
         starts = itertools.accumulate(self.counts, initial=0)
-        parts = [
-            self._part(k, number, mine[(mine >= start) & (mine < start + count)] - start)
+        return [
+            self._rows(k, number, mine[(mine >= start) & (mine < start + count)] - start)
             for k, (start, count) in enumerate(zip(starts, self.counts, strict=False))
         ]
-        columns = [torch.cat(column) for column in zip(*parts, strict=True)]
-        images = [as_images(column) for column in columns if column.dtype == torch.uint8]
-        if len(columns) == len(images):
-            return Batch(*images)
-        neutral, expressive, reference = images
-        flow, mouth, pictured = (column.to(here()) for column in columns[-3:])
-        return Lent(neutral, expressive, reference, flow.float(), mouth.float(), pictured)
 
-    def _part(self, k: int, number: int, mine: Tensor) -> tuple[Tensor, ...]:
+    def batch(self, number: int, share: Share = WHOLE) -> Batch:
+        """Batch ``number`` >= 0, or a share of its rows."""
+        return pictures(self.rows(number, share))
+
+    def _rows(self, k: int, number: int, mine: Tensor) -> Rows:
         """Rows of set ``k`` in batch ``number``: those of its ``counts[k]`` that ``mine`` (n,) indexes."""
         faces, count = self.sets[k], self.counts[k]
         if not self.paired:
             neutral = epoch_indices(len(faces.neutral), count, self.seed, number, f"neutral {k}")
             expressive = epoch_indices(len(faces.expressive), count, self.seed, number, f"expressive {k}")
-            return faces.neutral[neutral[mine]], faces.expressive[expressive[mine]]
+            return Rows(faces, neutral[mine], expressive[mine])
         expressive = self.usable[k][epoch_indices(len(self.usable[k]), count, self.seed, number, f"pairs {k}")]
         generator = generator_at(self.seed, number, f"companions {k}")
         neutral = torch.tensor([pick(faces.companions[i], generator) for i in expressive.tolist()])
-        pair = faces.neutral[neutral[mine]], faces.expressive[expressive[mine]]
-        if faces.known is None:
-            return pair
-        references, *known = faces.known
-        chosen = expressive[mine]
-        return *pair, faces.expressive[torch.tensor(references)[chosen]], *(column[chosen] for column in known)
+        return Rows(faces, neutral[mine], expressive[mine])
+
+
+class TransplantSampler:
+    """Paired batches from sets of which landmarks tell how faces move."""
+
+    def __init__(self, sets: Sequence[Faces], mix: Sequence[float], batch: int, seed: int) -> None:
+        self._pairs = Sampler(sets, mix, batch, seed, paired=True)
+
+    def batch(self, number: int, share: Share = WHOLE) -> Transplanted:
+        """Batch ``number`` >= 0, or a share of its rows."""
+        chosen = self._pairs.rows(number, share)
+        neutral, expressive = pictures(chosen)
+        known = [(known_of(rows.faces), rows.expressive) for rows in chosen]
+        references = [
+            rows.faces.expressive[torch.tensor(facts.references)[k]]
+            for rows, (facts, k) in zip(chosen, known, strict=True)
+        ]
+        return Transplanted(
+            neutral,
+            expressive,
+            as_images(torch.cat(references)),
+            torch.cat([facts.flows[k] for facts, k in known]).to(here()).float(),
+            torch.cat([facts.mouths[k] for facts, k in known]).to(here()).float(),
+            torch.cat([facts.supervised[k] for facts, k in known]).to(here()),
+        )
+
+
+def known_of(faces: Faces) -> Known:
+    """What is known of the pairs of ``faces``, which must have been made so."""
+    assert faces.known is not None
+    return faces.known
+
+
+def pictures(chosen: Sequence[Rows]) -> Batch:
+    """The photos of these rows."""
+    neutral = torch.cat([rows.faces.neutral[rows.neutral] for rows in chosen])
+    expressive = torch.cat([rows.faces.expressive[rows.expressive] for rows in chosen])
+    return Batch(as_images(neutral), as_images(expressive))
 
 
 def pick(choices: Sequence[int], generator: Generator) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,8 +14,9 @@ import numpy as np
 from PIL import Image
 
 from twocet.errors import UserError
-from twocet.photo.images import Pixels, write_bytes
+from twocet.photo.images import Pixels
 from twocet.photo.marks import Mark
+from twocet.runtime.files import partial_name, write_whole
 
 INSTALL = "pip install 'twocet[video]'"
 SUFFIXES = (".mp4", ".mkv", ".mov")
@@ -114,11 +114,9 @@ class ClipWriter:
         check_clip_path(path)
         self._av = import_av()
         self._path, self._fps = path, fps
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-        os.close(handle)
-        self._partial = Path(name)
+        self._partial = partial_name(path)
         options = {} if path.suffix == ".mkv" else {"movflags": "use_metadata_tags+faststart"}
-        self._container: Any = self._av.open(name, "w", options=options)
+        self._container: Any = self._av.open(str(self._partial), "w", options=options)
         for key, value in mark_tags(mark).items():
             self._container.metadata[key] = value
         self._video: Any = self._container.add_stream("libx264", rate=fps)
@@ -181,7 +179,6 @@ class ClipWriter:
                         packet.stream = self._audio
                         self._container.mux(packet)
         self._container.close()
-        os.chmod(self._partial, 0o644)
         os.replace(self._partial, self._path)
 
     def _drop(self) -> None:
@@ -229,4 +226,4 @@ def write_gif(path: Path, frames: list[Image.Image], fps: float, mark: Mark | No
         comment=comment.encode(),
         disposal=1,
     )
-    return write_bytes(path, buffer.getvalue())
+    return write_whole(path, buffer.getvalue())

@@ -11,20 +11,20 @@ from contextlib import asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import cast
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twocet import __version__
 from twocet.errors import UserError
 from twocet.photo.images import read_photo
+from twocet.runtime import http
 from twocet.web.pictures import MAX_BYTES, preview, to_jpeg
 from twocet.web.session import ROLES, STRENGTHS, STRIP, Picture, Role, Session, Studio, Wish, pad_places
 from twocet.web.visitors import IDLE_SECONDS, Busy, Turns, Visitor, Visitors
@@ -193,7 +193,7 @@ class Page:
 def make_app(studio: Studio, *, workers: int, allowed_hosts: list[str] | None = None) -> Starlette:
     """The application. ``workers``: threads that edit; ``allowed_hosts``: names it may be reached under (None: any)."""
     page = Page(studio, workers)
-    middleware = [Middleware(_Guard)]
+    middleware = [Middleware(http.Guard, headers=_HEADERS)]
     if allowed_hosts is not None:
         # Without it a page elsewhere could point its own name at this computer and read what visitors send here.
         middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts))
@@ -263,27 +263,3 @@ def _jpeg(content: bytes, headers: Mapping[str, str] | None = None) -> Response:
 
 def _failed(status: int, message: str) -> Response:
     return JSONResponse({"error": message}, status_code=status)
-
-
-class _Guard:
-    """Refuses what other websites make a visitor's browser send, and adds the headers that every answer carries."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                present = {name.lower() for name, _ in message["headers"]}
-                added = ((name.lower().encode(), value.encode()) for name, value in _HEADERS.items())
-                message["headers"] = [*message["headers"], *(pair for pair in added if pair[0] not in present)]
-            await send(message)
-
-        request = Request(scope)
-        origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
-            return await PlainTextResponse("Other websites may not use this one.", 403)(scope, receive, send)
-        return await self._app(scope, receive, send_with_headers)

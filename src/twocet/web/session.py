@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from twocet.edit.editor import Code, Editor, Result
+from twocet.edit.editor import Editor, Result
+from twocet.edit.stages import Code, Expression
 from twocet.errors import UserError
 from twocet.model.model import Model
 from twocet.photo.faces import Face, FaceFinder
@@ -106,7 +107,7 @@ class Session:
         self._editor = studio.editor()
         self._pad = pad_directions(self._editor)
         self._pictures: dict[Role, Picture] = {}
-        self._reference_codes: dict[int, Code] = {}
+        self._references: dict[int, Expression] = {}
 
     def give(self, role: Role, content: bytes, name: str) -> Picture:
         """Takes an uploaded file in place of the one before. Raises UserError if it shows no face."""
@@ -121,7 +122,7 @@ class Session:
             # The old target's analysis goes with the old editor.
             self._editor = self._studio.editor()
         else:
-            self._reference_codes.clear()
+            self._references.clear()
         self._pictures[role] = picture
         return picture
 
@@ -134,12 +135,12 @@ class Session:
     def render(self, wish: Wish) -> Result:
         """The small target with the wished expression."""
         target = self.picture("target").preview
-        return self._editor.transfer(target, self._code(wish), wish.strength, face=wish.face)
+        return self._editor.transfer(target, self._expression(wish), wish.strength, face=wish.face)
 
     def strip(self, wish: Wish) -> list[str]:
         """The face at the strengths ``STRIP``, as data URLs."""
-        target, code = self.picture("target").preview, self._code(wish)
-        return [_data_url(self._editor.transfer_crop(target, code, strength, face=wish.face)) for strength in STRIP]
+        target, shown = self.picture("target").preview, self._expression(wish)
+        return [_data_url(self._editor.transfer_crop(target, shown, strength, face=wish.face)) for strength in STRIP]
 
     def preset_pictures(self, face: int) -> dict[str, str]:
         """The face with every preset at strength 1, as data URLs."""
@@ -156,25 +157,25 @@ class Session:
         # Its own editor: the full photo and its analysis are forgotten at the end.
         editor = self._studio.editor()
         face = _same_face(picture, wish.face, photo, self._studio.finder.find(photo.pixels))
-        return marked_file(editor.transfer(photo, self._code(wish), wish.strength, face=face), picture.name)
+        return marked_file(editor.transfer(photo, self._expression(wish), wish.strength, face=face), picture.name)
 
-    def _code(self, wish: Wish) -> Code:
+    def _expression(self, wish: Wish) -> Expression:
         if wish.kind == "neutral":
-            return np.zeros(self._editor.model.code_dim, np.float32)
+            return Expression(np.zeros(self._editor.model.code_dim, np.float32))
         if wish.kind == "reference":
-            return self._reference_code(wish.reference_face)
+            return self._reference(wish.reference_face)
         if wish.kind == "random":
-            return self._editor.draw_codes(1, wish.seed).reshape(-1)
+            return Expression(self._editor.draw_codes(1, wish.seed).reshape(-1))
         if wish.kind == "pad":
-            return np.array([wish.x, wish.y], np.float32) @ self._pad
+            return Expression(np.array([wish.x, wish.y], np.float32) @ self._pad)
         if wish.kind == "preset" and wish.preset in self._studio.presets:
-            return self._studio.presets[wish.preset]
+            return Expression(self._studio.presets[wish.preset])
         raise UserError(f"There is no expression {wish.preset or wish.kind!r} here: choose another one.")
 
-    def _reference_code(self, face: int) -> Code:
-        if face not in self._reference_codes:
-            self._reference_codes[face] = self._editor.encode(self.picture("reference").preview, face=face)
-        return self._reference_codes[face]
+    def _reference(self, face: int) -> Expression:
+        if face not in self._references:
+            self._references[face] = self._editor.read_expression(self.picture("reference").preview, face=face)
+        return self._references[face]
 
 
 def pad_directions(editor: Editor) -> Code:

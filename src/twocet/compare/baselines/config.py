@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from twocet.errors import check
-from twocet.method.schedules import Decay, Schedule
+from twocet.method.schedules import Schedule
 from twocet.networks.config import NetworkConfig, Preset
-from twocet.training.config import RunConfig
+from twocet.training.config import OptimiserConfig
 
 Augmentation = Literal["paper", "pairs", "flip", "none"]
 
@@ -28,31 +28,16 @@ _DIVERSITY_FADES = Schedule(end=3_000, start=1.0, stop=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaselineConfig(RunConfig):
+class BaselineConfig(OptimiserConfig):
     """What both baselines have. The defaults are those of the preset fast."""
 
     lr: float = 5e-4
     """Learning rate of all networks but the mapping network of StarGAN v2."""
     betas: tuple[float, float] = (0.5, 0.99)
     """Adam's betas."""
-    weight_decay: float = 0.0
-    """L2 decay inside Adam."""
-    warm_up: int = 100
-    """Rounds in which the learning rates rise from 0."""
-    decay: Decay = "cosine"
-    """How the learning rates fall until the last round."""
-    ema: float = 0.999
-    """Decay of the averaged networks per round; 0 keeps no average."""
-    ema_warm_up: bool = True
-    """Whether the average is shorter in the beginning: decay at most (k + 1) / (k + 10) in round k."""
     augmentation: Augmentation = "pairs"
     """Random changes of every photo: the paper's crop and flip, those of the recipe fast (flip, small similarity, light
     and camera), a flip alone, or none."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "betas", tuple(self.betas))
-        check(0 <= self.ema < 1, f"ema must be in [0, 1), not {self.ema}")
 
 
 @dataclass(frozen=True, kw_only=True)

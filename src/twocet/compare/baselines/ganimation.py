@@ -14,15 +14,16 @@ from torch import Generator, Tensor
 from twocet.compare.baselines import losses as own
 from twocet.compare.baselines.config import GANimationConfig
 from twocet.compare.baselines.networks import GANimationNetworks
-from twocet.compare.baselines.state import BaselineState, augmented, noted
+from twocet.compare.baselines.state import BaselineState, augmented
 from twocet.compare.baselines.units import row_units
 from twocet.data.dataset import Faces, as_images
 from twocet.errors import check
 from twocet.method import losses
 from twocet.method.losses import Objective, detached
 from twocet.runtime.devices import autocast
+from twocet.runtime.distributed import ALONE, Ranks
 from twocet.runtime.randomness import WHOLE, Share, generator_at, rows
-from twocet.training.recipes.base import Draw, frozen, mean_terms, pieces, step_optimiser
+from twocet.training.recipes.base import Draw, Terms, backward, descend, frozen, mean_terms, pieces
 from twocet.training.sampler import epoch_indices, shares
 
 State = BaselineState[GANimationNetworks]
@@ -69,27 +70,27 @@ class UnitSampler:
 class GANimationRecipe:
     """``critic_steps`` mini-batches of the critic (each with a step of the gradient penalty); the last one trains G."""
 
-    def __init__(self, config: GANimationConfig) -> None:
-        self.config, self.num_batches = config, config.critic_steps
+    def __init__(self, config: GANimationConfig, ranks: Ranks = ALONE) -> None:
+        self.config, self.ranks, self.num_batches = config, ranks, config.critic_steps
 
     def augment(self, batch: UnitBatch, generator: Generator) -> UnitBatch:
         """Every photo is changed for itself; action units have no sides, so that a flip leaves them as they are."""
         return batch._replace(image=augmented(batch.image, self.config.augmentation, generator))
 
-    def round(self, state: State, draw: Draw[UnitBatch], step: int) -> dict[str, Tensor]:
+    def round(self, state: State, draw: Draw[UnitBatch], step: int) -> Terms:
         """All mini-batches of a round."""
-        record: list[dict[str, Tensor]] = []
         networks, optimiser = state.networks, state.optimisers["discriminator"]
+        terms = []
         for index in range(self.num_batches):
-            parts = pieces(draw(), self.config, step * self.num_batches + index, "penalty")
-            judged = (self.critic_total(networks, piece) for piece, _ in parts)
-            step_optimiser(optimiser, noted(judged, record))
-            penalised = (self.penalty_total(networks, piece, generator) for piece, generator in parts)
-            step_optimiser(optimiser, noted(penalised, record))
+            parts = pieces(draw(), self.config, step * self.num_batches + index, "penalty", self.ranks)
+            terms += [backward(self.critic_total(networks, piece)) for piece, _ in parts]
+            descend([optimiser], len(parts), self.ranks)
+            terms += [backward(self.penalty_total(networks, piece, generator)) for piece, generator in parts]
+            descend([optimiser], len(parts), self.ranks)
         with frozen(networks.discriminator):
-            made = (self.generator_total(networks, piece) for piece, _ in parts)
-            step_optimiser(state.generator_optimiser, noted(made, record))
-        return mean_terms(record)
+            terms += [backward(self.generator_total(networks, piece)) for piece, _ in parts]
+            descend([state.generator_optimiser], len(parts), self.ranks)
+        return mean_terms(terms)
 
     def critic_total(self, networks: GANimationNetworks, batch: UnitBatch) -> Objective:
         """Photos more real than fakes, and the photos' action units."""

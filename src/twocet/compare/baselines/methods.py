@@ -1,4 +1,4 @@
-"""The baselines as methods of the trainer (``twocet.compare.methods.Method``)."""
+"""The baselines as methods of the trainer (``twocet.training.method.Method``)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from twocet.compare.baselines.stargan import State as StarGANState
 from twocet.compare.baselines.state import BaselineState
 from twocet.compare.baselines.units import UnitReader, annotate, row_units
 from twocet.data.dataset import DatasetFolder, Faces, as_images, pairs
-from twocet.runtime import distributed
 from twocet.runtime.devices import here
+from twocet.runtime.distributed import ALONE, Ranks
 from twocet.training.config import Selection
 from twocet.training.export import CHUNK, MEASURED_PHOTOS, SHEET_COLUMNS, VALIDATION_PAIRS, History
+from twocet.training.method import as_they_are
 from twocet.training.selection import METRICS
 
 
@@ -35,17 +36,15 @@ class StarGAN:
     select: Selection = "gain"
     metric = METRICS["gain"]
 
-    def __init__(self, config: StarGANConfig, datasets: Sequence[DatasetFolder]) -> None:
+    prepare = staticmethod(as_they_are)
+
+    def __init__(
+        self, config: StarGANConfig, datasets: Sequence[DatasetFolder], folder: Path, ranks: Ranks = ALONE
+    ) -> None:
         domains = config.domains or find_domains(datasets, config.exclude)
         self.config = config = dataclasses.replace(config, domains=domains)
         self.size = config.network.size
-        self.recipe = StarGANRecipe(config)
-
-    def prepare(
-        self, train: Sequence[Faces], validation: Sequence[Faces], *, progress: bool
-    ) -> tuple[Sequence[Faces], Sequence[Faces]]:
-        """See ``Method``."""
-        return train, validation
+        self.recipe = StarGANRecipe(config, ranks)
 
     def new_state(self, device: torch.device) -> StarGANState:
         """See ``Method``."""
@@ -94,21 +93,17 @@ class GANimation:
     select: Selection = "gain"
     metric = METRICS["gain"]
 
-    def __init__(self, config: GANimationConfig, datasets: Sequence[DatasetFolder], folder: Path) -> None:
+    prepare = staticmethod(as_they_are)
+
+    def __init__(
+        self, config: GANimationConfig, datasets: Sequence[DatasetFolder], folder: Path, ranks: Ranks = ALONE
+    ) -> None:
         self.config, self.size = config, config.network.size
         self._read = UnitReader().read
         for dataset in datasets:
-            # The lead reads the photos; the others then find the table.
-            distributed.from_lead(lambda: self._annotate(dataset, folder))  # noqa: B023 - called at once
-            if not distributed.is_lead():
-                self._annotate(dataset, folder)
-        self.recipe = GANimationRecipe(config)
-
-    def prepare(
-        self, train: Sequence[Faces], validation: Sequence[Faces], *, progress: bool
-    ) -> tuple[Sequence[Faces], Sequence[Faces]]:
-        """See ``Method``."""
-        return train, validation
+            # Rank 0 reads the photos; the others then find the table.
+            ranks.rank_0_first(lambda: self._annotate(dataset, folder))  # noqa: B023 - called at once
+        self.recipe = GANimationRecipe(config, ranks)
 
     def new_state(self, device: torch.device) -> GANimationState:
         """See ``Method``."""

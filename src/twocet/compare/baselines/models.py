@@ -23,7 +23,7 @@ from twocet.photo.images import Pixels
 from twocet.photo.scaling import to_pixels
 from twocet.runtime import devices
 from twocet.runtime.arrays import Floats
-from twocet.training.config import from_dict
+from twocet.runtime.configuration import from_dict
 
 OPENFACE = "openface"
 BLENDSHAPES = "blendshapes"

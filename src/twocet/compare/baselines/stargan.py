@@ -14,12 +14,13 @@ from torch import Generator, Tensor
 from twocet.compare.baselines.config import StarGANConfig
 from twocet.compare.baselines.domains import DomainBatch
 from twocet.compare.baselines.networks import StarGANNetworks
-from twocet.compare.baselines.state import BaselineState, augmented, noted
+from twocet.compare.baselines.state import BaselineState, augmented
 from twocet.method import losses
 from twocet.method.losses import Objective, detached
 from twocet.runtime.devices import autocast
+from twocet.runtime.distributed import ALONE, Ranks
 from twocet.runtime.randomness import rows
-from twocet.training.recipes.base import Draw, frozen, mean_terms, pieces, step_optimiser, step_together
+from twocet.training.recipes.base import Draw, Terms, backward, descend, frozen, mean_terms, pieces
 
 State = BaselineState[StarGANNetworks]
 
@@ -29,8 +30,8 @@ class StarGANRecipe:
 
     num_batches = 1
 
-    def __init__(self, config: StarGANConfig) -> None:
-        self.config = config
+    def __init__(self, config: StarGANConfig, ranks: Ranks = ALONE) -> None:
+        self.config, self.ranks = config, ranks
 
     def augment(self, batch: DomainBatch, generator: Generator) -> DomainBatch:
         """Every photo is changed for itself."""
@@ -40,24 +41,24 @@ class StarGANRecipe:
         )
         return batch._replace(image=image, reference=reference, other_reference=other)
 
-    def round(self, state: State, draw: Draw[DomainBatch], step: int) -> dict[str, Tensor]:
+    def round(self, state: State, draw: Draw[DomainBatch], step: int) -> Terms:
         """One mini-batch."""
         parts = [
             (piece, self.latents(piece, generator))
-            for piece, generator in pieces(draw(), self.config, step, "latent codes")
+            for piece, generator in pieces(draw(), self.config, step, "latent codes", self.ranks)
         ]
-        record: list[dict[str, Tensor]] = []
         networks, optimisers = state.networks, state.optimisers
+        terms = []
         for guided in (False, True):
-            made = (self.discriminator_total(networks, *part, step, guided=guided) for part in parts)
-            step_optimiser(optimisers["discriminator"], noted(made, record))
+            terms += [backward(self.discriminator_total(networks, *part, step, guided=guided)) for part in parts]
+            descend([optimisers["discriminator"]], len(parts), self.ranks)
         with frozen(networks.discriminator):
-            made = (self.generator_total(networks, *part, step, guided=False) for part in parts)
-            step_together([optimisers[name] for name in ("generator", "mapping", "encoder")], noted(made, record))
+            terms += [backward(self.generator_total(networks, *part, step, guided=False)) for part in parts]
+            descend([optimisers[name] for name in ("generator", "mapping", "encoder")], len(parts), self.ranks)
             with frozen(networks.encoder):
-                made = (self.generator_total(networks, *part, step, guided=True) for part in parts)
-                step_optimiser(optimisers["generator"], noted(made, record))
-        return mean_terms(record)
+                terms += [backward(self.generator_total(networks, *part, step, guided=True)) for part in parts]
+                descend([optimisers["generator"]], len(parts), self.ranks)
+        return mean_terms(terms)
 
     def latents(self, batch: DomainBatch, generator: Generator) -> tuple[Tensor, Tensor]:
         """Two normal latent codes for each row."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -12,7 +12,6 @@ from torch import Generator, Tensor, nn
 
 from twocet.compare.baselines.config import Augmentation, BaselineConfig
 from twocet.method import ema
-from twocet.method.losses import Objective
 from twocet.method.schedules import learning_rate_factor
 from twocet.training import augment
 from twocet.training.recipes.base import Saved
@@ -88,10 +87,3 @@ def augmented(image: Tensor, kind: Augmentation, generator: Generator) -> Tensor
         return image
     moved = augment.resample(image, augment.similarity(num, generator))
     return augment.photometric([moved], generator)[0]
-
-
-def noted(objectives: Iterable[Objective], record: list[dict[str, Tensor]]) -> Iterator[Tensor]:
-    """The totals of ``objectives``; their terms go to ``record``."""
-    for objective in objectives:
-        record.append(objective.terms)
-        yield objective.total

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from twocet.compare import methods as known
 from twocet.compare.baselines.config import BaselineConfig, baseline_config
 from twocet.errors import check
 from twocet.method.schedules import constant
 from twocet.networks.config import Preset
 from twocet.runtime.settings import override
-from twocet.training.config import LossWeights, RunConfig, TrainConfig
-from twocet.training.recipe_settings import preset_config
+from twocet.training.config import RunConfig
+from twocet.training.recipes.configs import CyclesConfig, LossWeights
+from twocet.training.recipes.table import owners, preset_config
 
 MethodName = Literal["2cet", "2cet-unpaired", "starganv2", "ganimation"]
 TITLES: dict[MethodName, str] = {
@@ -61,7 +63,11 @@ def comparison(
     """
     check(len(set(methods)) == len(methods) > 0, f"name each method once: {' '.join(methods)}")
     return [
-        Entry(name, TITLES[name], override(_base(name, preset), [*words_for(name, settings), *_words(given)]))
+        Entry(
+            name,
+            TITLES[name],
+            override(_base(name, preset), [*words_for(name, settings), *_words(given)], owners(known.METHODS)),
+        )
         for name in methods
     ]
 
@@ -100,7 +106,9 @@ def ablation(
     """
     check(scale > 0, f"--schedule-scale is {scale}: give a positive number")
     base = preset_config(preset, recipe)
-    whole = override(dataclasses.replace(base, weights=scaled(base.weights, scale)), [*settings, *_words(given)])
+    assert isinstance(base, CyclesConfig)
+    scaled_base = dataclasses.replace(base, weights=scaled(base.weights, scale))
+    whole = override(scaled_base, [*settings, *_words(given)], owners())
     parts = list(PARTS.items())
     entries = [Entry("whole", "whole", whole)]
     config, key, title = whole, "", ""
@@ -122,20 +130,20 @@ def scaled(weights: LossWeights, scale: float) -> LossWeights:
     return LossWeights(**stretched)
 
 
-def _without_dynamic_weights(config: TrainConfig) -> TrainConfig:
+def _without_dynamic_weights(config: CyclesConfig) -> CyclesConfig:
     ones = {field.name: constant(1.0) for field in dataclasses.fields(LossWeights)}
     return dataclasses.replace(config, weights=LossWeights(**ones))
 
 
-def _without_grey_encoder(config: TrainConfig) -> TrainConfig:
+def _without_grey_encoder(config: CyclesConfig) -> CyclesConfig:
     return dataclasses.replace(config, network=dataclasses.replace(config.network, grey=False))
 
 
-def _without_uniform_codes(config: TrainConfig) -> TrainConfig:
+def _without_uniform_codes(config: CyclesConfig) -> CyclesConfig:
     return dataclasses.replace(config, codes="normal")
 
 
-PARTS: dict[str, tuple[str, Callable[[TrainConfig], TrainConfig]]] = {
+PARTS: dict[str, tuple[str, Callable[[CyclesConfig], CyclesConfig]]] = {
     "dynamic": ("dynamic weights", _without_dynamic_weights),
     "grey": ("grey encoder", _without_grey_encoder),
     "uniform": ("uniform codes", _without_uniform_codes),

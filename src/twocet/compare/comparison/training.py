@@ -13,11 +13,13 @@ import torch
 
 from twocet.compare.comparison.plan import Entry, described
 from twocet.compare.comparison.pool import Outcome, Task, attempt, run_apart
+from twocet.compare.methods import METHODS
 from twocet.errors import check
 from twocet.runtime.files import json_bytes, write_whole
 from twocet.runtime.interrupt import Watch
+from twocet.training.config import Sources
 from twocet.training.export import MODEL_FILE
-from twocet.training.loop import Run, Sources, resume, train
+from twocet.training.loop import Run, resume, train
 
 PLAN = "plan.json"
 DONE = "trained.json"
@@ -111,5 +113,5 @@ def train_one(
 def open_run(folder: Path, entry: Entry, data: Path, *, progress: bool) -> Run:
     """The run in ``folder`` as it was left, or a new one."""
     if any((folder / "checkpoints").glob("step-*.pt")):
-        return resume(folder, device=entry.config.device, progress=progress)
-    return Run(folder, entry.config, Sources(data=(str(data),), mix=(1.0,)), progress=progress)
+        return resume(folder, device=entry.config.device, progress=progress, entries=METHODS)
+    return Run(folder, entry.config, Sources(data=(str(data),), mix=(1.0,)), progress=progress, entries=METHODS)

@@ -19,12 +19,12 @@ from tqdm import tqdm
 
 from twocet import __version__
 from twocet.data.prepare import report, who
-from twocet.data.prepare.crops import Alignment, CropJob, make_crops, read_record, record_path, sides
+from twocet.data.prepare.crops import Alignment, CropJob, make_crops, read_record, sides
 from twocet.data.prepare.originals import SETS, Original, SetName, read_originals
 from twocet.data.prepare.splits import Splitting, split_people, unpaired
 from twocet.errors import UserError
 from twocet.photo.align import PAPER_TEMPLATE_NAME, TEMPLATE_NAME
-from twocet.runtime.files import PARTIAL, json_bytes, write_whole
+from twocet.runtime.files import is_partial, json_bytes, remove_partials, write_whole
 from twocet.runtime.processes import for_each, num_cores
 
 People = Literal["names", "faces", "none"]
@@ -166,7 +166,7 @@ def _begin(out: Path, settings: Settings) -> None:
         changed = [f"{name} {begun.get(name)}" for name in crops if begun.get(name) != crops[name]]
         if changed:
             raise UserError(f"{out} was begun with {', '.join(changed)}: use the same, or name a new folder")
-    elif out.is_dir() and any(not path.name.endswith(PARTIAL) for path in out.iterdir()):
+    elif out.is_dir() and any(not is_partial(path) for path in out.iterdir()):
         raise UserError(f"{out} holds other files: name a new or empty folder")
     for place in ("records", *sides(settings.size, settings.master)):
         (out / place).mkdir(parents=True, exist_ok=True)
@@ -193,8 +193,7 @@ def _crop_all(jobs: Sequence[CropJob], workers: int, progress: bool) -> None:
     with tqdm(total=len(jobs), initial=done, unit="photo", desc="cropping", disable=None if progress else True) as bar:
         for _ in for_each(make_crops, pending, workers):
             bar.update()
-    for path in record_path(jobs[0].folder, "x").parent.glob(f"*{PARTIAL}"):
-        path.unlink()
+    remove_partials(jobs[0].folder)
 
 
 def _rows(kept: Sequence[Original], split_of: dict[str, str], settings: Settings) -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ from PIL import Image
 from twocet.data.prepare.originals import Original
 from twocet.photo.images import read_photo
 from twocet.photo.sheets import Cell, sheet
+from twocet.runtime.files import whole_file
 
 SAME_PHOTO = 0.985
 """Crops whose thumbnails correlate so much are reported as copies. Among 82 people of a laboratory set no two different
@@ -86,9 +87,8 @@ def write_contact_sheet(path: Path, folder: Path, rows: Sequence[dict[str, str]]
     chosen = [people[k * len(people) // min(_SHEET_ROWS, len(people))] for k in range(min(_SHEET_ROWS, len(people)))]
     cells = [[_cell(folder, row) for row in _spread(photos)] for photos in chosen]
     picture = Image.fromarray(sheet(cells, side=_SHEET_SIDE))
-    partial = path.with_name(f"partial-{path.name}")
-    picture.save(partial, quality=90)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        picture.save(partial, quality=90)
 
 
 def _spread(photos: Sequence[dict[str, str]]) -> list[dict[str, str]]:

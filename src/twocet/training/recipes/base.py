@@ -6,19 +6,21 @@ import contextlib
 import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
 
 from twocet.method import ema
+from twocet.method.losses import Objective
 from twocet.method.schedules import learning_rate_factor
 from twocet.networks.build import build
 from twocet.networks.interfaces import Networks
-from twocet.runtime import distributed
 from twocet.runtime.devices import CPU
+from twocet.runtime.distributed import Ranks
 from twocet.runtime.randomness import RowGenerator, generator_at
-from twocet.training.config import RunConfig, TrainConfig
+from twocet.training.config import EncoderConfig, ModelConfig, RunConfig
+from twocet.training.recipes.configs import CloseUpConfig, CyclesConfig, PairsConfig
 
 
 class Saved(Protocol):
@@ -62,28 +64,27 @@ class State(Protocol):
         ...
 
 
+class Trained(NamedTuple):
+    """A network that an optimiser changes."""
+
+    network: nn.Module
+    rate: float
+    """Learning rate, before warm-up and decay."""
+
+
 class TrainState:
-    """Everything that training changes, on ``device``: generator, encoder, their averages, their optimiser."""
+    """Networks, the averages of generator and encoder, and the optimiser of what is trained for the generator's sake.
 
-    has_discriminator = False
-    """Whether the networks have one."""
+    See :func:`pair_state`, and :class:`JudgedState` where something judges them.
+    """
 
-    def __init__(self, config: TrainConfig, device: torch.device = CPU) -> None:
-        torch.manual_seed(config.seed)
-        self.config = config
-        # Built on the processor, so that a seed means the same weights on every device.
-        built = build(config.network, discriminator=self.has_discriminator)
-        self.networks = built if device == CPU else built.to(device)
-        self.average: Networks = averages(self.networks)
-        generator, encoder, _ = self.networks
-        groups = [
-            {"params": list(generator.parameters()), "lr": config.lr},
-            {"params": list(encoder.parameters()), "lr": config.lr_encoder},
-        ]
+    def __init__(self, config: ModelConfig, networks: Networks, trained: Sequence[Trained]) -> None:
+        self.config, self.networks, self.trained = config, networks, trained
+        self.average: Networks = averages(networks)
+        groups = [{"params": list(network.parameters()), "lr": rate} for network, rate in trained]
         self.generator_optimiser = torch.optim.Adam(
             groups, betas=config.betas, weight_decay=config.weight_decay, fused=True
         )
-        """Adam for generator and encoder together."""
 
     def parts(self) -> dict[str, Saved]:
         """The objects to be saved, by name."""
@@ -101,9 +102,8 @@ class TrainState:
 
     def begin_round(self, step: int, steps: int | None) -> None:
         """Set the learning rates, which are functions of the step."""
-        config = self.config
-        factor = learning_rate_factor(step, steps, config.warm_up, config.decay)
-        for group, rate in zip(self.generator_optimiser.param_groups, (config.lr, config.lr_encoder), strict=True):
+        factor = learning_rate_factor(step, steps, self.config.warm_up, self.config.decay)
+        for group, (_, rate) in zip(self.generator_optimiser.param_groups, self.trained, strict=True):
             group["lr"] = rate * factor
 
     def end_round(self, step: int) -> None:
@@ -126,24 +126,30 @@ class TrainState:
 
     def weights(self) -> Iterator[Tensor]:
         """Every weight, and its average where there is one."""
-        return itertools.chain.from_iterable(
-            m.parameters() for m in (*self.networks.named().values(), *self.average[:2])
-        )
+        averaged = self.average.generator, self.average.encoder
+        return itertools.chain.from_iterable(m.parameters() for m in (*self.networks.named().values(), *averaged))
 
     def is_finite(self) -> bool:
         """Whether every weight, averaged or not, is a number."""
         return all(bool(torch.isfinite(tensor).all()) for tensor in self.weights())
 
 
-class AdversarialState(TrainState):
+class JudgedState(TrainState):
     """As :class:`TrainState`, with a discriminator and its optimiser."""
 
-    has_discriminator = True
-
-    def __init__(self, config: TrainConfig, device: torch.device = CPU) -> None:
-        super().__init__(config, device)
+    def __init__(
+        self,
+        config: CyclesConfig | CloseUpConfig,
+        networks: Networks,
+        trained: Sequence[Trained],
+        discriminator: Any,
+        saved_as: str = "discriminator",
+    ) -> None:
+        """``saved_as`` is the discriminator's name in checkpoints."""
+        super().__init__(config, networks, trained)
+        self.discriminator, self.saved_as, self.rate = discriminator, saved_as, config.lr_discriminator
         self.discriminator_optimiser = torch.optim.Adam(
-            self.networks.discriminator.parameters(),
+            discriminator.parameters(),
             lr=config.lr_discriminator,
             betas=config.betas_discriminator,
             weight_decay=config.weight_decay,
@@ -152,18 +158,54 @@ class AdversarialState(TrainState):
 
     def parts(self) -> dict[str, Saved]:
         """The objects to be saved, by name."""
-        return {**super().parts(), "discriminator_optimiser": self.discriminator_optimiser}
+        own: dict[str, Saved] = {
+            self.saved_as: self.discriminator,
+            "discriminator_optimiser": self.discriminator_optimiser,
+        }
+        return super().parts() | own
 
     def begin_round(self, step: int, steps: int | None) -> None:
         """Set the learning rates, which are functions of the step."""
         super().begin_round(step, steps)
         factor = learning_rate_factor(step, steps, self.config.warm_up, self.config.decay)
-        self.discriminator_optimiser.param_groups[0]["lr"] = self.config.lr_discriminator * factor
+        self.discriminator_optimiser.param_groups[0]["lr"] = self.rate * factor
+
+    def weights(self) -> Iterator[Tensor]:
+        """Every weight, and its average where there is one."""
+        yield from super().weights()
+        if self.networks.discriminator is None:
+            yield from self.discriminator.parameters()
+
+
+def new_networks(config: RunConfig, device: torch.device, *, discriminator: bool) -> Networks:
+    """The networks of ``config`` with the weights its seed means, which are the same on every device."""
+    torch.manual_seed(config.seed)
+    built = build(config.network, discriminator=discriminator)
+    return built if device == CPU else built.to(device)
+
+
+def pair_state(config: PairsConfig, device: torch.device = CPU) -> TrainState:
+    """Generator and encoder, trained together."""
+    networks = new_networks(config, device, discriminator=False)
+    return TrainState(config, networks, together(networks, config))
+
+
+def adversarial_state(config: CyclesConfig, device: torch.device = CPU) -> JudgedState:
+    """Generator and encoder, trained together against the discriminator."""
+    networks = new_networks(config, device, discriminator=True)
+    return JudgedState(config, networks, together(networks, config), networks.discriminator)
+
+
+def together(networks: Networks, config: EncoderConfig) -> list[Trained]:
+    """Generator and encoder with their learning rates."""
+    return [Trained(networks.generator, config.lr), Trained(networks.encoder, config.lr_encoder)]
 
 
 def averages(networks: Networks) -> Networks:
     """Copies of generator and encoder that need no gradient; the discriminator is the same object."""
-    generator, encoder = (copy.deepcopy(m).eval().requires_grad_(False) for m in networks[:2])
+    generator, encoder = (
+        copy.deepcopy(network).eval().requires_grad_(False) for network in (networks.generator, networks.encoder)
+    )
     return networks._replace(generator=generator, encoder=encoder)
 
 
@@ -171,6 +213,8 @@ B = TypeVar("B", bound=tuple[Any, ...])
 S = TypeVar("S", contravariant=True)
 
 Draw = Callable[[], B]
+Terms = dict[str, Tensor]
+"""What is logged of an objective, by name, detached."""
 
 
 class Recipe(Protocol[S, B]):
@@ -186,45 +230,45 @@ class Recipe(Protocol[S, B]):
         """Change the photos of a mini-batch at random; runs in the loader's thread."""
         ...
 
-    def round(self, state: S, draw: Draw[B], step: int) -> dict[str, Tensor]:
-        """Train the networks of ``state`` with ``num_batches`` mini-batches; the terms to be logged, detached."""
+    def round(self, state: S, draw: Draw[B], step: int) -> Terms:
+        """Train the networks of ``state`` with ``num_batches`` mini-batches; the terms to be logged."""
         ...
 
 
-def step_optimiser(optimiser: torch.optim.Optimizer, totals: Iterable[Tensor], summands: int = 1) -> None:
-    """One optimiser step down the gradient of the mean of ``totals`` and of those of all other processes.
-
-    The totals are those of the pieces of this process's rows, each in ``summands`` parts that follow each other; given
-    as an iterator, each is made when the one before has been differentiated, so that its graph is gone.
-    """
-    step_together([optimiser], totals, summands)
-
-
-def step_together(optimisers: Sequence[torch.optim.Optimizer], totals: Iterable[Tensor], summands: int = 1) -> None:
-    """``step_optimiser`` for the parameters of several optimisers."""
-    count = 0
-    for total in totals:
-        total.backward()  # type: ignore[no-untyped-call]
-        count += 1
-    groups = [group for optimiser in optimisers for group in optimiser.param_groups]
-    distributed.average_gradients((p for group in groups for p in group["params"]), count // summands)
-    for optimiser in optimisers:
-        optimiser.step()
-        # Right away: the other networks' step needs the memory.
-        optimiser.zero_grad(set_to_none=True)
-
-
-def pieces(batch: B, config: RunConfig, number: int, purpose: str) -> list[tuple[B, RowGenerator]]:
+def pieces(batch: B, config: RunConfig, number: int, purpose: str, ranks: Ranks) -> list[tuple[B, RowGenerator]]:
     """``batch``, this process's rows of mini-batch ``number``, in ``config.accumulate`` pieces.
 
     Each comes with a generator that draws for its rows what it would draw for them in the whole mini-batch.
     """
-    count, share = config.accumulate, distributed.share()
+    count = config.accumulate
     parts = zip(*(rows.chunk(count) for rows in batch), strict=True)
     return [
-        (type(batch)(*part), generator_at(config.seed, number, purpose, share.piece(k, count)))
+        (type(batch)(*part), generator_at(config.seed, number, purpose, ranks.share.piece(k, count)))
         for k, part in enumerate(parts)
     ]
+
+
+def weighted_sum(terms: Mapping[str, tuple[float, Tensor]]) -> Objective:
+    """The objective that is the sum of weight times term."""
+    first, *others = (weight * term for weight, term in terms.values())
+    total = sum(others, start=first)
+    return Objective(total, {name: term.detach() for name, (_, term) in terms.items()})
+
+
+def backward(objective: Objective) -> Terms:
+    """Add the gradients of its total to those of the parameters; its graph is freed. Returns its terms."""
+    objective.total.backward()  # type: ignore[no-untyped-call]
+    return objective.terms
+
+
+def descend(optimisers: Sequence[torch.optim.Optimizer], pieces: int, ranks: Ranks) -> None:
+    """One step of every optimiser down the mean of the gradients over the ``pieces`` of all processes."""
+    groups = [group for optimiser in optimisers for group in optimiser.param_groups]
+    ranks.average_gradients((parameter for group in groups for parameter in group["params"]), pieces)
+    for optimiser in optimisers:
+        optimiser.step()
+        # Right away: the other networks' step needs the memory.
+        optimiser.zero_grad(set_to_none=True)
 
 
 @contextlib.contextmanager
@@ -237,7 +281,7 @@ def frozen(network: nn.Module) -> Iterator[None]:
         network.requires_grad_(True)
 
 
-def mean_terms(batches: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
+def mean_terms(batches: Iterable[Terms]) -> Terms:
     """The mean of every term over the mini-batches that have it."""
     values: dict[str, list[Tensor]] = {}
     for terms in batches:

@@ -8,66 +8,85 @@ no mean of pixels. No emotion label is used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from twocet.data.dataset import DatasetFolder, Faces
 from twocet.errors import check
 from twocet.method import codes, losses
-from twocet.method.losses import detached
-from twocet.method.schedules import learning_rate_factor
+from twocet.method.losses import Objective
 from twocet.networks.close_up import CloseUpDiscriminator, Retouch, cut
 from twocet.networks.edit import compose
 from twocet.networks.interfaces import Networks
-from twocet.runtime import distributed
+from twocet.pairs import landmark_table, transplant, unpaired
+from twocet.pairs import losses as pair_losses
 from twocet.runtime.devices import CPU, autocast
+from twocet.runtime.distributed import ALONE, Ranks
 from twocet.training import augment
-from twocet.training.config import TrainConfig
-from twocet.training.recipes.base import Draw, TrainState, frozen, mean_terms, pieces, step_optimiser
+from twocet.training.method import TwoCet
+from twocet.training.recipes.base import (
+    Draw,
+    JudgedState,
+    Terms,
+    Trained,
+    backward,
+    descend,
+    frozen,
+    mean_terms,
+    new_networks,
+    pieces,
+    weighted_sum,
+)
+from twocet.training.recipes.configs import CloseUpConfig
 from twocet.training.recipes.fast import noise
-from twocet.training.sampler import Pair
+from twocet.training.sampler import Pair, Sampler, TransplantSampler
 
 CLOSED = 0.2
 """How likely, relative to the average pair, one is trained whose mouth does not change."""
+UNCHANGED = 0.1
+"""Photos of strangers: share of pairs with nothing to change."""
 SHIFT = 4
 """By how many pixels what the discriminator sees is moved at most, so that it does not learn people by heart."""
 
 
-class CloseUpState(TrainState):
+def method(config: CloseUpConfig, datasets: Sequence[DatasetFolder], folder: Path, ranks: Ranks) -> TwoCet[Any]:
+    """What trains the recipes."""
+    recipe = CloseUpRecipe(config, ranks)
+
+    def prepare(
+        train: Sequence[Faces], validation: Sequence[Faces], *, progress: bool
+    ) -> tuple[Sequence[Faces], Sequence[Faces]]:
+        transplant.check_ready()
+        tables = [landmark_table.shared_meshes(data, folder, config.threads, ranks) for data in datasets]
+        return unpaired.prepare(train, validation, tables, UNCHANGED, transplants_alone=True, progress=progress)
+
+    if config.recipe == "close_up_unpaired":
+        return TwoCet(
+            config,
+            recipe,
+            lambda device: close_up_state(config, device),
+            lambda sets, mix: TransplantSampler(sets, mix, config.batch, config.seed),
+            prepare,
+        )
+    return TwoCet(
+        config,
+        recipe,
+        lambda device: close_up_state(config, device),
+        lambda sets, mix: Sampler(sets, mix, config.batch, config.seed, paired=True),
+    )
+
+
+def close_up_state(config: CloseUpConfig, device: torch.device = CPU) -> JudgedState:
     """The close-up alone is trained, against its own discriminator, which is not part of a model."""
-
-    def __init__(self, config: TrainConfig, device: torch.device = CPU) -> None:
-        super().__init__(config, device)
-        self.discriminator = CloseUpDiscriminator(config.network.size, config.network.code_dim).to(device)
-        self.generator_optimiser = torch.optim.Adam(
-            self.networks.generator.close_up.parameters(), lr=config.lr, betas=config.betas, fused=True
-        )
-        self.discriminator_optimiser = torch.optim.Adam(
-            self.discriminator.parameters(), lr=config.lr_discriminator, betas=config.betas_discriminator, fused=True
-        )
-
-    def parts(self) -> dict[str, Any]:
-        """The objects to be saved, by name."""
-        return {
-            **super().parts(),
-            "discriminator_optimiser": self.discriminator_optimiser,
-            "close_up_discriminator": self.discriminator,
-        }
-
-    def begin_round(self, step: int, steps: int | None) -> None:
-        """Set the learning rates, which are functions of the step."""
-        config = self.config
-        factor = learning_rate_factor(step, steps, config.warm_up, config.decay)
-        self.generator_optimiser.param_groups[0]["lr"] = config.lr * factor
-        self.discriminator_optimiser.param_groups[0]["lr"] = config.lr_discriminator * factor
-
-    def weights(self) -> Iterator[Tensor]:
-        """Every weight, and its average where there is one."""
-        yield from super().weights()
-        yield from self.discriminator.parameters()
+    networks = new_networks(config, device, discriminator=False)
+    discriminator = CloseUpDiscriminator(config.network.size, config.network.code_dim).to(device)
+    trained = [Trained(networks.generator.close_up, config.lr)]
+    return JudgedState(config, networks, trained, discriminator, saved_as="close_up_discriminator")
 
 
 class Shown(NamedTuple):
@@ -76,7 +95,7 @@ class Shown(NamedTuple):
     neutral: Tensor
     expressive: Tensor
     reference: Tensor
-    """Real photos with the expressions of those in ``expressive``: themselves, unless expressions were lent."""
+    """Real photos with the expressions of those in ``expressive``: themselves, unless expressions were transplanted."""
 
 
 class Mouths(NamedTuple):
@@ -108,24 +127,15 @@ class Mouths(NamedTuple):
         return wide[..., top : top + side, left : left + side]
 
 
-class Finished(NamedTuple):
-    """What the step of the close-up leaves for the discriminator and the record; nothing has a gradient."""
-
-    mouths: Mouths
-    output: Tensor
-    terms: dict[str, Tensor]
-
-
 class CloseUpRecipe:
     """One mini-batch a round: a step of the close-up, then one of its discriminator."""
 
-    paired = True
     num_batches = 1
 
-    def __init__(self, config: TrainConfig) -> None:
-        fewest = 4 * config.accumulate * distributed.share().parts
+    def __init__(self, config: CloseUpConfig, ranks: Ranks = ALONE) -> None:
+        fewest = 4 * config.accumulate * ranks.share.parts
         check(config.batch >= fewest, f"the recipe close_up needs a batch of {fewest} or more, not {config.batch}")
-        self.config = config
+        self.config, self.ranks = config, ranks
 
     def augment(self, batch: Pair, generator: Generator) -> Shown:
         """Half of the rows, those whose mouths change more likely than others; mirrored and relit."""
@@ -134,27 +144,23 @@ class CloseUpRecipe:
         photos = batch.neutral, batch.expressive, batch.reference
         return Shown(*augment.photometric([augment.flip(x[chosen], mirrored) for x in photos], generator))
 
-    def round(self, state: TrainState, draw: Draw[Shown], step: int) -> dict[str, Tensor]:
+    def round(self, state: JudgedState, draw: Draw[Shown], step: int) -> Terms:
         """One mini-batch."""
-        assert isinstance(state, CloseUpState)
-        made: list[Finished] = []
-        batch = draw()
+        parts = pieces(draw(), self.config, step, "close-up", self.ranks)
+        terms, finished = [], []
         with frozen(state.discriminator):
-            step_optimiser(state.generator_optimiser, self.close_up_totals(state, batch, step, made))
-        totals = (self.discriminator_total(state.discriminator, finished, step) for finished in made)
-        step_optimiser(state.discriminator_optimiser, totals)
-        return mean_terms(finished.terms for finished in made)
-
-    def close_up_totals(self, state: CloseUpState, batch: Shown, step: int, made: list[Finished]) -> Iterator[Tensor]:
-        """The total of each piece of the mini-batch; what was finished is appended to ``made``."""
-        for piece, generator in pieces(batch, self.config, step, "close-up"):
-            mouths = self.mouths(state.networks, piece, generator, step)
-            with autocast(self.config.bf16):
-                retouch: Retouch = state.networks.generator.close_up(mouths.made, mouths.given)
-            output = retouch.applied(mouths.made)
-            total, terms = self.close_up_total(state.discriminator, mouths, output, retouch, step)
-            made.append(Finished(mouths, output.detach(), terms))
-            yield total
+            for batch, generator in parts:
+                mouths = self.mouths(state.networks, batch, generator, step)
+                with autocast(self.config.bf16):
+                    retouch: Retouch = state.networks.generator.close_up(mouths.made, mouths.given)
+                output = retouch.applied(mouths.made)
+                objective = self.close_up_objective(state.discriminator, mouths, output, retouch, step)
+                terms.append(backward(objective))
+                finished.append((mouths, output.detach()))
+            descend([state.generator_optimiser], len(parts), self.ranks)
+        judged = [backward(self.discriminator_objective(state.discriminator, *made, step)) for made in finished]
+        descend([state.discriminator_optimiser], len(parts), self.ranks)
+        return mean_terms(terms) | mean_terms(judged)
 
     @torch.no_grad()
     def mouths(self, networks: Networks, batch: Shown, generator: Generator, step: int) -> Mouths:
@@ -176,28 +182,31 @@ class CloseUpRecipe:
         top, left = torch.randint(2 * SHIFT + 1, (2,), generator=generator, device="cpu").tolist()
         return Mouths(num, cut(made), given, meant, kept, truth, real, cut(photos)[kept], (top, left))
 
-    def close_up_total(
+    def close_up_objective(
         self, discriminator: CloseUpDiscriminator, mouths: Mouths, output: Tensor, retouch: Retouch, step: int
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Weighted sum for the close-up, and the unweighted terms."""
+    ) -> Objective:
+        """What the close-up minimises."""
         config, kept = self.config, mouths.kept
         with autocast(config.bf16):
             seen = discriminator.features(mouths.seen(output))
             with torch.no_grad():
                 wanted = discriminator.features(mouths.seen(mouths.truth))
             logits = discriminator.logits(seen[-1], mouths.meant)
-        terms = {
-            "pair": losses.unexplained_whole(mouths.truth, output[kept], mouths.before),
-            "adversarial": losses.adversarial(logits, real=True),
-            "features": losses.feature_difference([layer[kept] for layer in seen], wanted),
-            "painted": retouch.added.abs().mean(),
-        }
-        total = terms["pair"] + config.adversarial.at(step) * terms["adversarial"]
-        return total + config.features * terms["features"] + config.painted * terms["painted"], detached(terms)
+        of_features = pair_losses.feature_difference([layer[kept] for layer in seen], wanted)
+        return weighted_sum(
+            {
+                "pair": (1.0, pair_losses.unexplained_whole(mouths.truth, output[kept], mouths.before)),
+                "adversarial": (config.adversarial.at(step), losses.adversarial(logits, real=True)),
+                "features": (config.features, of_features),
+                "painted": (config.painted, retouch.added.abs().mean()),
+            }
+        )
 
-    def discriminator_total(self, discriminator: CloseUpDiscriminator, finished: Finished, step: int) -> Tensor:
+    def discriminator_objective(
+        self, discriminator: CloseUpDiscriminator, mouths: Mouths, output: Tensor, step: int
+    ) -> Objective:
         """Realness given the code, real mouths with other people's codes as fakes, and R1 where it is due."""
-        config, (mouths, output, terms) = self.config, finished
+        config = self.config
         penalise = config.r1 > 0 and step % config.r1_every == 0
         real = mouths.seen(mouths.real).requires_grad_(penalise)
         meant = mouths.meant[mouths.kept]
@@ -208,8 +217,7 @@ class CloseUpRecipe:
         total = total + config.mismatch * losses.adversarial(mismatched, real=False)
         if penalise:
             total = total + config.r1 * config.r1_every * losses.r1(logits, real)
-        terms["discriminator"] = total.detach()
-        return total
+        return Objective(total, {"discriminator": total.detach()})
 
 
 def changing(batch: Pair, generator: Generator) -> Tensor:

@@ -1,47 +1,116 @@
-"""The recipes that learn from pairs: ``fast``, ``landmarks`` and ``unpaired``.
+"""The recipe ``fast``: both photos of a person supervise both passes directly.
 
-A laboratory set knows who is who, so the same person's two photos can supervise both passes directly (``fast``, and
-``landmarks``, where landmarks tell how faces move and expressions are lent); where nobody is known, the neutral photo
-of each pair is estimated (``unpaired``, see ``twocet.pairs.unpaired``). No emotion label is used. What pairs alone do
-not teach is that a code must not carry the identity. Two things serve that: codes become noisy on their way to the
-generator, so that it relies on what they say clearly (``code_noise``), and neutral photos have the zero code
-(``neutral_code``).
+A laboratory set knows who is who. No emotion label is used. What pairs alone do not teach is that a code must not carry
+the identity. Two things serve that: codes become noisy on their way to the generator, so that it relies on what they
+say clearly (``code_noise``), and neutral photos have the zero code (``neutral_code``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional
 
-from twocet.method import codes, losses
-from twocet.method.losses import detached
+from twocet.data.dataset import DatasetFolder
+from twocet.method import codes
+from twocet.method.losses import Objective
 from twocet.networks.edit import compose
 from twocet.networks.fast import FastEncoder, reduced
 from twocet.networks.interfaces import Networks
-from twocet.runtime import distributed
+from twocet.pairs import losses
 from twocet.runtime.devices import autocast
+from twocet.runtime.distributed import ALONE, Ranks
 from twocet.runtime.randomness import rows
 from twocet.training import augment
-from twocet.training.config import TrainConfig
-from twocet.training.recipes.base import Draw, TrainState, mean_terms, pieces, step_optimiser
-from twocet.training.sampler import Lent, Pair
+from twocet.training.method import TwoCet
+from twocet.training.recipes.base import (
+    Draw,
+    Terms,
+    TrainState,
+    backward,
+    descend,
+    mean_terms,
+    pair_state,
+    pieces,
+    weighted_sum,
+)
+from twocet.training.recipes.configs import FastConfig, PairsConfig
+from twocet.training.sampler import Batch, Pair, Sampler
 
 SMALL_CHANGE = 0.01
 """Changes of brightness below this (images are in [-1, 1]) need not be told by a code."""
 
-SMALL_MOVEMENT = 0.001
-"""Movements of this many sides of the crop, in the mean square over all pixels, hardly show."""
+
+def method(config: FastConfig, datasets: Sequence[DatasetFolder], folder: Path, ranks: Ranks) -> TwoCet[Batch]:
+    """What trains the recipe."""
+    return TwoCet(
+        config,
+        FastRecipe(config, ranks),
+        lambda device: pair_state(config, device),
+        lambda sets, mix: Sampler(sets, mix, config.batch, config.seed, paired=True),
+    )
 
 
-class Pairs(NamedTuple):
-    """What the two photos of each person become."""
+class FastRecipe:
+    """One mini-batch a round: a step of generator and encoder."""
+
+    num_batches = 1
+
+    def __init__(self, config: FastConfig, ranks: Ranks = ALONE) -> None:
+        self.config, self.ranks = config, ranks
+
+    def augment(self, batch: Batch, generator: Generator) -> Batch:
+        """The same flip, place and light for both photos of a row; sometimes the neutral photo takes both places."""
+        num = len(batch.neutral)
+        images = [batch.neutral, batch.expressive]
+        if self.config.coarse:
+            images = [reduced(image, self.config.network.coarse_size) for image in images]
+        mirrored = augment.coin(0.5, num, generator)
+        images = [augment.flip(image, mirrored) for image in images]
+        if self.config.moved:
+            affine = augment.similarity(num, generator)
+            images = [augment.resample(image, affine) for image in images]
+        neutral, expressive = images
+        unchanged = augment.coin(self.config.zero_edits, num, generator)[:, None, None, None]
+        expressive = torch.where(unchanged, neutral, expressive)
+        return Batch(*augment.photometric([neutral, expressive], generator))
+
+    def round(self, state: TrainState, draw: Draw[Batch], step: int) -> Terms:
+        """One mini-batch."""
+        parts = pieces(draw(), self.config, step, "fast", self.ranks)
+        terms = []
+        for batch, generator in parts:
+            made = outputs(state.networks, batch, self.config, generator, step, self.ranks)
+            terms.append(backward(self.objective(state.networks, batch, made, step)))
+        descend([state.generator_optimiser], len(parts), self.ranks)
+        return mean_terms(terms)
+
+    def objective(self, networks: Networks, batch: Batch, made: Outputs, step: int) -> Objective:
+        """What generator and encoder minimise."""
+        config = self.config
+        terms = {
+            "pair_expressive": (1.0, unexplained(config, batch.expressive, made.restored, batch.neutral)),
+            "pair_neutral": (1.0, unexplained(config, batch.neutral, made.neutralised, batch.expressive)),
+            "painted": (config.painted, made.painted.mean()),
+            **code_terms(config, made, step),
+        }
+        if sketches(config):
+            change = (batch.expressive - batch.neutral).mean(dim=1, keepdim=True)
+            small = reduced(change, networks.encoder.sketch_side)
+            terms["unsketched"] = (config.sketch, unsketched(networks.encoder, small, made.encoded, self.ranks))
+        return weighted_sum(terms)
+
+
+class Outputs(NamedTuple):
+    """What the networks make of a mini-batch of pairs."""
 
     encoded: Tensor
-    """E(x_e) of the people of all processes, (ranks * N, d)."""
+    """E(x_e) of the references, (N, d)."""
+    everyone: Tensor
+    """The same of all processes, (ranks * N, d)."""
     of_neutral: Tensor
     """E(x_n), (N, d)."""
     restored: Tensor
@@ -56,134 +125,45 @@ class Pairs(NamedTuple):
     """(N, 1, S, S): what the first pass makes up."""
 
 
-class FastRecipe:
-    """One mini-batch a round: a step of generator and encoder."""
-
-    paired = True
-    num_batches = 1
-
-    def __init__(self, config: TrainConfig) -> None:
-        self.config = config
-        # Pairs whose movements are known have theirs already.
-        self.empty_edits = 0.0 if config.knows_movements else config.zero_edits
-
-    def augment(self, batch: Pair, generator: Generator) -> Pair:
-        """The same flip, crop and light for all photos of a row; sometimes the neutral photo takes both places."""
-        num = len(batch.neutral)
-        # What is known of lent expressions, a flow and where mouths are open, is changed as the photos are.
-        images, known, rest = list(batch[:3]), list(batch[3:5]), batch[5:]
-        if self.config.coarse:
-            images = [reduced(x, self.config.network.coarse_size) for x in images]
-        mirrored = augment.coin(0.5, num, generator)
-        images = [augment.flip(x, mirrored) for x in images]
-        known = [change(x, mirrored) for change, x in zip((augment.flip_flow, augment.flip), known, strict=False)]
-        if self.config.moved:
-            affine = augment.similarity(num, generator)
-            images = [augment.resample(x, affine) for x in images]
-            changes = augment.resample_flow, augment.resample
-            known = [change(x, affine) for change, x in zip(changes, known, strict=False)]
-        neutral, expressive, *reference = images
-        unchanged = augment.coin(self.empty_edits, num, generator)[:, None, None, None]
-        expressive = torch.where(unchanged, neutral, expressive)
-        return type(batch)(*augment.photometric([neutral, expressive, *reference], generator), *known, *rest)
-
-    def round(self, state: TrainState, draw: Draw[Pair], step: int) -> dict[str, Tensor]:
-        """One mini-batch."""
-        terms: list[dict[str, Tensor]] = []
-        step_optimiser(state.generator_optimiser, self.totals(state.networks, draw(), step, terms))
-        return mean_terms(terms)
-
-    def totals(self, networks: Networks, batch: Pair, step: int, terms: list[dict[str, Tensor]]) -> Iterator[Tensor]:
-        """The total of each piece of the mini-batch; its terms are appended to ``terms``."""
-        for piece, generator in pieces(batch, self.config, step, "fast"):
-            pairs = self.passes(networks, piece, generator, step)
-            total, found = self.generator_total(networks, piece, pairs, step)
-            terms.append(found)
-            yield total
-
-    def passes(self, networks: Networks, batch: Pair, generator: Generator, step: int) -> Pairs:
-        """All images and codes of a round; calls of the networks are fused."""
-        num, config = len(batch.neutral), self.config
-        nothing = codes.neutral(num, config.network.code_dim)
-        with autocast(config.bf16):
-            views = [augment.encoder_input(x, generator, config.view) for x in (batch.reference, batch.neutral)]
-            encoded, of_neutral = networks.encoder(torch.cat(views)).chunk(2)
-            everyone = distributed.of_all(encoded)
-            noisy = encoded + noise(num, config.network.code_dim, config.code_noise.at(step), generator)
-            images, given = torch.cat([batch.neutral, batch.expressive]), torch.cat([noisy, nothing])
-            edit = networks.generator.edit(images, given)
-            restored, neutralised = compose(images, edit).chunk(2)
-        flow = torch.cat(edit.flow.chunk(2), dim=1)
-        return Pairs(everyone, of_neutral, restored, neutralised, painted(edit.mask, num), flow, edit.mask[:num])
-
-    def generator_total(
-        self, networks: Networks, batch: Pair, pairs: Pairs, step: int
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Weighted sum for G and E, and the unweighted terms."""
-        config = self.config
-        size = pairs.encoded.square().mean()
-        pictured = (
-            batch.pictured.float()
-            if isinstance(batch, Lent)
-            else torch.ones(len(batch.neutral), device=batch.neutral.device)
-        )
-        terms = {
-            "pair_expressive": self.unexplained_where_pictured(batch, batch.expressive, pairs.restored, batch.neutral),
-            "pair_neutral": self.unexplained_where_pictured(batch, batch.neutral, pairs.neutralised, batch.expressive),
-            "painted": (pairs.painted * pictured).mean(),
-            "code_of_neutral": pairs.of_neutral.square().mean(),
-        }
-        total = terms["pair_expressive"] + terms["pair_neutral"] + config.painted * terms["painted"]
-        total = total + config.code_size * torch.relu(size - 1)
-        total = total + config.neutral_code.at(step) * terms["code_of_neutral"]
-        if config.sketch and isinstance(networks.encoder, FastEncoder):
-            terms["unsketched"] = unsketched(networks.encoder, batch, distributed.share().of(pairs.encoded))
-            total = total + config.sketch * terms["unsketched"]
-        if isinstance(batch, Lent):
-            terms["astray"] = losses.astray(*equally_fine(batch.flow, pairs.flow), floor=SMALL_MOVEMENT)
-            open_mouths, mask = equally_fine(batch.mouth, pairs.mask)
-            shown = pictured[:, None, None, None].expand_as(mask)
-            terms["mouths"] = functional.binary_cross_entropy(mask, open_mouths, weight=shown)
-            total = total + config.moving * terms["astray"] + config.mouths * terms["mouths"]
-        return total, {**detached(terms), "code_size": size.detach()}
-
-    def unexplained_where_pictured(self, batch: Pair, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
-        """:meth:`unexplained`, but nothing for those rows of which the movement alone is to be learnt."""
-        if not isinstance(batch, Lent) or bool(batch.pictured.all()):
-            return self.unexplained(truth, output, given)
-        if not batch.pictured.any():
-            return output.new_zeros(())
-        error = self.unexplained(truth[batch.pictured], output[batch.pictured], given[batch.pictured])
-        return batch.pictured.float().mean() * error
-
-    def unexplained(self, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
-        """What identity pairs ask for; every image is (N, 3, S, S)."""
-        return losses.unexplained_over_scales(truth, output, given, floor=self.config.change_floor)
+def outputs(
+    networks: Networks, batch: Pair, config: PairsConfig, generator: Generator, step: int, ranks: Ranks
+) -> Outputs:
+    """Both passes of a mini-batch, in one call of each network."""
+    num, dim = len(batch.neutral), config.network.code_dim
+    with autocast(config.bf16):
+        views = [augment.encoder_input(image, generator, config.view) for image in (batch.reference, batch.neutral)]
+        encoded, of_neutral = networks.encoder(torch.cat(views)).chunk(2)
+        noisy = encoded + noise(num, dim, config.code_noise.at(step), generator)
+        images = torch.cat([batch.neutral, batch.expressive])
+        edit = networks.generator.edit(images, torch.cat([noisy, codes.neutral(num, dim)]))
+        restored, neutralised = compose(images, edit).chunk(2)
+    painted = edit.mask.mean(dim=(1, 2, 3)).view(-1, num).mean(dim=0)
+    flow = torch.cat(edit.flow.chunk(2), dim=1)
+    return Outputs(encoded, ranks.all_rows(encoded), of_neutral, restored, neutralised, painted, flow, edit.mask[:num])
 
 
-def painted(mask: Tensor, num: int) -> Tensor:
-    """(num,) mean of each row's masks; ``mask`` (k * num, 1, S, S) of k passes."""
-    return mask.mean(dim=(1, 2, 3)).view(-1, num).mean(dim=0)
+def unexplained(config: PairsConfig, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
+    """What is asked of a pair's pixels; every image is (N, 3, S, S)."""
+    return losses.unexplained_over_scales(truth, output, given, floor=config.change_floor)
 
 
-def equally_fine(field: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """Both (N, C, k, k), reduced to the smaller side."""
-    side = min(field.shape[-1], other.shape[-1])
-    return reduced(field, side), reduced(other, side)
+def code_terms(config: PairsConfig, made: Outputs, step: int) -> dict[str, tuple[float, Tensor]]:
+    """What is asked of codes, with its weights: a mean square of at most 1, and 0 for neutral photos."""
+    size = made.everyone.square().mean()
+    return {
+        "code_excess": (config.code_size, torch.relu(size - 1)),
+        "code_of_neutral": (config.neutral_code.at(step), made.of_neutral.square().mean()),
+    }
 
 
-def unsketched(encoder: FastEncoder, batch: Pair, code: Tensor) -> Tensor:
-    """What the encoder's sketch of the change misses; ``code`` (N, d) of the batch's references.
+def sketches(config: PairsConfig) -> bool:
+    """Whether the encoder shall sketch the change: those of preset fast can."""
+    return config.sketch > 0 and config.network.preset == "fast"
 
-    The change of brightness; where pixels' movements are known, these, in tenths of the crop: to the right and, below
-    that, downwards, each squeezed to half the height of the sketch.
-    """
-    side = encoder.sketch_side
-    if isinstance(batch, Lent):
-        change = 10 * functional.adaptive_avg_pool2d(batch.flow[:, :2], (side // 2, side)).reshape(-1, 1, side, side)
-    else:
-        change = reduced((batch.expressive - batch.neutral).mean(dim=1, keepdim=True), side)
-    size = distributed.mean_of_all(change.square().mean())
+
+def unsketched(encoder: FastEncoder, change: Tensor, code: Tensor, ranks: Ranks) -> Tensor:
+    """What the encoder's sketch of the ``change`` (N, 1, k, k) misses; ``code`` (N, d)."""
+    size = ranks.mean(change.square().mean())
     return losses.unsketched_change(change, encoder.sketch(code), size + SMALL_CHANGE**2)
 
 

@@ -1,27 +1,41 @@
 """The recipes ``paper`` and ``authors``: both cycles, label-free, unpaired (Eq. 1-8).
 
 Both do the same for a mini-batch: one step of the discriminator, one of generator and encoder. They differ in their
-settings (``recipe_settings.RECIPES``): a round of ``authors`` is three mini-batches, of which the last trains the
+settings (``table``): a round of ``authors`` is three mini-batches, of which the last trains the
 neutral cycle alone; its diversity is proportional, and it has R1 and averaged networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 from torch import Generator, Tensor
 
+from twocet.data.dataset import DatasetFolder
 from twocet.method import codes, losses
 from twocet.method.cycles import NeutralCycle, expressive_cycle, neutral_cycle
 from twocet.method.losses import Objective, Weights
 from twocet.networks.fast import reduced
 from twocet.networks.interfaces import Domain, Networks, judge
 from twocet.runtime.devices import autocast
+from twocet.runtime.distributed import ALONE, Ranks
 from twocet.training import augment
-from twocet.training.config import LossWeights, TrainConfig
-from twocet.training.recipes.base import AdversarialState, Draw, frozen, mean_terms, pieces, step_optimiser
-from twocet.training.sampler import Batch
+from twocet.training.method import TwoCet
+from twocet.training.recipes.base import (
+    Draw,
+    JudgedState,
+    Terms,
+    adversarial_state,
+    backward,
+    descend,
+    frozen,
+    mean_terms,
+    pieces,
+)
+from twocet.training.recipes.configs import CyclesConfig, LossWeights
+from twocet.training.sampler import Batch, Sampler
 
 Cycles = Literal["both", "neutral"]
 
@@ -31,20 +45,21 @@ def weights_at(weights: LossWeights, step: int) -> Weights:
     return Weights(*(getattr(weights, name).at(step) for name in Weights._fields))
 
 
-def totals(objectives: Iterable[Objective], record: list[dict[str, Tensor]]) -> Iterator[Tensor]:
-    """The totals of ``objectives``; their terms go to ``record``."""
-    for objective in objectives:
-        record.append(objective.terms)
-        yield objective.total
+def method(config: CyclesConfig, datasets: Sequence[DatasetFolder], folder: Path, ranks: Ranks) -> TwoCet[Batch]:
+    """What trains the recipes."""
+    return TwoCet(
+        config,
+        PaperRecipe(config, ranks),
+        lambda device: adversarial_state(config, device),
+        lambda sets, mix: Sampler(sets, mix, config.batch, config.seed, paired=False),
+    )
 
 
 class PaperRecipe:
     """Rounds of the mini-batches in ``config.cycles``."""
 
-    paired = False
-
-    def __init__(self, config: TrainConfig) -> None:
-        self.config = config
+    def __init__(self, config: CyclesConfig, ranks: Ranks = ALONE) -> None:
+        self.config, self.ranks = config, ranks
         self.num_batches = len(config.cycles)
 
     def augment(self, batch: Batch, generator: Generator) -> Batch:
@@ -55,7 +70,7 @@ class PaperRecipe:
             return batch
         return Batch(augment.paper(batch.neutral, generator), augment.paper(batch.expressive, generator))
 
-    def round(self, state: AdversarialState, draw: Draw[Batch], step: int) -> dict[str, Tensor]:
+    def round(self, state: JudgedState, draw: Draw[Batch], step: int) -> Terms:
         """All mini-batches of one round."""
         weights = weights_at(self.config.weights, step)
         return mean_terms(
@@ -63,28 +78,29 @@ class PaperRecipe:
             for index, cycles in enumerate(self.config.cycles)
         )
 
-    def mini_batch(
-        self, state: AdversarialState, batch: Batch, weights: Weights, cycles: Cycles, number: int
-    ) -> dict[str, Tensor]:
-        """One step of the discriminator, one of generator and encoder."""
-        parts = pieces(batch, self.config, number, "codes")
-        judged: list[dict[str, Tensor]] = []
-        made: list[dict[str, Tensor]] = []
+    def mini_batch(self, state: JudgedState, batch: Batch, weights: Weights, cycles: Cycles, number: int) -> Terms:
+        """One step of the discriminator, one of generator and encoder.
+
+        The cycles have nothing in common but the networks: each is differentiated, and its graph freed, by itself.
+        """
+        parts = pieces(batch, self.config, number, "codes", self.ranks)
         networks = state.networks
-        # The cycles have nothing in common but the networks: each is differentiated, and its graph freed, by itself.
-        summands = 2 if cycles == "both" else 1
-        objectives = (
-            part for x, draws in parts for part in self.discriminator_parts(networks, x, weights, cycles, number, draws)
-        )
-        step_optimiser(state.discriminator_optimiser, totals(objectives, judged), summands)
+        judged = [
+            backward(objective)
+            for piece, draws in parts
+            for objective in self.discriminator_objectives(networks, piece, weights, cycles, number, draws)
+        ]
+        descend([state.discriminator_optimiser], len(parts), self.ranks)
         with frozen(networks.discriminator):
-            objectives = (
-                part for x, draws in parts for part in self.generator_parts(networks, x, weights, cycles, draws)
-            )
-            step_optimiser(state.generator_optimiser, totals(objectives, made), summands)
+            made = [
+                backward(objective)
+                for piece, draws in parts
+                for objective in self.generator_objectives(networks, piece, weights, cycles, draws)
+            ]
+            descend([state.generator_optimiser], len(parts), self.ranks)
         return mean_terms(judged) | mean_terms(made)
 
-    def discriminator_parts(
+    def discriminator_objectives(
         self, networks: Networks, batch: Batch, weights: Weights, cycles: Cycles, number: int, generator: Generator
     ) -> Iterator[Objective]:
         """Eq. 5 and, with both cycles, Eq. 8: the side of D, with the mismatch term, and with R1 where it is due."""
@@ -111,15 +127,17 @@ class PaperRecipe:
                 total = total + self.config.r1 * self.config.r1_every * penalty
             yield Objective(total, losses.detached(terms))
 
-    def generator_parts(
+    def generator_objectives(
         self, networks: Networks, batch: Batch, weights: Weights, cycles: Cycles, generator: Generator
     ) -> Iterator[Objective]:
         """Eq. 5 and, with both cycles, Eq. 8: the side of G and E."""
-        yield self.neutral_part(networks, batch.neutral, weights, generator)
+        yield self.neutral_objective(networks, batch.neutral, weights, generator)
         if cycles == "both":
-            yield self.expressive_part(networks, batch.expressive, weights)
+            yield self.expressive_objective(networks, batch.expressive, weights)
 
-    def neutral_part(self, networks: Networks, neutral: Tensor, weights: Weights, generator: Generator) -> Objective:
+    def neutral_objective(
+        self, networks: Networks, neutral: Tensor, weights: Weights, generator: Generator
+    ) -> Objective:
         """Eq. 5, the side of G and E."""
         code, other_code = (self.sample(len(neutral), generator) for _ in range(2))
         with autocast(self.config.bf16):
@@ -128,7 +146,7 @@ class PaperRecipe:
             spread = self.diversity(cycle, code, other_code)
             return losses.neutral_cycle_objective(neutral, code, cycle, logit, spread, weights)
 
-    def expressive_part(self, networks: Networks, expressive: Tensor, weights: Weights) -> Objective:
+    def expressive_objective(self, networks: Networks, expressive: Tensor, weights: Weights) -> Objective:
         """Eq. 8, the side of G and E."""
         with autocast(self.config.bf16):
             cycle = expressive_cycle(networks, expressive)

@@ -1,0 +1,242 @@
+"""From an aligned face to a picture of it with another expression: shape, pixels, mouth, blend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from twocet.edit import blend, shape
+from twocet.edit.bank import nearest, packaged_bank
+from twocet.edit.inside import STRETCH, Inside, MouthSource, choose_inside
+from twocet.edit.light import light_ratio
+from twocet.edit.lips import CLOSED, CURVES, gap_of, opening_of
+from twocet.edit.mouth import Shapes, finish
+from twocet.networks.edit import Edit, render
+from twocet.photo import align, resample
+from twocet.photo.images import Photo, Pixels
+from twocet.photo.scaling import to_image, to_pixels
+from twocet.runtime.arrays import Floats, Floats32
+from twocet.runtime.cache import Recent
+
+if TYPE_CHECKING:
+    from twocet.model.model import Model
+
+Code = npt.NDArray[np.float32]
+"""(d,) float32, an expression; the zero vector is neutral."""
+
+_NOTHING_TO_REMOVE = 0.5
+"""A face is neutral already if making it neutral would change it by less than half a grey level of 255 on average."""
+_PARTED = 0.025
+"""Lips at rest may be parted by so much, see :func:`twocet.edit.lips.opening_of`."""
+_KEPT_READINGS = 256
+
+
+class Located(NamedTuple):
+    """A face ready for the networks."""
+
+    photo: Photo
+    photo_to_crop: Floats
+    image: torch.Tensor
+    """(1, 3, S, S) crop."""
+    landmarks: Floats32 | None
+    """(478, 3) photo pixels; None when no face was looked for."""
+    notes: tuple[str, ...]
+
+    def points(self, mouth: MouthSource) -> Floats:
+        """(478, 2) the landmarks in crop sides, those of the lips by its mouth."""
+        assert self.landmarks is not None
+        points = self.landmarks[:, :2].astype(np.float64)
+        points[CURVES] = mouth.lips + mouth.corner
+        return align.apply(self.photo_to_crop, points)
+
+
+class Expression(NamedTuple):
+    """What a reference gives to a face."""
+
+    code: Code
+    mouth: MouthSource | None = None
+    """Of the reference photo; None for a bare code."""
+    own_mouth: MouthSource | None = None
+    """From a further photo of the target's person."""
+    gap: Floats | None = None
+    """(11, 2) between the lips, in mouth coordinates; None: as in ``mouth``, or as the code tells."""
+    notes: tuple[str, ...] = ()
+
+
+class Neutral(NamedTuple):
+    """A target without its expression: what every strength and every reference starts from."""
+
+    located: Located
+    alpha: npt.NDArray[np.float32]
+    """(S, S): how much of an edit the photo takes, see :func:`twocet.edit.blend.face_mask`."""
+    image: torch.Tensor
+    """(1, 3, S, S) neutral crop."""
+    pixels: Pixels
+    """The neutral photo."""
+    was_neutral: bool
+    mouth: MouthSource | None
+    """Of the target as it was given; None where the mouth stays painted."""
+    rest: Floats
+    """(478, 2) landmarks of the neutral photo in crop sides; of no meaning without a mouth."""
+    readings: Recent[Floats]
+    """Landmarks read with expressions, by code, where no movement is known."""
+
+
+class Plan(NamedTuple):
+    """What becomes of a mouth."""
+
+    shapes: Shapes
+    inside: Inside | None
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What one model makes of faces."""
+
+    model: Model
+    movement: shape.Movement | None
+    """How its codes move landmarks; None: they are read on what it paints."""
+    read: Callable[[Pixels], Floats | None]
+    """(478, 2) landmarks of the largest face in a picture, its pixels; None without a face."""
+
+    @torch.inference_mode()
+    def neutral(self, located: Located, mouth: MouthSource | None) -> Neutral:
+        """The face without its expression; ``mouth`` None paints mouths."""
+        moved = self.moved_from_rest(located.image)
+        edit = self.model.edit(located.image, located.image.new_zeros(1, self.model.code_dim))
+        image, alpha = render(located.image, edit), _mask(located)
+        photo, photo_to_crop = located.photo.pixels, located.photo_to_crop
+        points = np.zeros((0, 2)) if mouth is None else located.points(mouth)
+        face = Neutral(located, alpha, located.image, photo, True, mouth, points, Recent(_KEPT_READINGS))
+        if moved is None:
+            still = blend.mean_change(located.image, image, alpha) <= _NOTHING_TO_REMOVE
+        else:
+            still = shape.size_of(moved) < shape.STILL
+        if still and (mouth is None or mouth.opening < _PARTED):
+            return face
+        if mouth is None:
+            pixels = blend.apply_edit(photo, photo_to_crop, edit, alpha)
+            return face._replace(image=image, pixels=pixels, was_neutral=False)
+        rest = shape.closed(self._read(image, points) if moved is None else points - moved)
+        pixels = finish(photo, photo_to_crop, edit, alpha, Shapes(shape.within_lips(points), rest, rest), None)
+        image = to_image(resample.crop(pixels, photo_to_crop, self.model.size)).to(self.model.device)
+        return face._replace(image=image, pixels=pixels, was_neutral=False, rest=rest)
+
+    def photo(self, neutral: Neutral, expression: Expression, strength: float) -> Pixels:
+        """The photo (H, W, 3) with the expression."""
+        edit = self.edit(neutral, expression.code, strength)
+        if edit is None:
+            same: Pixels = neutral.pixels.copy()
+            return same
+        photo_to_crop = neutral.located.photo_to_crop
+        if neutral.mouth is None:
+            return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha)
+        return self._with_mouth(neutral, neutral.mouth, photo_to_crop, edit, expression, strength)
+
+    def crop(self, neutral: Neutral, expression: Expression, strength: float) -> Pixels:
+        """The face alone (S, S, 3), much sooner."""
+        image = neutral.image
+        edit = self.edit(neutral, expression.code, strength)
+        if edit is None or neutral.mouth is None:
+            return to_pixels(image if edit is None else render(image, edit))
+        small = neutral._replace(pixels=to_pixels(neutral.image))
+        whole = align.square_to_crop(*image.shape[-2:])
+        return self._with_mouth(small, neutral.mouth, whole, edit, expression, strength)
+
+    @torch.inference_mode()
+    def edit(self, neutral: Neutral, code: Code, strength: float) -> Edit | None:
+        """The edit that gives a neutral face an expression; None: there is nothing to do."""
+        if not (strength * code).any():
+            return None
+        return self.model.edit(neutral.image, torch.from_numpy(code)[None].to(neutral.image.device), strength)
+
+    def _with_mouth(
+        self,
+        neutral: Neutral,
+        own: MouthSource,
+        photo_to_crop: Floats,
+        edit: Edit,
+        expression: Expression,
+        strength: float,
+    ) -> Pixels:
+        plan = plan_mouth(
+            neutral.rest, self._moved(neutral, expression.code), own, expression, strength, packaged_bank()
+        )
+        if plan is None:
+            return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha)
+        return finish(neutral.pixels, photo_to_crop, edit, neutral.alpha, *plan)
+
+    def moved_from_rest(self, image: torch.Tensor) -> Floats | None:
+        """(478, 2) how an expressive face's landmarks have moved, crop sides; None where no movement is known."""
+        return None if self.movement is None else self.movement.of(to_array(self.model.encode(image)[0]))
+
+    def _moved(self, neutral: Neutral, code: Code) -> Floats:
+        """(478, 2) where the neutral face's landmarks lie with an expression at strength 1, crop sides."""
+        if self.movement is not None:
+            return neutral.rest + self.movement.of(code)
+
+        def read() -> Floats:
+            edit = self.edit(neutral, code, 1.0)
+            return neutral.rest if edit is None else self._read(render(neutral.image, edit), neutral.rest)
+
+        return neutral.readings.get(code.tobytes(), read)
+
+    def _read(self, image: torch.Tensor, otherwise: Floats) -> Floats:
+        """(478, 2) landmarks of a crop (1, 3, S, S), crop sides; ``otherwise`` if no face is found there."""
+        points = self.read(to_pixels(image))
+        return otherwise if points is None else points / image.shape[-1]
+
+
+def plan_mouth(
+    rest: Floats,
+    moved: Floats,
+    own: MouthSource,
+    expression: Expression,
+    strength: float,
+    bank: Sequence[MouthSource] = (),
+) -> Plan | None:
+    """What becomes of a neutral face's mouth; None if it opens and nothing is known of its inside.
+
+    Args:
+        rest: (478, 2) landmarks of the neutral face, crop sides.
+        moved: Likewise with the expression's code at strength 1.
+        own: The mouth of the target as it was given.
+        expression: What it is given.
+        strength: How much of it.
+        bank: Mouths for expressions of which no photo is at hand.
+    """
+    gap = expression.mouth.gap if expression.gap is None and expression.mouth else expression.gap
+    full = moved if gap is None else shape.with_gap(moved, gap)
+    opening = opening_of(full[CURVES])
+    inside = choose_inside(own.light, opening, (expression.own_mouth, own), expression.mouth)
+    if inside is None and opening > CLOSED:
+        if not bank:
+            return None
+        source = nearest(gap_of(full[CURVES]), bank)
+        inside = Inside(source, light_ratio(own.light, source.light))
+    if inside is not None:
+        # Lips that open wider than the teeth may be stretched would bare a strip of nothing.
+        full = shape.no_wider(full, STRETCH[1] * inside.source.gap)
+    after = shape.at_strength(rest, full, strength)
+    if strength > 1 and inside is not None:
+        after = shape.no_wider(after, np.maximum(gap_of(full[CURVES]), STRETCH[1] * inside.source.gap))
+    return Plan(Shapes(rest, after, full if strength <= 1 else after), inside)
+
+
+def to_array(code: torch.Tensor) -> Code:
+    """Any code as an array."""
+    array: Code = code.detach().float().cpu().numpy()
+    return array
+
+
+def _mask(located: Located) -> npt.NDArray[np.float32]:
+    """Where an edit may change the photo: on the face, or everywhere if the photo is a crop already."""
+    size = located.image.shape[-1]
+    if located.landmarks is None:
+        return np.ones((size, size), np.float32)
+    return blend.face_mask(align.apply(located.photo_to_crop, located.landmarks[:, :2]), size)

@@ -1,0 +1,82 @@
+"""Collecting answers over HTTP (Starlette): the raters' page, and two addresses that it speaks to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from twocet.runtime import http
+from twocet.study.folder import PAGE, read_design, read_key
+from twocet.study.log import LOG, Form, FormError, Log
+
+_MOST_BYTES = 200_000
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-cache",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def make_app(page: Path, log: Log, *, allowed_hosts: list[str] | None = None) -> Starlette:
+    """The application. ``allowed_hosts``: names it may be reached under (None: any)."""
+    turn = asyncio.Lock()
+
+    async def enter(_: Request) -> Response:
+        return JSONResponse({"list": log.offer()})
+
+    async def take(request: Request) -> Response:
+        content = bytearray()
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > _MOST_BYTES:
+                return JSONResponse({"error": "too much at once"}, 413)
+        try:
+            records = json.loads(content)["records"]
+            async with turn:
+                await asyncio.to_thread(log.add, list(records))
+        except (FormError, ValueError, KeyError, TypeError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse({"kept": len(records)})
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        async with turn:
+            log.close()
+
+    middleware = [Middleware(http.Guard, headers=_HEADERS)]
+    if allowed_hosts is not None:
+        middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts))
+    routes = [
+        Route("/api/enter", enter, methods=["POST"]),
+        Route("/api/records", take, methods=["POST"]),
+        Mount("/", StaticFiles(directory=page, html=True)),
+    ]
+    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+
+
+def serve(folder: Path, host: str, port: int) -> None:
+    """Collect answers into ``responses.jsonl`` until interrupted; prints the address first. Raises UserError."""
+    design = read_design(folder)
+    log = Log(folder / LOG, Form(design, {row["item_id"] for row in read_key(folder)}), design["lists"])
+    http.serve(lambda allowed: make_app(folder / PAGE, log, allowed_hosts=allowed), "The study", host, port)
+    print(_report(log.counts, folder / LOG))
+
+
+def _report(counts: dict[str, Any], path: Path) -> str:
+    return f"{counts['begin']} raters began, {counts['end']} finished, {counts['withdraw']} withdrew: {path}"
