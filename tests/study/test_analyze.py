@@ -161,6 +161,21 @@ def test_one_round_has_no_preferences_and_one_rater_no_intervals(make, raters):
     assert "Not estimated (identity: agreement; expression: agreement): no picture was judged by two raters." in report
 
 
+def test_own_questions_have_their_own_answers(make, raters, tmp_path):
+    questions = [
+        {"name": "identity", "text": "The same person?", "options": ["No", "Maybe", "Yes", "Surely", "Certainly"]},
+        {"name": "expression", "text": "How much?", "options": ["None", "Little", "Some", "Much", "All"]},
+    ]
+    (tmp_path / "texts.json").write_text(json.dumps({"questions": questions}))
+    folder = make("--methods", "copy", "own", "--checks", "4", "--texts", tmp_path / "texts.json")
+    cells = {name: own[:2] for name, own in PLANTED.items()}
+    write_log(folder, records(folder, raters.Crowd(folder, cells, 4, 0, seed=0)))
+    _, summary = analyze(folder)
+    assert [question["options"][0] for question in summary["questions"].values()] == ["No", "None"]
+    figure = (folder / "report" / "figure.svg").read_text()
+    assert all(f"<!-- {word} -->" in figure for word in ("Maybe", "Little", "Certainly", "All"))
+
+
 def test_everybody_excluded_leaves_the_reasons(study, raters):
     write_log(study, records(study, raters.Crowd(study, PLANTED, 3, 3, seed=0)))
     code, summary = analyze(study)

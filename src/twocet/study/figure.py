@@ -33,8 +33,7 @@ def draw(summary: Summary) -> Figure | None:
         axes = figure.subplots(len(questions), 2, squeeze=False, width_ratios=(1.5, 1))
         for (left, right), (name, question) in zip(axes, questions.items(), strict=True):
             (_rating_row if rating else _comparison_row)(left, right, name, question, summary["methods"])
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, handlelength=1)
+        _legends(figure, list(axes[:, 0]))
     return figure
 
 
@@ -44,6 +43,17 @@ def to_bytes(figure: Figure, kind: str) -> bytes:
     metadata = {"Date": None} if kind == "svg" else {"CreationDate": None}
     figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
+
+
+def _legends(figure: Figure, rows: Sequence[Axes]) -> None:
+    """One legend above all rows, or one in each where the questions' answers differ."""
+    known = [row.get_legend_handles_labels() for row in rows]
+    if all(labels == known[0][1] for _, labels in known):
+        handles, labels = known[0]
+        figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, handlelength=1)
+        return
+    for row, (handles, labels) in zip(rows, known, strict=True):
+        row.legend(handles, labels, loc="upper left", bbox_to_anchor=(0, -0.3), ncols=len(labels), frameon=False)
 
 
 def _rating_row(left: Axes, right: Axes, name: str, question: Mapping[str, Any], methods: Sequence[str]) -> None:
