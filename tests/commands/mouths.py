@@ -22,6 +22,8 @@ REST = 0.68
 """Height of the mouth at rest, in crop sides."""
 MARGIN, SHARE = 0.1, 0.8
 """The face crop is the middle of the photo."""
+OPEN_EYES = ((33, 160, 158, 153, 144, 133), (362, 385, 387, 373, 380, 263))
+"""A corner of each eye, two points of its upper lid and two of its lower lid, the other corner."""
 MOUTH_LANDMARKS = (0, 13, 14, 17, 61, 291)
 
 
@@ -53,6 +55,14 @@ class StubFinder:
         points[list(FACE_OVAL)] = np.column_stack([0.5 + 0.4 * np.sin(angles), 0.5 - 0.42 * np.cos(angles)])
         points[list(align.TEMPLATE_LANDMARKS)] = align.TEMPLATE
         points[list(MOUTH_LANDMARKS), 1] = mouth_height(pixels)
+        points[[61, 291], 0] = 0.42, 0.58
+        for outer, *lids, inner in OPEN_EYES:
+            points[lids] = (points[outer] + points[inner]) / 2 + [
+                (-0.02, -0.03),
+                (0.02, -0.03),
+                (0.02, 0.03),
+                (-0.02, 0.03),
+            ]
         side = len(pixels)
         landmarks = np.column_stack([(MARGIN + SHARE * points) * side, np.zeros(478)]).astype(np.float32)
         return [Face(landmarks, np.zeros(52, np.float32), 1.0, (0.0, 0.0, float(side), float(side)))]
