@@ -14,6 +14,7 @@ from web_client import REFERENCE, TARGET, decoded
 
 from twocet.edit import blend
 from twocet.edit.editor import Editor
+from twocet.edit.locate import Locator
 from twocet.errors import UserError
 from twocet.photo.marks import COMPOSITE, read_mark
 from twocet.web import visitors
@@ -121,7 +122,7 @@ def test_signposts_stand_where_the_pad_makes_what_is_nearest_to_the_preset(studi
 
 def test_a_new_strength_is_one_edit(session, monkeypatch):
     session.render(wish())
-    monkeypatch.setattr(Editor, "_locate", None)
+    monkeypatch.setattr(Locator, "locate", None)
     assert (session.render(wish(strength=0.4)).pixels != session.render(wish(strength=1.2)).pixels).any()
 
 
