@@ -74,7 +74,7 @@ def test_an_expressive_face_passes_through_neutral(editor, portrait, finder):
     editor.model.expressive = True
     two_passes = editor.transfer(portrait, DOWN)
     # But for landmarks, which one reads in the neutral photo and the other knows.
-    assert np.abs(two_passes.pixels.astype(int) - from_neutral.pixels).mean() < 0.25
+    assert np.abs(two_passes.pixels.astype(int) - from_neutral.pixels).mean() < 0.2
 
 
 def test_neutralizing_a_neutral_face_says_so(editor, portrait):
