@@ -10,8 +10,8 @@ import toy
 
 from twocet.errors import UserError
 from twocet.shapes import model as models
-from twocet.shapes.evaluation import find_cases
 from twocet.shapes.model import ShapeModel
+from twocet.shapes.reports import find_cases
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import toy
 from twocet.errors import UserError
 from twocet.shapes import model as models
 from twocet.shapes.config import ShapeConfig
-from twocet.shapes.evaluation import report
 from twocet.shapes.points import PointSets
 from twocet.shapes.recipe import learning_rate, sampled_codes, weights_at
+from twocet.shapes.reports import report
 from twocet.shapes.training import Run, Source, train
 
 SHORT = dataclasses.replace(toy.CONFIG, steps=12, checkpoint_every=5, log_every=2)

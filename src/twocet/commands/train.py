@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from twocet.commands.train_shapes import resume_shapes, train_shapes
 from twocet.errors import check
 from twocet.networks.config import Preset
 from twocet.runtime.settings import override
+from twocet.shapes.sources import RECIPE as SHAPES
+from twocet.shapes.sources import is_run as is_shape_run
 from twocet.training.config import RunConfig, Sources
 from twocet.training.curriculum import CURRICULA, Planned, plan
 from twocet.training.recipes.table import RECIPES, owners, preset_config
@@ -38,7 +41,7 @@ def train(
     allow_one_sided: bool = False,
     dry_run: bool = False,
 ) -> None:
-    """Train a model on dataset folders.
+    """Train a model on dataset folders; with --recipe shapes on faces as points.
 
     The run folder gets config.json, metrics.jsonl, TensorBoard events, samples, checkpoints and at the end
     model.safetensors: the round that --select chose on the validation people, or the last one if there are none. Where
@@ -52,18 +55,22 @@ def train(
       twocet train --data synth london --mix 0.94 0.06 --recipe supervised -o runs/best --minutes 180
       twocet train --data strangers --recipe unpaired -o runs/four --minutes 90
       twocet train --data faces --recipe close_up --init runs/one/model.safetensors -o runs/mouths --minutes 60
+      twocet train --data faces london --mix 0.8 0.2 --recipe shapes -o runs/shapes
+      twocet train --data meshes.npz --recipe shapes -o runs/meshes --steps 4000 --set code_dim=16
       twocet train -o runs/one --resume
       torchrun --nproc-per-node 2 -m twocet train --data faces -o runs/two --minutes 90
       twocet train --data faces -o runs/paper --preset paper --recipe authors --dry-run
 
     Args:
         output: Run folder.
-        data: Dataset folders, made by `twocet synth` or `twocet prepare`.
+        data: Dataset folders, made by `twocet synth` or `twocet prepare`. For shapes also .npz archives of points, and
+            folders with neutral/ and expressive/ in which photos or meshes (.obj) lie.
         mix: Share of each folder in a mini-batch; equal if not given.
         preset: Networks and default recipe: fast (the default) or paper.
         recipe: What happens in a round: fast, landmarks and close_up know who is who; unpaired, close_up_unpaired,
             paper and authors do not. The two close_up teach a finished model (--init) sharp mouths. supervised is all
-            that makes the packaged model, six runs in turn. By default the one named like the preset.
+            that makes the packaged model, six runs in turn. shapes is the paper's objective on points: landmarks read
+            from photos, archives, meshes. By default the one named like the preset.
         set: Other settings of the recipe as field=value; --dry-run shows them.
         steps: Rounds to train.
         minutes: Time budget in place of --steps; of all stages of supervised together.
@@ -82,6 +89,10 @@ def train(
             not (data or mix or preset or recipe or set or steps or minutes or seed is not None or select or init),
             "--resume goes on with the run's own settings and data: give it with -o (and --device) alone",
         )
+        if is_shape_run(output):
+            check(device is None, f"a run of {SHAPES} goes on on the processor: leave out --device")
+            resume_shapes(output)
+            return
         _resume(output, device)
         return
     given: dict[str, float | str | None] = {
@@ -94,15 +105,21 @@ def train(
     sources = Sources(
         data=tuple(str(folder) for folder in data), mix=mix or (1.0,) * len(data), allow_one_sided=allow_one_sided
     )
-    known = (*RECIPES, *CURRICULA)
+    known = (*RECIPES, *CURRICULA, SHAPES)
     check(recipe is None or recipe in known, f"there is no recipe {recipe!r}: use {', '.join(known)}")
+    if recipe == SHAPES:
+        check(
+            not (preset or select or init or minutes or device),
+            f"{SHAPES} has networks and a length of its own: leave out --preset, --select, --init, --minutes, --device",
+        )
+        train_shapes(output, data, mix, [*set, *_words(steps=steps, seed=seed)], dry_run=dry_run)
+        return
     if recipe in CURRICULA:
         check(
             not (preset or select or init),
             f"{recipe} begins with new networks and chooses by itself: leave out --preset, --select and --init",
         )
-        words = [f"{name}={value}" for name, value in (("seed", seed), ("device", device)) if value is not None]
-        planned = plan(recipe, [*set, *words], steps=steps, minutes=minutes)
+        planned = plan(recipe, [*set, *_words(seed=seed, device=device)], steps=steps, minutes=minutes)
         if dry_run:
             print(json.dumps({stage.name: dataclasses.asdict(stage.config) for stage in planned}, indent=2))
             return
@@ -175,6 +192,10 @@ def _finish(complete: bool, output: Path, ranks: Ranks) -> None:
         raise SystemExit(130)
 
 
+def _words(**given: float | str | None) -> list[str]:
+    return [f"{name}={value}" for name, value in given.items() if value is not None]
+
+
 def configure(
     preset: Preset,
     recipe: str | None,
@@ -186,5 +207,5 @@ def configure(
     Fields of nested settings are named with dots (``network.size=64``). Raises UserError.
     """
     base = preset_config(preset, recipe)
-    words = [*settings, *(f"{name}={value}" for name, value in given.items() if value is not None)]
+    words = [*settings, *_words(**given)]
     return override(base, words, owners()) if words else base

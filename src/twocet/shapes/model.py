@@ -28,6 +28,8 @@ METHOD = "shapes"
 """What the metadata of a file names as its method."""
 PACKAGED = "shapes"
 """Name of the packaged model of photos' landmarks."""
+MODEL_FILE = "model.safetensors"
+"""Of a run folder."""
 FORMAT = 1
 
 
@@ -152,8 +154,8 @@ def save(path: Path, model: ShapeModel) -> None:
 
 
 def load(name: Path | str = PACKAGED) -> ShapeModel:
-    """A shape model from its file, or the packaged one by its name. Raises UserError."""
-    path = packaged_file(PACKAGED) if str(name) == PACKAGED else Path(name)
+    """A shape model from its file or run folder, or the packaged one by its name. Raises UserError."""
+    path = find(name)
     text, tensors = read_file(path)
     try:
         metadata = json.loads(text)
@@ -171,6 +173,25 @@ def load(name: Path | str = PACKAGED) -> ShapeModel:
     networks = build(torch.ones(len(axes)), torch.ones(len(axes)), config)._replace(discriminator=None)
     load_networks(path, networks.named(), tensors)
     return new_model(networks, Space(Frame(mean, weights), axes, units), linear, metadata)
+
+
+def find(name: Path | str) -> Path:
+    """The file of a shape model, of a run folder, or of the packaged one."""
+    path = Path(name)
+    if path.is_dir():
+        return path / MODEL_FILE
+    return packaged_file(PACKAGED) if str(name) == PACKAGED and not path.is_file() else path
+
+
+def is_shape_model(name: Path | str) -> bool:
+    """Whether this is a shape model: its file, the run folder of one, or the packaged one by its name."""
+    path = find(name)
+    if not path.is_file():
+        return False
+    try:
+        return bool(json.loads(read_file(path)[0]).get("method") == METHOD)
+    except (UserError, ValueError, AttributeError):
+        return False
 
 
 def new_model(networks: Networks, space: Space, linear: Rest, metadata: dict[str, Any]) -> ShapeModel:

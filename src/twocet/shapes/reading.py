@@ -1,19 +1,22 @@
-"""Point sets read from datasets of photos: the landmarks of every face, kept beside the photos."""
+"""Point sets read from photos: the landmarks of every face; those of datasets are kept beside the photos."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import local
 
 import numpy as np
+from tqdm import tqdm
 
 from twocet.data.dataset import open_dataset
+from twocet.errors import check
 from twocet.pairs.landmark_table import read_table
 from twocet.photo.faces import FaceFinder
-from twocet.photo.images import Pixels
+from twocet.photo.images import READABLE_SUFFIXES, Pixels, read_photo
 from twocet.runtime.arrays import Floats
 from twocet.shapes.photos import POINTS
-from twocet.shapes.points import PointSets
+from twocet.shapes.points import DOMAINS, PointSets
 
 TABLE = "shapes.npz"
 
@@ -32,6 +35,31 @@ def read_dataset(folder: Path, split: str, work: Path, threads: int) -> PointSet
         person=[row["identity"] for row in rows],
         label=[row["expression"] for row in rows],
     )
+
+
+def read_photos(folder: Path, threads: int) -> PointSets:
+    """The faces of photos in ``neutral`` and ``expressive``, (468, 3) in pixels; photos without a face are left out.
+
+    A file name up to its first ``_`` is taken for the person, the folder that it lies in for the label. Raises
+    UserError.
+    """
+    files = [file for domain in DOMAINS for file in sorted((folder / domain).rglob("*")) if _is_photo(file)]
+    reader = SteadyReader()
+    with ThreadPoolExecutor(threads) as pool:
+        read = pool.map(lambda file: reader(read_photo(file).pixels)[:POINTS], files)
+        bar = tqdm(read, total=len(files), desc="landmarks", unit="photo", disable=None)
+        found = [(file, points) for file, points in zip(files, bar, strict=True) if np.isfinite(points).all()]
+    check(bool(found), f"{folder}: no face was found in any photo of its folders neutral and expressive")
+    return PointSets(
+        points=np.stack([points for _, points in found]),
+        neutral=np.array([file.relative_to(folder).parts[0] == DOMAINS[0] for file, _ in found]),
+        person=[file.stem.partition("_")[0] for file, _ in found],
+        label=[file.parent.name for file, _ in found],
+    )
+
+
+def _is_photo(file: Path) -> bool:
+    return file.suffix.lower() in READABLE_SUFFIXES
 
 
 class SteadyReader:

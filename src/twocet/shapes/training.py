@@ -19,7 +19,7 @@ from twocet.networks.interfaces import Networks
 from twocet.pairs import neutral_estimate
 from twocet.pairs.neutral_estimate import Rest
 from twocet.runtime.arrays import Floats
-from twocet.runtime.files import json_bytes, make_folder, write_whole
+from twocet.runtime.files import make_folder
 from twocet.runtime.interrupt import Interrupt, Watch
 from twocet.runtime.randomness import generator_at
 from twocet.shapes import model as models
@@ -42,7 +42,6 @@ NEUTRAL_SHARE = 0.95
 """Share of each source's neutral faces that count as neutral."""
 _DRAWN = 20_000
 """Faces of each domain drawn for the linear estimate, so that every source has its share."""
-MODEL_FILE = "model.safetensors"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,7 +88,6 @@ class Run:
         make_folder(folder)
         self.checkpoints = Checkpoints(folder / "checkpoints", keep=2)
         self.step, self.seconds = 0, 0.0
-        write_whole(folder / "config.json", json_bytes(self.description(), indent=2))
 
     def description(self) -> dict[str, Any]:
         """What is trained on what, JSON-able."""
@@ -170,7 +168,7 @@ def train(run: Run, watch: Watch | None = None, *, progress: bool = True) -> boo
                 check_finite(run, terms)
                 run.save()
         run.save()
-    models.save(run.folder / MODEL_FILE, run.model())
+    models.save(run.folder / models.MODEL_FILE, run.model())
     return run.step >= run.config.steps
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,12 +11,16 @@ from numpy.typing import NDArray
 
 from twocet.errors import check
 from twocet.runtime.arrays import Floats
+from twocet.runtime.files import json_bytes, write_whole
+from twocet.shapes.drawing import Cell, Look, draw
 from twocet.shapes.measures import agreement
 from twocet.shapes.model import ShapeModel
 from twocet.shapes.points import PointSets
 
 RANDOM = "units"
 """Begins the labels of expressions that are random combinations of face units; all others are named ones."""
+_SHOWN = 8
+"""Expressions on a sheet."""
 REFERENCE_OFFSET = 7
 """The reference of a case is of the person so many places further on."""
 
@@ -115,6 +120,59 @@ class Faces(NamedTuple):
             name: {kind: agreement(made[rows], true[rows])._asdict() for kind, rows in kinds(cases.labels).items()}
             for name, (made, true) in compared.items()
         }
+
+
+METHODS = {
+    "model": "the model",
+    "linear": "linear estimate",
+    "delta": "delta transfer, true neutral faces",
+    "copy": "copying",
+}
+"""Names of the rows."""
+_TABLES = {
+    "neutralize": "Neutralising",
+    "transfer": "Transfer, against the target's own face with the expression",
+    "transfer_as_reference": "Transfer, against the movement of the reference",
+}
+
+
+def to_markdown(result: dict[str, Any]) -> str:
+    """A report as a page of tables."""
+    still = result["neutral_faces_unchanged"]
+    lines = [f"# Evaluation of {result['model']}", "", f"{result['people']} people of {result['data']}.", ""]
+    lines += ["Explained share of the squared movement / the same of lengths / cosine.", ""]
+    for key, title in _TABLES.items():
+        groups = list(result["methods"]["model"][key])
+        lines += [f"## {title}", "", f"| | {' | '.join(METHODS.values())} | cases |", "|---" * 6 + "|"]
+        for group in groups:
+            figures = [result["methods"][method][key][group] for method in METHODS]
+            row = [f"{f['explained']:.2f} / {f['explained_norm']:.2f} / {f['cosine']:.2f}" for f in figures]
+            lines.append(f"| {group} | {' | '.join(row)} | {figures[0]['cases']} |")
+        lines.append("")
+    lines.append(f"Neutral faces that stay as they are: {still['share']:.0%} of {still['faces']}.")
+    return "\n".join([*lines, "", f"Made by `{result['command']}`.", ""])
+
+
+def write(folder: Path, result: dict[str, Any], model: ShapeModel, sets: PointSets, look: Look) -> list[Path]:
+    """Write report.json, report.md and sheet.png; return their paths."""
+    files = {"report.json": json_bytes(result, indent=2), "report.md": to_markdown(result).encode()}
+    written = [write_whole(folder / name, content) for name, content in files.items()]
+    return [*written, sheet(folder / "sheet.png", model, sets, look)]
+
+
+def sheet(path: Path, model: ShapeModel, sets: PointSets, look: Look) -> Path:
+    """A picture of the first case of every expression: face, made neutral, true; reference, transfer, true."""
+    cases = find_cases(sets)
+    rows = [cases.labels.index(label) for label in dict.fromkeys(cases.labels)][:_SHOWN]
+    frame = model.space.frame
+    cells = []
+    for k in rows:
+        face, rest, reference = (sets.points[[getattr(cases, name)[k]]] for name in Cases._fields[:3])
+        given = model.apply(rest, model.encode(reference))
+        titles = (cases.labels[k], "made neutral", "its own neutral face", "reference", "transferred", "own expression")
+        faces = (face, model.neutralize(face), rest, reference, given, face)
+        cells += [Cell(frame.place(one)[0][0], title) for one, title in zip(faces, titles, strict=True)]
+    return draw(path, cells, look)
 
 
 def kinds(labels: Sequence[str]) -> dict[str, Indices]:
