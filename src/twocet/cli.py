@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import NamedTuple, cast
 
 from twocet import __version__
+from twocet.commands.messages import as_flags
+from twocet.commands.words import did_you_mean, refuse_slips, spelled
 from twocet.errors import UserError
 
 EXIT_DONE = 0
@@ -89,6 +91,10 @@ options:
 exit code: 0 done, 2 the input was wrong, 1 the program's own fault"""
 
 
+def _names() -> str:
+    return ", ".join(COMMANDS)
+
+
 def load_command(name: str) -> Callable[..., None]:
     """Import the function behind a command."""
     module, function = COMMANDS[name].where.split(":")
@@ -100,6 +106,7 @@ def run_command(name: str, arguments: Sequence[str]) -> None:
     import tyro
 
     _refuse_repetition(arguments)
+    refuse_slips(arguments)
     function = load_command(name)
     tyro.cli(
         function,
@@ -137,11 +144,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"twocet {__version__}")
         return EXIT_DONE
+    words = spelled(words)
     length = 2 if " ".join(words[:2]) in COMMANDS else 1
     name, rest = " ".join(words[:length]), words[length:]
     try:
         if name not in COMMANDS:
-            raise UserError(f"{name!r} is no command: choose one of {', '.join(COMMANDS)}, or see twocet --help")
+            hint = did_you_mean(" ".join(words[:2]), COMMANDS) or did_you_mean(name, COMMANDS)
+            raise UserError(f"{name!r} is no command{hint or f': choose one of {_names()}, or see twocet --help'}")
         run_command(name, rest)
         sys.stdout.flush()
     except SystemExit as stop:
@@ -162,7 +171,7 @@ def _exit_code(stop: SystemExit) -> int:
 def _report(error: BaseException, name: str) -> int:
     """Say in one line on standard error what went wrong; return the exit code."""
     if isinstance(error, UserError):
-        message, code = " ".join(str(error).split()), EXIT_USER_INPUT
+        message, code = as_flags(" ".join(str(error).split())), EXIT_USER_INPUT
     elif isinstance(error, KeyboardInterrupt):
         message, code = "interrupted", EXIT_INTERRUPTED
     elif isinstance(error, BrokenPipeError):

@@ -227,7 +227,7 @@ def test_mp4_has_the_frames_and_the_mark(run, me, smile, tmp_path):
         ([], "Give one expression"),
         (["SMILE", "--seed", "1"], "Give one expression"),
         (["SMILE", "--steps", "1"], "1 steps"),
-        (["SMILE", "--from", "1", "--to", "0"], "is no range"),
+        (["SMILE", "--from", "1", "--to", "1"], "is no range"),
         (["SMILE", "--to", "nan"], "is no range"),
         (["SMILE", "--size", "8"], "8 pixels"),
         (["SMILE", "--ramp", "gif", "--fps", "0"], "frames a second"),
@@ -256,3 +256,28 @@ def test_an_expression_too_small_to_measure_is_noted(run, me, tmp_path, capsys):
     assert run("continuum", me, twin, "--steps", "2", "-o", tmp_path / "out") == 0
     assert "hardly moves" in capsys.readouterr().err
     assert {row["measured_movement"] for row in rows_of(tmp_path / "out")} == {""}
+
+
+def test_a_falling_series_is_the_rising_one_backwards(run, me, smile, tmp_path):
+    up, down = tmp_path / "up", tmp_path / "down"
+    assert run("continuum", me, smile, "--steps", "3", "--to", "1", "-o", up) == 0
+    assert run("continuum", me, smile, "--steps", "3", "--from", "1", "--to", "0", "-o", down) == 0
+    rising, falling = ([row["strength"] for row in rows_of(folder)] for folder in (up, down))
+    assert rising == ["0", "0.5", "1"]
+    assert falling == rising[::-1]
+
+
+def test_the_answer_to_a_neutral_face_is_neutral(run, me, smile, tmp_path):
+    assert run("continuum", me, smile, "--steps", "3", "--to", "1", "-o", tmp_path / "out") == 0
+    assert [row["correct_answer"] for row in rows_of(tmp_path / "out")] == ["neutral", "smile", "smile"]
+
+
+def test_a_second_run_leaves_none_of_the_first_ones_files(run, me, smile, tmp_path):
+    out = tmp_path / "out"
+    assert run("continuum", me, smile, "--steps", "12", "-o", out) == 0
+    (out / "notes.txt").write_text("mine")
+    (out / "me-smile-11.png").write_bytes(b"retouched")
+    assert run("continuum", me, smile, "--steps", "3", "-o", out) == 0
+    pictures = {path.name for path in out.glob("*.png")}
+    assert pictures == {"me-smile-0.png", "me-smile-1.png", "me-smile-2.png", "me-smile-11.png", "contact-sheet.png"}
+    assert (out / "notes.txt").read_text() == "mine"

@@ -262,11 +262,8 @@ def test_an_unfinished_film_leaves_no_file(tmp_path):
         (["WALL", "TALK"], "No face found"),
         (["ME", "EMPTY"], "No face found in any of the 3 frames"),
         # A face that is not there (s0md3v/roop#44).
-        *(
-            (["TALK", "--edit", "--strength", "0", "--face", n], "choose one from 1 to 1 with --face")
-            for n in ["-1", "0", "3"]
-        ),
-        *((["ME", "TALK", "--reference-face", n], "choose one from 1 to 1 with --reference-face") for n in "02"),
+        *((["TALK", "--edit", "--strength", "0", "--face", n], "give --face 1.") for n in ["-1", "0", "3"]),
+        *((["ME", "TALK", "--reference-face", n], "give --reference-face 1.") for n in "02"),
         (["TALK", "--edit", "--strength", "0", "--reference-face", "1"], "takes no reference"),
     ],
 )

@@ -189,7 +189,7 @@ def test_output_names_and_listing(tmp_path):
     assert [file.name for file in photos_in(tmp_path)] == ["a.jpg", "b.png"]
     assert photos_in(tmp_path / "b.png") == [tmp_path / "b.png"]
     with pytest.raises(UserError, match="would overwrite"):
-        plan(tmp_path, tmp_path)
+        plan([tmp_path], tmp_path)
 
 
 def test_sheet_puts_pictures_and_labels_in_their_places():

@@ -130,21 +130,21 @@ def test_choosing_a_face(finder, two_faces):
     faces = finder.find(two_faces)
     chosen, note = choose_face(faces, None, "us.jpg")
     assert chosen is faces[0]
-    assert note == "us.jpg has 2 faces: the largest was used (--face 1..2 chooses)."
+    assert note == "us.jpg has 2 faces: the largest was used (face=2 takes the second)."
     assert choose_face(faces, 2, "us.jpg") == (faces[1], None)
     assert choose_face(faces[:1], None, "me.jpg") == (faces[0], None)
     for number in (0, 3, -1):
-        with pytest.raises(UserError, match=r"us.jpg has 2 faces: choose one from 1 to 2 with --face\."):
+        with pytest.raises(UserError, match=r"us.jpg has 2 faces: give face=1 to 2\."):
             choose_face(faces, number, "us.jpg")
-    with pytest.raises(UserError, match=r"has 1 face: choose one from 1 to 1 with --reference-face\."):
-        choose_face(faces[:1], 2, "me.jpg", "--reference-face")
+    with pytest.raises(UserError, match=r"has 1 face: give reference_face=1\."):
+        choose_face(faces[:1], 2, "me.jpg", "reference_face")
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (7, 400, 3), (300, 300, 3)])
 def test_no_face(finder, shape):
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     assert finder.find(pixels) == []
-    with pytest.raises(UserError, match=r"No face found in wall.jpg: .* --aligned"):
+    with pytest.raises(UserError, match=r"No face found in wall.jpg: .* aligned=True"):
         finder.require(pixels, "wall.jpg")
 
 

@@ -58,13 +58,13 @@ def test_neutral_is_said_of_all_faces_alone(editor, two_faces):
 def test_the_face_of_a_reference_is_chosen(editor, portrait, two_faces):
     """The stub's codes are mean colours: those of the face's own crop (YuvalNirkin/fsgan#85)."""
     noted = editor.transfer(portrait, two_faces)
-    assert noted.notes == ("the reference has 2 faces: the largest was used (--reference-face 1..2 chooses).",)
+    assert noted.notes == ("the reference has 2 faces: the largest was used (reference_face=2 takes the second).",)
     first, second = (editor.transfer(portrait, two_faces, reference_face=number) for number in (1, 2))
     assert first.notes == second.notes == ()
     assert np.array_equal(noted.code, first.code)
     assert not np.allclose(first.code, second.code, atol=1e-3)
     assert np.array_equal(second.code, editor.encode(two_faces, face=2))
-    with pytest.raises(UserError, match="choose one from 1 to 2 with --reference-face"):
+    with pytest.raises(UserError, match="give reference_face=1 to 2"):
         editor.transfer(portrait, two_faces, reference_face=3)
 
 
@@ -78,7 +78,7 @@ def test_on_the_command_line(run, us, portrait_file, tmp_path, capsys, two_faces
 
     out = tmp_path / "out.png"
     assert run("transfer", portrait_file, us, "-o", out) == 0
-    assert "(--reference-face 1..2 chooses)" in capsys.readouterr().err
+    assert "(--reference-face 2 takes the second)" in capsys.readouterr().err
     assert run("transfer", portrait_file, us, "-o", out, "--reference-face", "2", "--strict") == 0
     assert capsys.readouterr().err == ""
     assert run("transfer", us, portrait_file, "-o", out, "--face", "all", "--keep", "eyes", "--keep", "brows") == 0
@@ -87,7 +87,7 @@ def test_on_the_command_line(run, us, portrait_file, tmp_path, capsys, two_faces
     assert changed[512:].any()
     for number in ("-1", "0", "3"):
         assert run("transfer", us, portrait_file, "-o", out, "--face", number) == 2
-        assert "choose one from 1 to 2 with --face." in capsys.readouterr().err
+        assert "give --face 1 to 2." in capsys.readouterr().err
 
 
 def test_strict_commands_refuse_and_write_nothing(run, us, portrait_file, tmp_path, capsys):

@@ -189,6 +189,18 @@ def test_people_in_one_domain_need_a_decision(lopsided, tmp_path, choice, people
     assert {row["expression"] for row in rows(result.folder)} == {"neutral", "joy"}
 
 
+@pytest.mark.parametrize("people", ["names", "none"])
+def test_folders_of_classes_beside_neutral_are_expressive(portraits, tmp_path, people):
+    for person, photos in zip(("anna", "bert"), portraits, strict=False):
+        save(tmp_path / "set" / "neutral" / f"{person}.png", photos[0])
+        save(tmp_path / "set" / "happy" / f"{person}.png", photos[1])
+    result = prepare(tmp_path / "faces", (tmp_path / "set",), Settings(kind="folder", size=64, master=0, people=people))
+    assert sorted((row["expression"], row["domain"]) for row in rows(result.folder)) == [
+        ("happy", "expressive"), ("happy", "expressive"), ("neutral", "neutral"), ("neutral", "neutral"),
+    ]  # fmt: skip
+    assert result.report["names_not_understood"] == []
+
+
 def test_a_person_whose_only_neutral_photo_shows_no_face_is_left_out_and_named(lopsided, tmp_path):
     save(lopsided / "neutral" / "carl.png", np.zeros((80, 80, 3), np.uint8))
     (lopsided / "expressive" / "joy" / "bert.png").write_bytes(b"damaged")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from twocet.commands.options import Keep, kept
+from twocet.commands.messages import print_notes
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def continuum(
         seed: A random expression in place of a reference; the same seed draws the same.
         steps: How many pictures, both ends included.
         start: Strength of the first picture; 0 is neutral, less opposes the expression.
-        stop: Strength of the last picture; 1 is the reference's expression, more exaggerates.
+        stop: Strength of the last picture, more or less than the first; 1 is the reference's expression.
         equalize: Equal steps of strength, or of the movement of the face's 478 landmarks.
         size: Write square face crops of this side, eyes always in the same place, instead of whole photos.
         mask: Make everything outside an oval about the face transparent.
@@ -122,7 +122,6 @@ def _announce(made: Made, as_json: bool) -> None:
         steps = [step._asdict() for step in made.steps]
         print(json.dumps({"output": [str(file) for file in made.files], "steps": steps, "notes": made.notes}, indent=2))
         return
-    for note in made.notes:
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(made.notes)
     for file in made.files:
         print(f"wrote {file}")

@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 import tyro
 
 from twocet.commands.options import Face, Keep, kept
+from twocet.errors import UserError, check
 
 
 def neutralize(
-    target: tyro.conf.Positional[Path],
+    targets: tyro.conf.Positional[tuple[Path, ...]],
     /,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     mouth: Literal["real", "painted"] = "real",
@@ -25,21 +26,20 @@ def neutralize(
     device: str = "cpu",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Remove the expression of the face in TARGET.
-
-    A folder of targets needs a folder as output.
+    """Remove the expression of the faces in TARGETS.
 
     examples:
       twocet neutralize smile.jpg -o neutral.png
-      twocet neutralize portraits/ -o neutral/
+      twocet neutralize portraits/ -o neutral
+      twocet neutralize anna.jpg ben.jpg -o neutral
 
     Args:
-        target: Photo whose face is edited, or a folder of photos; or points (.npz), a mesh (.obj), a folder of meshes.
-        output: Picture to write (.png .jpg .webp .tif), or a folder if TARGET is one.
+        targets: Photos whose face is edited, or folders of photos; or points (.npz), a mesh (.obj), a folder of meshes.
+        output: Picture to write (.png .jpg .webp .tif), or a folder for the results.
         mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         aligned: The photos are square face crops already; look for no face.
-        face: Which face of TARGET to edit, 1 is the largest; or all.
+        face: Which face of each photo to edit, 1 is the largest; or all.
         keep: Parts of the face that stay as they are; gaze is what is seen between the lids.
         strict: Refuse what would otherwise be done with a note that it cannot be done well.
         crop_only: Write the aligned face alone, at the model's size.
@@ -49,14 +49,18 @@ def neutralize(
     """
     from twocet.commands import points
     from twocet.commands.shared import Report, check_one_face, plan, run_jobs, save_result
+    from twocet.commands.words import expand
     from twocet.edit import editor as editors
     from twocet.shapes.points import is_points
 
-    if is_points(target):
-        points.neutralize(target, output, model, as_json=as_json)
+    if not targets:
+        raise UserError("A photo is missing: twocet neutralize TARGET -o OUT")
+    if is_points(targets[0]):
+        check(len(targets) == 1, "Points are taken one file at a time.")
+        points.neutralize(targets[0], output, model, as_json=as_json)
         return
     check_one_face(face, crop_only)
-    jobs = plan(target, output)
+    jobs = plan(expand(targets), output)
     editor = editors.load(model, device=device, mouth=mouth, strict=strict)
 
     def edit(photo: Path, file: Path) -> Report:

@@ -50,7 +50,7 @@ def prepare(
     Args:
         dataset: Whose file names they are: Compound Facial Expressions of Emotion, Radboud Faces Database, Chicago
             Face Database, Face Research Lab London Set; or folder: neutral/PERSON*.jpg and
-            expressive/[EXPRESSION/]PERSON*.jpg, where PERSON ends at the first underscore.
+            expressive/[EXPRESSION/]PERSON*.jpg (or EXPRESSION/PERSON*.jpg), where PERSON ends at the first underscore.
         source: Folders or zip files with the photos.
         output: Dataset folder: a new or empty one, or one that this command has begun.
         people: What tells who is who in a folder: names (PERSON); faces: photos with matching faces are of one

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from twocet.commands.messages import print_notes
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
@@ -91,12 +91,13 @@ def _save(
     if editor.sha256 is None:
         raise UserError("A preset can be saved for a model that was read from a file alone.")
     read = [editor.read_expression(file, aligned=aligned, face=face) for file in files]
-    for note in dict.fromkeys(note for expression in read for note in expression.notes):
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(note for expression in read for note in expression.notes)
     shown = ", ".join(file.name for file in files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
     code = tuple(round(float(value), 6) for value in np.mean([expression.code for expression in read], axis=0))
     preset = book.Preset(name, code, editor.sha256, shown, own=True)
     book.save(preset)
+    if name in {other.name for other in book.read_file(book.packaged_file(editor.name), own=False)}:
+        print_notes([f"{name} is also the name of a packaged preset: yours is used until twocet presets remove {name}"])
     return preset
 
 

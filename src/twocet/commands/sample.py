@@ -61,7 +61,7 @@ def sample(
     from twocet.commands import points
     from twocet.commands.shared import announce, check_one_face, output_name, plan, save_result, save_sheet
     from twocet.edit import editor as editors
-    from twocet.photo.images import read_photo
+    from twocet.photo.images import SUFFIXES, read_photo
     from twocet.photo.sheets import Cell, sheet
     from twocet.runtime.files import make_folder
     from twocet.shapes.points import is_points
@@ -71,6 +71,8 @@ def sample(
         return
     if target.is_dir():
         raise UserError(f"{target} is a folder: give one photo.")
+    if output.suffix.lower() in SUFFIXES:
+        raise UserError(f"{num} pictures go to a folder: give the name of one in place of {output}.")
     check_one_face(face, crop_only)
     photo = read_photo(target)
     editor = editors.load(model, device=device, mouth=mouth, strict=strict)
@@ -82,7 +84,7 @@ def sample(
     digits = len(str(num))
     reports = []
     for number, result in enumerate(tqdm(results, unit="picture", disable=None), start=1):
-        _, file = plan(target, output / f"{name.stem}-{number:0{digits}}{name.suffix}")[0]
+        _, file = plan([target], output / f"{name.stem}-{number:0{digits}}{name.suffix}")[0]
         reports.append(save_result(result, target, file, mark=not no_mark, crop_only=crop_only))
     cells = [Cell(photo.pixels, f"target: {target.name}")]
     cells += [Cell(r.crop if crop_only else r.pixels, f"{number}") for number, r in enumerate(results, start=1)]

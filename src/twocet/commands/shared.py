@@ -9,9 +9,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from twocet.commands.messages import as_flags, print_notes
 from twocet.edit.editor import Editor
 from twocet.edit.result import Result
-from twocet.errors import UserError
+from twocet.errors import UserError, check
 from twocet.photo.images import READABLE_SUFFIXES, SUFFIXES, Photo, Pixels, check_writable, read_photo
 from twocet.photo.marks import edit_mark, write_marked
 from twocet.photo.sheets import Cell, sheet
@@ -34,24 +35,43 @@ def photos_in(path: Path) -> list[Path]:
     return found
 
 
-def plan(target: Path, output: Path, inputs: Sequence[Path] = ()) -> list[Job]:
-    """Which file each target goes to: one file for a file, a folder for a folder (made if it is missing).
+def is_folder(output: Path) -> bool:
+    """Whether an output is meant as a folder: it is one, or its name has no suffix."""
+    return output.is_dir() or not output.suffix
 
-    Raises UserError, before any work is done, when an output cannot be written or would overwrite a photo that is
-    read: a target or one of ``inputs``.
+
+def plan(given: Sequence[Path], output: Path, inputs: Sequence[Path] = ()) -> list[Job]:
+    """Which file each of the photos ``given``, or of the folders of photos, goes to.
+
+    Several photos and folders go to a folder (made if it is missing), one photo to a file or into a folder. Raises
+    UserError, before any work is done, when an output cannot be written or would overwrite a photo that is read: a
+    target or one of ``inputs``.
     """
-    targets = photos_in(target)
-    if target.is_dir():
-        make_folder(output)
+    targets = [file for path in given for file in photos_in(path)]
+    if len(given) > 1 or given[0].is_dir() or is_folder(output):
+        check(
+            output.is_dir() or output.suffix.lower() not in SUFFIXES,
+            f"Several photos go to a folder: give the name of one in place of {output}.",
+        )
         jobs = [(file, output / output_name(file)) for file in targets]
+        _refuse_collisions(jobs)
+        make_folder(output)
     else:
-        jobs = [(target, output)]
+        jobs = [(targets[0], output)]
     read = {file.resolve() for file in (*targets, *inputs)}
     for _, file in jobs:
         check_writable(file)
         if file.resolve() in read:
             raise UserError(f"{file} would overwrite a photo that is read: choose another output.")
     return jobs
+
+
+def _refuse_collisions(jobs: Sequence[Job]) -> None:
+    """Raises UserError where two targets of the same name would go to one file."""
+    taken: dict[Path, Path] = {}
+    for target, file in jobs:
+        other = taken.setdefault(file, target)
+        check(other is target, f"{other} and {target} would both be written as {file}: rename one of them.")
 
 
 def check_one_face(face: object, crop_only: bool) -> None:
@@ -81,7 +101,7 @@ def run_jobs(jobs: Sequence[Job], edit: Callable[[Path, Path], Report], *, as_js
     announce(reports, as_json=as_json)
     if failures:
         for failure in failures:
-            print(f"failed: {failure}", file=sys.stderr)
+            print(f"failed: {as_flags(failure)}", file=sys.stderr)
         raise UserError(f"{len(failures)} of {len(jobs)} photos failed (listed above); the others were written.")
 
 
@@ -92,8 +112,7 @@ def announce(reports: Sequence[Report], *, as_json: bool) -> None:
         return
     for report in reports:
         notes = report.get("notes")
-        for note in notes if isinstance(notes, list) else []:
-            print(f"note: {note}", file=sys.stderr)
+        print_notes(notes if isinstance(notes, list) else [])
         if report["output"] is not None:
             print(f"wrote {report['output']}")
 

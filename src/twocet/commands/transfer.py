@@ -11,6 +11,8 @@ from twocet.commands.options import Face, Keep, kept
 from twocet.errors import UserError, check
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from twocet.edit.stages import Code
 
 
@@ -38,8 +40,8 @@ def transfer(
     """Give the face in TARGET the expression of the face in REFERENCE.
 
     The face is found, aligned, edited and blended back at the photo's own resolution; outside the face every pixel
-    stays. Several references, presets or strengths, or a folder of references, make one labelled grid. A folder of
-    targets needs a folder as output.
+    stays. Several references, presets or strengths, or a folder of references, make one labelled grid. With a folder as
+    output, every photo but the last is a target; if TARGET is a folder, all others are references.
 
     examples:
       twocet transfer me.jpg smile.jpg -o out.png
@@ -47,13 +49,14 @@ def transfer(
       twocet transfer me.jpg smile.jpg anger.jpg -o grid.png --strength 0.5 1.0 1.5
       twocet transfer me.jpg --preset happy -o out.png
       twocet transfer us.jpg smile.jpg -o out.png --face all --keep eyes
-      twocet transfer portraits/ smile.jpg -o smiling/
+      twocet transfer portraits/ smile.jpg -o smiling
+      twocet transfer anna.jpg ben.jpg smile.jpg -o smiling
       twocet transfer faces.npz smile.npz -o out.npz
 
     Args:
         target: Photo whose face is edited, or a folder of photos; or points (.npz), a mesh (.obj), a folder of meshes.
         references: Photos whose expression is copied, or folders of photos.
-        output: Picture to write (.png .jpg .webp .tif), or a folder if TARGET is one.
+        output: Picture to write (.png .jpg .webp .tif), or a folder for the results of one or more targets.
         preset: Named expressions in place of references, or besides them; twocet presets list names them.
         strength: 0 is neutral, 1 the reference's expression, more exaggerates, less than 0 opposes.
         mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
@@ -93,8 +96,9 @@ def transfer(
     check_one_face(face, crop_only)
     if not strength:
         raise UserError("A strength is missing: for example --strength 0.5 1.0")
-    reference_files = [file for path in references for file in photos_in(path)]
-    jobs = plan(target, output, reference_files)
+    targets, lending = _roles([target, *references], output, bool(preset))
+    reference_files = [file for path in lending for file in photos_in(path)]
+    jobs = plan(targets, output, reference_files)
     editor = editors.load(model, device=device, mouth=mouth, strict=strict)
     given: list[tuple[Path | str, Path | Code]] = [(file, file) for file in reference_files]
     given += [(name, preset_code(name, editor)) for name in preset]
@@ -118,3 +122,19 @@ def transfer(
         return save_sheet(grid, editor, [result for row in rows for result in row], photo, file, mark=not no_mark)
 
     run_jobs(jobs, edit, as_json=as_json)
+
+
+def _roles(photos: Sequence[Path], output: Path, has_preset: bool) -> tuple[list[Path], list[Path]]:
+    """Targets and references: the last photo is the reference if the output is a folder, else the first the target."""
+    from twocet.commands.shared import is_folder
+    from twocet.commands.messages import print_notes
+    from twocet.commands.words import expand
+
+    files = expand(photos)
+    if is_folder(output) and len(files) > 1 and not files[0].is_dir():
+        return (files, []) if has_preset else (files[:-1], files[-1:])
+    if len(files) > 2 and not files[0].is_dir():
+        print_notes(
+            [f"{files[0]} is the target, the others are references; for several targets name a folder as output."]
+        )
+    return files[:1], files[1:]

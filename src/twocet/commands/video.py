@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import tyro
 
 from twocet.commands.options import Face, Keep, kept
+from twocet.commands.messages import print_notes
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def video(
         if face != "all" and edit:
             work = _editing(editor, factor, preset, face, kept(keep), smoothing)
         else:
-            tracker = Tracker(editor, face=reference_face, smoothing=smoothing, option="--reference-face")
+            tracker = Tracker(editor, face=reference_face, smoothing=smoothing, argument="reference_face")
             work = _driving(editor, _film_sized(target), factor, face, kept(keep), mouth_from, tracker)
         frames, without = _write(reader, output, work.change, None if no_mark else work.mark, sound=not no_sound)
     without_face = f"{without} of {frames} frames show no face and {work.without_face}."
@@ -116,6 +116,10 @@ def _check(
 ) -> None:
     if film is None:
         raise UserError("A clip is missing: twocet video TARGET CLIP -o OUT.mp4, or twocet video CLIP --edit ...")
+    from twocet.photo.images import READABLE_SUFFIXES
+
+    if not edit and film.suffix.lower() in READABLE_SUFFIXES - {".gif"}:
+        raise UserError(f"{film} is a picture, not a film: for two photos use twocet transfer, or continuum --ramp mp4")
     if edit and clip is not None:
         raise UserError("--edit takes one clip: twocet video CLIP --edit --strength 0 -o OUT.mp4")
     if edit and strength is None and preset is None:
@@ -239,6 +243,5 @@ def _announce(output: Path, frames: int, reader: ClipReader, without: int, notes
         facts = {"output": str(output), "frames": frames, "fps": float(reader.fps), "without_face": without}
         print(json.dumps({**facts, "notes": notes}, indent=2))
         return
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(notes)
     print(f"wrote {output} ({frames} frames)")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
+from twocet.edit import presets
 from twocet.edit.inside import MouthSource, mouth_source
 from twocet.edit.lips import CLOSED
 from twocet.edit.locate import Located, Locator, Role, name_of
@@ -81,7 +82,8 @@ class Editor:
 
         Args:
             target: A photo.
-            reference: A photo, a code (d,), or what :meth:`expression` made of one.
+            reference: A photo, a code (d,) such as those of :meth:`preset` and :meth:`encode` and any sums of them, or
+                what :meth:`expression` made of one.
             strength: 0 is neutral, 1 the reference's expression, more exaggerates, less than 0 opposes.
             aligned: The photos are face crops already, no face is looked for.
             face: Which of the target's faces, 1 = largest (None: the largest, with a note), or "all".
@@ -160,6 +162,15 @@ class Editor:
     def encode(self, reference: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Code:
         """The expression code (d,) float32 of the photo's face."""
         return np.array(self.read_expression(reference, aligned=aligned, face=face).code)
+
+    @property
+    def presets(self) -> list[str]:
+        """Names of the expressions that come with the model, and of the user's own."""
+        return sorted(presets.fitting(self.name, self.sha256))
+
+    def preset(self, name: str) -> Code:
+        """The code (d,) float32 of a named expression. Raises UserError that says which names there are."""
+        return presets.preset_code(name, self)
 
     def draw_codes(self, n: int, seed: int) -> Code:
         """(n, d) float32 random codes; see :meth:`twocet.model.model.Model.sample_codes`."""

@@ -73,7 +73,10 @@ def read_table(path: Path, output: Path, code_of: CodeOf) -> Table:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
+            heading = file.readline()
+            file.seek(0)
+            # Excel writes semicolons where the decimal sign is a comma.
+            reader = csv.DictReader(file, restval="", delimiter=";" if ";" in heading else ",")
             names = [name.strip() for name in reader.fieldnames or ()]
             reader.fieldnames = names
             rows: dict[int, dict[str, str]] = {}
@@ -140,7 +143,7 @@ def _job(line: int, row: dict[str, str], folder: Path, output: Path, code_of: Co
 
 def _number(text: str) -> float:
     try:
-        value = float(text)
+        value = float(text.replace(",", "."))
     except ValueError:
         raise UserError(f"strength {text!r} is no number") from None
     if not abs(value) < 100:

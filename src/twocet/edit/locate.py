@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 Role = Literal["target", "reference", "photo for the mouth"]
-_OPTIONS: dict[Role, str] = {"target": "--face", "reference": "--reference-face"}
-"""What chooses a face of the photo."""
+_OPTIONS: dict[Role, str] = {"target": "face", "reference": "reference_face"}
+"""The argument that chooses a face of the photo."""
 _KEPT_PHOTOS = 8
 
 
@@ -86,7 +86,7 @@ class Locator:
     def admitted(self, notes: tuple[str, ...]) -> tuple[str, ...]:
         """``notes`` on what cannot be done well; if strict, raises the first as UserError."""
         if notes and self._strict:
-            raise UserError(f"{notes[0]} Refused because of --strict.")
+            raise UserError(f"{notes[0]} Refused (strict=True).")
         return notes
 
 
@@ -100,7 +100,7 @@ def _whole(photo: Photo, name: str, model: Model) -> Located:
     """A photo that is a face crop already. Raises UserError for one that is not square."""
     width, height = photo.size
     if width != height:
-        raise UserError(f"{name} is {width} x {height}: an aligned face crop is square; leave out --aligned.")
+        raise UserError(f"{name} is {width} x {height}: an aligned face crop is square; leave out aligned=True.")
     photo_to_crop = align.square_to_crop(width, height)
     image = to_image(resample.crop(photo.pixels, photo_to_crop, model.size))
     return Located(photo, photo_to_crop, image.to(model.device), None, ())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from twocet.edit.stages import Code
 from twocet.photo import resample
@@ -15,10 +18,17 @@ from twocet.photo.images import Photo, Pixels
 from twocet.photo.marks import Mark, write_marked
 from twocet.runtime.arrays import Floats, Floats32
 
+_SHOWN_SIDE = 640
+"""Longest side of the preview in a notebook, pixels."""
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Result:
-    """One edited photo. Where several of its faces were edited, what is said of a face is said of the largest."""
+    """One edited photo, shown as a picture in a notebook; ``np.asarray`` gives its pixels.
+
+    Where several of its faces were edited, what is said of a face is said of the largest. Two results are equal if they
+    are the same object: compare ``pixels``.
+    """
 
     photo: Photo
     """The whole picture with the target's metadata."""
@@ -44,6 +54,31 @@ class Result:
     def crop(self) -> Pixels:
         """(S, S, 3) uint8: the aligned face alone."""
         return resample.crop(self.pixels, self.photo_to_crop, self.size)
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture for Pillow: RGB, or RGBA where the target has opacity. It carries no mark: ``save`` adds it."""
+        image = Image.fromarray(self.pixels)
+        if self.photo.alpha is not None:
+            image.putalpha(Image.fromarray(self.photo.alpha))
+        return image
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[np.generic]:
+        """``pixels``, as NumPy's protocol asks for them."""
+        return np.array(self.pixels, dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        width, height = self.photo.size
+        notes = f", {len(self.notes)} note{'s' * (len(self.notes) > 1)}" * bool(self.notes)
+        return f"<twocet.Result {width} x {height}, strength {self.strength:g}{notes}>"
+
+    def _repr_png_(self) -> bytes:
+        """A preview for notebooks, as IPython asks for it; at most 640 pixels wide and high."""
+        preview = self.image
+        preview.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE))
+        buffer = io.BytesIO()
+        preview.save(buffer, "PNG")
+        return buffer.getvalue()
 
     def save(self, path: str | os.PathLike[str], *, mark: bool = True, crop: bool = False) -> Path:
         """Writes the picture (``crop``: the face alone) with the AI mark, whole or not at all. Raises UserError."""

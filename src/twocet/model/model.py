@@ -35,6 +35,8 @@ __all__ = [
 
 PACKAGED = ("default", "unpaired")
 """Names of the models that come with the package."""
+BEST = "model.safetensors"
+"""The model that a run folder is read for."""
 
 
 def load_model(name: Path | str, device: str = "cpu") -> Model:
@@ -44,7 +46,7 @@ def load_model(name: Path | str, device: str = "cpu") -> Model:
     """
     path, place = find_model(name), devices.find(device)
     if path.is_dir():
-        check(place == devices.CPU, f"{path} is an exported model, which runs on the processor: use --device cpu")
+        check(place == devices.CPU, f"{path} is an exported model, which runs on the processor: use device=cpu")
         return load_exported(path)
     text, tensors = read_file(path)
     metadata, config = _read_metadata(path, text)
@@ -73,10 +75,15 @@ def _read_metadata(path: Path, text: str) -> tuple[dict[str, Any], NetworkConfig
 
 
 def find_model(name: Path | str) -> Path:
-    """The file of a packaged model, or the path itself (a file, or an exported model's folder). Raises UserError."""
+    """The file of a packaged model, of a run folder's best model, or the path itself (a file, an exported folder).
+
+    Raises UserError.
+    """
     path = Path(name)
     if (path / MANIFEST).is_file():
         return path
+    if (path / BEST).is_file():
+        return path / BEST
     if str(name) in PACKAGED and not path.is_file():
         path = packaged_file(str(name))
         check(path.is_file(), f"this installation lacks the packaged model {str(name)!r}: install twocet again")

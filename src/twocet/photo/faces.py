@@ -143,7 +143,7 @@ class FaceFinder:
         if not faces:
             raise UserError(
                 f"No face found in {name}: use a picture in which the face is larger and seen from the front, "
-                "or --aligned if the picture is a square face crop already."
+                "or aligned=True if the picture is a square face crop already."
             )
         return faces
 
@@ -170,26 +170,27 @@ class FaceFinder:
 
 
 def choose_faces(
-    faces: list[Face], which: WhichFace, name: str, option: str | None = "--face"
+    faces: list[Face], which: WhichFace, name: str, argument: str | None = "face"
 ) -> tuple[list[Face], tuple[str, ...]]:
     """As :func:`choose_face`, or all of them."""
     if which == "all":
         return faces, ()
-    face, note = choose_face(faces, which, name, option)
+    face, note = choose_face(faces, which, name, argument)
     return [face], (note,) if note else ()
 
 
 def choose_face(
-    faces: list[Face], number: int | None, name: str, option: str | None = "--face"
+    faces: list[Face], number: int | None, name: str, argument: str | None = "face"
 ) -> tuple[Face, str | None]:
     """Face ``number`` (1 = largest, None = the largest), and a note for the user when there was a choice.
 
-    ``name`` is the photo's; ``option`` chooses its face, if anything does. Raises UserError when there is no such face.
+    ``name`` is the photo's; ``argument`` chooses its face, if anything does. Raises UserError when there is no such
+    face.
     """
     if number is not None and not 1 <= number <= len(faces):
-        count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
-        raise UserError(f"{name} has {count}: choose one from 1 to {len(faces)} with {option}.")
+        count, choice = ("1 face", "1") if len(faces) == 1 else (f"{len(faces)} faces", f"1 to {len(faces)}")
+        raise UserError(f"{name} has {count}: give {argument}={choice}.")
     if number is None and len(faces) > 1:
-        how = f" ({option} 1..{len(faces)} chooses)" if option else ""
+        how = f" ({argument}=2 takes the second)" if argument else ""
         return faces[0], f"{name} has {len(faces)} faces: the largest was used{how}."
     return faces[(number or 1) - 1], None

@@ -36,7 +36,7 @@ def find(name: str) -> torch.device:
 def _card(name: str, index: int | None) -> torch.device:
     if not torch.cuda.is_available():
         reason = "finds no card and driver" if torch.version.cuda else "was built without CUDA"
-        raise UserError(f"{name} cannot be used, because PyTorch {torch.__version__} {reason}: use --device cpu")
+        raise UserError(f"{name} cannot be used, because PyTorch {torch.__version__} {reason}: use device=cpu")
     index = int(os.environ.get("LOCAL_RANK", "0")) if index is None else index
     count = torch.cuda.device_count()
     if index >= count:

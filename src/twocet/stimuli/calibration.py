@@ -45,7 +45,7 @@ class Movement:
         self.full = float(np.sqrt(change @ change / len(neutral)))
         if not self.full > _LEAST_TRAVEL:
             raise UserError(
-                "The expression hardly moves the landmarks of this face: use --equalize code or a clearer reference."
+                "The expression hardly moves the landmarks of this face: use equalize=code or a clearer reference."
             )
         self._direction = change / (self.full * len(neutral))
 

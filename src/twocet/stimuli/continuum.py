@@ -7,7 +7,7 @@ import io
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +31,7 @@ from twocet.stimuli import calibration
 from twocet.stimuli.series import COLUMNS, Distances, Equalize, Finish, Series, Step, gif_frames, opaque, table
 from twocet.video.clips import ClipWriter, import_av, write_gif
 
+RECIPE = "recipe.json"
 _SHEET_COLUMNS = 6
 _SHEET_SIDE = 240
 
@@ -75,10 +76,8 @@ class Steps:
     def __post_init__(self) -> None:
         if not 2 <= self.number <= 1000:
             raise UserError(f"A continuum of {self.number} steps cannot be made: ask for 2 to 1000.")
-        if not (abs(self.start) < 100 and abs(self.stop) < 100 and self.start < self.stop):
-            raise UserError(
-                f"--from {self.start:g} --to {self.stop:g} is no range: the first must be the smaller number."
-            )
+        if not (abs(self.start) < 100 and abs(self.stop) < 100 and self.start != self.stop):
+            raise UserError(f"--from {self.start:g} --to {self.stop:g} is no range: give two numbers that differ.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,11 +163,13 @@ class Continuum:
             for number, result in enumerate(results)
         ]
         make_folder(output)
+        earlier = _listed_files(output)
         written = self._write_pictures(finish, results, done, output)
         if self.film.kind != "none":
             written.append(self._write_film(series, finish, strengths, output))
         recipe = self._write_recipe(shown.code, finish, done, written, output)
         written += [self._write_table(series, done, output), recipe]
+        _remove_stale(output, earlier, written)
         noted = [note for result in results for note in result.notes]
         noted += [note for note in (problem, distances.missing) if note]
         return Made(written, done, list(dict.fromkeys(noted)))
@@ -247,4 +248,22 @@ class Continuum:
             "linearity": None if np.isnan(moved).any() else linearity(np.arange(len(done), dtype=np.float64), moved),
             "files": {file.name: file_hash(file) for file in written},
         }
-        return write_whole(output / "recipe.json", (json.dumps(recipe, indent=2) + "\n").encode())
+        return write_whole(output / RECIPE, (json.dumps(recipe, indent=2) + "\n").encode())
+
+
+def _listed_files(output: Path) -> dict[str, str]:
+    """Names and hashes of the files that an earlier recipe in the folder lists; none if there is no such recipe."""
+    try:
+        files = json.loads((output / RECIPE).read_text(encoding="utf-8"))["files"]
+        return {Path(name).name: str(sha256) for name, sha256 in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _remove_stale(output: Path, earlier: Mapping[str, str], written: Sequence[Path]) -> None:
+    """Removes what the earlier run wrote and this one did not, unless somebody has changed it since."""
+    kept = {path.name for path in written}
+    for name, sha256 in earlier.items():
+        path = output / name
+        if name not in kept and path.is_file() and file_hash(path) == sha256:
+            path.unlink()

@@ -87,14 +87,19 @@ class Series:
         return min(faces, key=lambda points: float(np.hypot(*(points.mean(axis=0) - home))), default=None)
 
     def strengths(self, start: float, stop: float, steps: int, equalize: Equalize) -> list[float]:
-        """Equally spaced strengths, or those of equally spaced movement. Raises UserError."""
+        """Equally spaced strengths, or those of equally spaced movement; falling if ``stop`` is the smaller.
+
+        Raises UserError.
+        """
+        if stop < start:
+            return self.strengths(stop, start, steps, equalize)[::-1]
         if equalize == "code":
             return [float(s) for s in np.linspace(start, stop, steps)]
 
         def travel(strength: float) -> float:
             measured = self.travel(strength)
             if measured is None:
-                raise UserError(f"No face is found at strength {strength:g}: use a smaller range, or --equalize code.")
+                raise UserError(f"No face is found at strength {strength:g}: use a smaller range, or equalize=code.")
             return measured
 
         return calibration.equal_steps(travel, start, stop, steps)
@@ -178,6 +183,10 @@ class Step(NamedTuple):
     distance: float | None
 
 
+NEUTRAL = "neutral"
+"""The answer at strength 0."""
+
+
 def table(
     steps: Sequence[Step], common: dict[str, str], answer: str, full: float | None
 ) -> Iterator[dict[str, str | int]]:
@@ -194,7 +203,7 @@ def table(
             "image": step.file,
             "stimulus": step.file,
             "intensity": f"{100 * share:.1f}",
-            "correct_answer": answer,
+            "correct_answer": NEUTRAL if np.isclose(step.strength, 0) else answer,
         }
 
 

@@ -70,12 +70,12 @@ class Tracked(NamedTuple):
 class Tracker:
     """Follows one face through a film. ``smoothing``: 1 is usual, 0 none."""
 
-    def __init__(self, editor: Editor, *, face: int | None, smoothing: float, option: str = "--face") -> None:
+    def __init__(self, editor: Editor, *, face: int | None, smoothing: float, argument: str = "face") -> None:
         """``face``: its number in the first frame that shows faces, 1 = largest (None: the largest).
 
-        ``option``: what chooses it, for messages.
+        ``argument``: what chooses it, for messages.
         """
-        self._editor, self._number, self._option = editor, face, option
+        self._editor, self._number, self._argument = editor, face, argument
         rest = math.inf if smoothing == 0 else 1 / smoothing
         self._place = OneEuro(_CROP_CUTOFF * rest, _CROP_BETA)
         self._outline = OneEuro(_OUTLINE_CUTOFF * rest, _OUTLINE_BETA)
@@ -140,7 +140,7 @@ class Tracker:
             return face
         faces = self._editor.find_faces(pixels)
         if not faces or self._last is None:
-            return choose_face(faces, self._number, "The film", self._option)[0] if faces else None
+            return choose_face(faces, self._number, "The film", self._argument)[0] if faces else None
         last = self._last[:2]
 
         def distance(face: Face) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
@@ -145,7 +145,7 @@ def parse_london(photo: PhotoFile) -> Original | None:
 def parse_folder(photo: PhotoFile) -> Original | None:
     """``neutral/PERSON*.jpg`` and ``expressive/[EXPRESSION/]PERSON*.jpg``; PERSON ends at the first underscore.
 
-    ``a_n`` and ``b_e``, the paper's names of the two groups, are understood too.
+    ``a_n`` and ``b_e``, the paper's names of the two groups, are understood too; :func:`read_originals` knows classes.
     """
     *folders, _ = photo.label.split("/")
     for depth, folder in enumerate(folders):
@@ -226,17 +226,26 @@ SETS: dict[str, LabSet] = {
         "doi:10.6084/m9.figshare.5047666.v5",
         parse_london, "neutral*/NNN*.jpg and smiling*/NNN*.jpg", "tenth",
     ),
-    "folder": LabSet("", "", "", parse_folder, "neutral/PERSON*.jpg and expressive/[EXPRESSION/]PERSON*.jpg", "random"),
+    "folder": LabSet(
+        "", "", "", parse_folder,
+        "neutral/PERSON*.jpg and EXPRESSION/PERSON*.jpg or expressive/[EXPRESSION/]PERSON*.jpg",
+        "random",
+    ),
 }  # fmt: skip
 
 
 def read_originals(kind: SetName, containers: tuple[Path, ...]) -> tuple[list[Original], list[str]]:
     """The set's photos by person (neutral first), and the labels of the pictures whose names say nothing.
 
+    In plain folders a class beside ``neutral`` (``happy/PERSON*.jpg``) is an expression, whatever it is called.
+
     Raises UserError where no name is understood or two photos would get the same name.
     """
     photos = [photo for container in containers for photo in photos_in(container)]
     parsed = [(photo, SETS[kind].parse(photo)) for photo in photos]
+    if kind == "folder":
+        homes = {_home_of_neutral(photo) for photo, original in parsed if original and original.domain == "neutral"}
+        parsed = [(photo, original or _in_class(photo, homes)) for photo, original in parsed]
     found = [original for _, original in parsed if original is not None]
     if not found:
         raise UserError(f"no photo is called {SETS[kind].pattern}: {len(photos)} pictures in {_names(containers)}")
@@ -249,6 +258,25 @@ def read_originals(kind: SetName, containers: tuple[Path, ...]) -> tuple[list[Or
             )
     order = sorted(found, key=lambda original: (original.identity, original.domain != "neutral", original.name))
     return order, [photo.label for photo, original in parsed if original is None]
+
+
+def _home_of_neutral(photo: PhotoFile) -> tuple[str, ...]:
+    """The folders above the one that is called neutral."""
+    *folders, _ = photo.label.split("/")
+    names = [folder.lower() for folder in folders]
+    return tuple(folders[: next(depth for depth, name in enumerate(names) if name in _GROUPS)])
+
+
+def _in_class(photo: PhotoFile, homes: Collection[tuple[str, ...]]) -> Original | None:
+    """An expressive photo from a folder beside ``neutral``, named after its class."""
+    *folders, _ = photo.label.split("/")
+    for home in homes:
+        inner = folders[len(home) :]
+        if inner and tuple(folders[: len(home)]) == home:
+            expression = "-".join(inner)
+            name = f"{photo.stem}-{expression}"
+            return Original(photo, name, photo.stem.partition("_")[0], expression, "expressive")
+    return None
 
 
 def _names(containers: tuple[Path, ...]) -> str:

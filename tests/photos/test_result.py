@@ -1,0 +1,71 @@
+"""What a result is to Python: a picture, an array, one short line, and words of the API in its messages."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from twocet.commands.messages import as_flags
+from twocet.errors import UserError
+
+DOWN = np.array([1.0, 0, 0, 0], np.float32)
+
+
+@pytest.fixture
+def result(editor, portrait):
+    return editor.transfer(portrait, DOWN, 0.5)
+
+
+def test_a_result_is_a_pillow_image(result, editor, portrait):
+    assert result.image.mode == "RGB"
+    assert np.array_equal(np.asarray(result.image), result.pixels)
+    opaque = np.full(portrait.shape[:2], 200, np.uint8)
+    with_alpha = editor.transfer(np.dstack([portrait, opaque]), DOWN).image
+    assert with_alpha.mode == "RGBA"
+    assert np.array_equal(np.asarray(with_alpha)[..., 3], opaque)
+
+
+def test_a_result_is_an_array(result):
+    assert np.array_equal(np.asarray(result), result.pixels)
+    assert np.asarray(result, np.float32).dtype == np.float32
+    changed = np.array(result)
+    changed[:] = 0
+    assert result.pixels.any()
+
+
+def test_a_result_says_what_it_is_in_one_short_line(result):
+    assert repr(result) == "<twocet.Result 512 x 512, strength 0.5>"
+
+
+def test_a_notebook_shows_a_small_picture(editor, portrait):
+    large = np.repeat(np.repeat(portrait, 2, axis=0), 2, axis=1)
+    shown = Image.open(io.BytesIO(editor.transfer(large, DOWN)._repr_png_()))
+    assert shown.format == "PNG"
+    assert shown.size == (640, 640)
+
+
+def test_results_can_be_compared_and_kept_in_sets(result, editor, portrait):
+    other = editor.transfer(portrait, DOWN, 0.5)
+    assert result == result
+    assert result != other
+    assert len({result, other}) == 2
+
+
+def test_presets_by_name(editor, monkeypatch, tmp_path):
+    from twocet.edit import presets
+
+    monkeypatch.setattr(presets, "user_file", lambda: tmp_path / "presets.json")
+    presets.save(presets.Preset("grin", (1.0, 2.0, 3.0, 4.0), "0" * 64, "a photo", own=True))
+    assert editor.presets == ["grin"]
+    assert np.array_equal(editor.preset("grin"), np.array([1, 2, 3, 4], np.float32))
+    with pytest.raises(UserError, match="There is no preset 'smirk': choose one of grin"):
+        editor.preset("smirk")
+
+
+def test_messages_name_arguments_and_on_the_command_line_flags():
+    assert as_flags("give face=1 to 2.") == "give --face 1 to 2."
+    assert as_flags("Refused (strict=True).") == "Refused (--strict)."
+    assert as_flags("reference_face=2 takes the second; code=3") == "--reference-face 2 takes the second; code=3"
