@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from twocet.commands.options import Keep, kept
 from twocet.commands.messages import print_notes
+from twocet.commands.options import Keep, kept
 from twocet.errors import UserError
 
 if TYPE_CHECKING:

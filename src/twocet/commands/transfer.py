@@ -126,8 +126,8 @@ def transfer(
 
 def _roles(photos: Sequence[Path], output: Path, has_preset: bool) -> tuple[list[Path], list[Path]]:
     """Targets and references: the last photo is the reference if the output is a folder, else the first the target."""
-    from twocet.commands.shared import is_folder
     from twocet.commands.messages import print_notes
+    from twocet.commands.shared import is_folder
     from twocet.commands.words import expand
 
     files = expand(photos)
