@@ -136,7 +136,7 @@ def preset_rows(viewer: Viewer) -> Iterator[list[Cell | None]]:
     for target in PRESET_PEOPLE:
         shown = [viewer.cells(viewer.photo(target), target, made=False)]
         for name in preset_names(editor):
-            made = editor.transfer(viewer.data / target, presets.preset_code(name, editor)).pixels
+            made = editor.transfer(viewer.data / target, editor.preset(name)).pixels
             shown.append(viewer.cells(made, name, made=True))
         for k in range(0, len(shown), _COLUMNS):
             faces, mouths = zip(*shown[k : k + _COLUMNS], strict=True)

@@ -27,9 +27,8 @@ def serve(host: str = "127.0.0.1", port: int = 8420, model: str = "default", dev
     if any(importlib.util.find_spec(package) is None for package in ("starlette", "uvicorn")):
         raise UserError("The web page needs two more packages: pip install 'twocet[web]'")
     from twocet.edit import editor as editors
-    from twocet.edit.presets import fitting, preset_code
     from twocet.web.server import serve as serve_page
 
     editor = editors.load(model, device=device)
-    presets = {name: preset_code(name, editor) for name in fitting(editor.name, editor.sha256)}
+    presets = {name: editor.preset(name) for name in editor.presets}
     serve_page(editor, host, port, presets)

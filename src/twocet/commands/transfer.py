@@ -84,7 +84,6 @@ def transfer(
         transfer_sheet,
     )
     from twocet.edit import editor as editors
-    from twocet.edit.presets import preset_code
     from twocet.shapes.points import is_points
 
     if is_points(target):
@@ -101,7 +100,7 @@ def transfer(
     jobs = plan(targets, output, reference_files)
     editor = editors.load(model, device=device, mouth=mouth, strict=strict)
     given: list[tuple[Path | str, Path | Code]] = [(file, file) for file in reference_files]
-    given += [(name, preset_code(name, editor)) for name in preset]
+    given += [(name, editor.preset(name)) for name in preset]
     # A reference without a face is wrong for every target: say so before any work is done.
     expressions = [
         (shown, editor.expression(reference, aligned=aligned, face=reference_face, mouth_from=mouth_from))

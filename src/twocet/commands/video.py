@@ -154,14 +154,13 @@ def _editing(
     """Changes the face of each frame."""
     import numpy as np
 
-    from twocet.edit.presets import preset_code
     from twocet.edit.regions import parse_regions
     from twocet.photo.images import Photo
     from twocet.photo.marks import edit_mark
     from twocet.video.film import Tracked, Tracker, edit_film
 
     tracker = Tracker(editor, face=face, smoothing=smoothing)
-    fixed = preset_code(preset, editor) if preset else None
+    fixed = editor.preset(preset) if preset else None
     regions = parse_regions(keep)
 
     def code_of(tracked: Tracked) -> Code:

@@ -170,7 +170,7 @@ class Editor:
 
     def preset(self, name: str) -> Code:
         """The code (d,) float32 of a named expression. Raises UserError that says which names there are."""
-        return presets.preset_code(name, self)
+        return presets.code_of(name, self.name, self.sha256, self.model.code_dim)
 
     def draw_codes(self, n: int, seed: int) -> Code:
         """(n, d) float32 random codes; see :meth:`twocet.model.model.Model.sample_codes`."""

@@ -14,7 +14,6 @@ import numpy as np
 from twocet.errors import UserError
 
 if TYPE_CHECKING:
-    from twocet.edit.editor import Editor
     from twocet.edit.stages import Code
 
 FORMAT = 1
@@ -69,10 +68,10 @@ def find(name: str, model: str, sha256: str | None) -> Preset:
     raise UserError(f"There is no preset {name!r}: {known}make it with twocet presets save {name} PHOTO")
 
 
-def preset_code(name: str, editor: Editor) -> Code:
-    """The code (d,) float32 of a preset of the editor's model. Raises UserError."""
-    code = np.array(find(name, editor.name, editor.sha256).code, np.float32)
-    if code.shape != (editor.model.code_dim,):
+def code_of(name: str, model: str, sha256: str | None, code_dim: int) -> Code:
+    """The code (code_dim,) float32 of a preset for this model. Raises UserError."""
+    code = np.array(find(name, model, sha256).code, np.float32)
+    if code.shape != (code_dim,):
         raise UserError(f"The preset {name!r} is damaged: make it again with twocet presets save {name} PHOTO")
     return code
 

@@ -17,7 +17,6 @@ import numpy as np
 
 from twocet import __version__
 from twocet.edit.editor import Editor
-from twocet.edit.presets import preset_code
 from twocet.edit.result import Result
 from twocet.edit.stages import Code
 from twocet.errors import UserError
@@ -58,7 +57,7 @@ class Expression:
         if self.reference is not None:
             return self.reference
         if self.preset is not None:
-            return preset_code(self.preset, editor)
+            return editor.preset(self.preset)
         assert self.seed is not None
         drawn: Code = editor.draw_codes(1, self.seed)[0]
         return drawn
