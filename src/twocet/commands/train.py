@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -21,6 +22,8 @@ from twocet.training.curriculum import CURRICULA, Planned, plan
 from twocet.training.recipes.table import RECIPES, owners, preset_config
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from twocet.runtime.distributed import Ranks
 
 
@@ -134,13 +137,29 @@ def train(
     _start(output, config, sources, init)
 
 
+@contextlib.contextmanager
+def _alone(output: Path) -> Iterator[Ranks]:
+    """The processes of this run, which no other run shares its folder with. Raises UserError."""
+    from twocet.runtime.distributed import joined
+    from twocet.runtime.files import make_folder, only_process
+
+    with joined() as ranks, contextlib.ExitStack() as stack:
+
+        def claim() -> None:
+            make_folder(output)
+            stack.enter_context(only_process(output, "train"))
+
+        ranks.from_rank_0(claim)
+        yield ranks
+
+
 def _resume(output: Path, device: str | None) -> None:
     from twocet.compare.methods import METHODS
-    from twocet.runtime.distributed import joined
     from twocet.training import curriculum
     from twocet.training.loop import resume, train
 
-    with joined() as ranks:
+    check(output.is_dir(), f"there is no checkpoint in {output}: start the run without --resume")
+    with _alone(output) as ranks:
         if ranks.from_rank_0((output / curriculum.PLAN).exists):
             planned, sources = ranks.from_rank_0(lambda: curriculum.read(output, device))
             _finish(curriculum.train_stages(output, planned, sources, ranks), output, ranks)
@@ -150,17 +169,15 @@ def _resume(output: Path, device: str | None) -> None:
 
 
 def _start_stages(output: Path, planned: list[Planned], sources: Sources) -> None:
-    from twocet.runtime.distributed import joined
     from twocet.training import curriculum
 
-    with joined() as ranks:
+    with _alone(output) as ranks:
         ranks.from_rank_0(lambda: curriculum.begin(output, planned, sources))
         _finish(curriculum.train_stages(output, planned, sources, ranks), output, ranks)
 
 
 def _start(output: Path, config: RunConfig, sources: Sources, init: str | None) -> None:
     from twocet.model.model import load_model
-    from twocet.runtime.distributed import joined
     from twocet.training.loop import Run, train
 
     def check_unused() -> None:
@@ -171,7 +188,7 @@ def _start(output: Path, config: RunConfig, sources: Sources, init: str | None) 
         bool(init) or not config.network.close_up,
         "a close-up finishes what a trained generator makes: name its model with --init",
     )
-    with joined() as ranks:
+    with _alone(output) as ranks:
         ranks.from_rank_0(check_unused)
         check(not init or not Path(init).is_dir(), f"{init} is an exported model: train on from its model file")
         model = load_model(init) if init else None
@@ -187,6 +204,7 @@ def _start(output: Path, config: RunConfig, sources: Sources, init: str | None) 
 def _finish(complete: bool, output: Path, ranks: Ranks) -> None:
     if ranks.is_rank_0:
         print(f"{output / 'model.safetensors'}")
+        _say_if_worse(output / "model.safetensors")
     if not complete and ranks.is_rank_0:
         print(f"stopped early; go on with: twocet train -o {output} --resume", file=sys.stderr)
         raise SystemExit(130)
@@ -194,6 +212,19 @@ def _finish(complete: bool, output: Path, ranks: Ranks) -> None:
 
 def _words(**given: float | str | None) -> list[str]:
     return [f"{name}={value}" for name, value in given.items() if value is not None]
+
+
+def _say_if_worse(model: Path) -> None:
+    from twocet.model.model import read_file
+
+    gain = json.loads(read_file(model)[0]).get("metrics", {}).get("validation_gain", 0)
+    if gain < 0:
+        print(
+            "note: on the validation people this model is worse than leaving faces as they are "
+            f"(gain {gain:.2f}): the run diverged or was too short; lower the learning rate (--set lr=...) or give it "
+            "more rounds",
+            file=sys.stderr,
+        )
 
 
 def configure(

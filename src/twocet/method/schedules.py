@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from twocet.runtime.configuration import Number, Weight, check_fields
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -14,14 +16,17 @@ class Schedule:
     Both parts are linear; from ``end`` on the weight is ``stop``. This is the authors' rule "rise,end,start,stop".
     """
 
-    rise: int = 0
+    rise: Number = 0
     """Step at which ``start`` is reached, coming from 0; 0 begins at ``start``."""
-    end: int = 0
+    end: Number = 0
     """Step at which ``stop`` is reached, coming from ``start``."""
-    start: float = 1.0
+    start: Weight = 1.0
     """The weight at step ``rise``."""
-    stop: float = 1.0
+    stop: Weight = 1.0
     """The weight from step ``end`` on."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def at(self, step: int) -> float:
         """The weight at ``step`` >= 0."""

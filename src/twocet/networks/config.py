@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from twocet.errors import check
+from twocet.runtime.configuration import Between, check_fields
 
 Preset = Literal["paper", "fast"]
+Width = Annotated[int, Between(1, 4096)]
+"""Channels of a layer."""
+MOST_WIDTHS = 10
 
 
 def is_power_of_two(number: int) -> bool:
@@ -21,27 +25,27 @@ class NetworkConfig:
 
     preset: Preset = "fast"
     """Family of networks: ``paper`` as published, ``fast`` for training on a CPU."""
-    size: int = 128
+    size: Annotated[int, Between(32, 2048)] = 128
     """Side of the square crop in pixels, a power of two."""
-    code_dim: int = 32
+    code_dim: Width = 32
     """Numbers in an expression code."""
     grey: bool = True
     """Whether the encoder sees the channel mean only."""
-    generator_widths: tuple[int, ...] = (64, 128, 160)
+    generator_widths: tuple[Width, ...] = (64, 128, 160)
     """Preset fast: the generator's channels at size / reduce / shuffle and at each halving."""
-    trunk_widths: tuple[int, ...] = (64, 128, 128)
+    trunk_widths: tuple[Width, ...] = (64, 128, 128)
     """Preset fast: channels of encoder and discriminator, likewise; the last one repeats."""
-    reduce: int = 2
+    reduce: Width = 2
     """Preset fast: the networks see the crop at size / reduce; what they decide is applied at full resolution."""
-    shuffle: int = 4
+    shuffle: Width = 4
     """Preset fast: side of the block of pixels that becomes channels first."""
     placed: bool = True
     """Preset fast: whether the generator has maps that say where in the crop a code acts."""
     close_up: bool = False
     """Preset fast: whether a second network of the generator finishes mouths at full size."""
-    first_width: int | None = None
+    first_width: Width | None = None
     """Preset paper: channels at full resolution; None is the published 16384 / size."""
-    max_width: int = 512
+    max_width: Width = 512
     """Preset paper: most channels of any layer."""
 
     @property
@@ -50,13 +54,12 @@ class NetworkConfig:
         return self.size // self.reduce if self.preset == "fast" else self.size
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check(not self.close_up or self.preset == "fast", "close_up is for networks of the preset fast alone")
-        # JSON knows lists only.
-        object.__setattr__(self, "generator_widths", tuple(self.generator_widths))
-        object.__setattr__(self, "trunk_widths", tuple(self.trunk_widths))
-        check(self.preset in ("paper", "fast"), f"unknown network preset {self.preset!r}: use paper or fast")
-        check(is_power_of_two(self.size) and self.size >= 32, f"size must be a power of two, 32 or more: {self.size}")
-        check(self.code_dim >= 1, f"code_dim must be at least 1, not {self.code_dim}")
+        check(is_power_of_two(self.size), f"size must be a power of two, not {self.size}")
+        for name in ("generator_widths", "trunk_widths"):
+            widths = getattr(self, name)
+            check(1 <= len(widths) <= MOST_WIDTHS, f"{name} must be 1 to {MOST_WIDTHS} numbers, not {len(widths)}")
         check(
             all(map(is_power_of_two, (self.shuffle, self.reduce))) and self.size // self.shuffle // self.reduce >= 4,
             f"shuffle and reduce must be powers of two, together at most a quarter of the size, not {self.shuffle} "

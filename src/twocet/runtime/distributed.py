@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from twocet.errors import UserError
+from twocet.runtime.processes import num_cores
 from twocet.runtime.randomness import WHOLE, Share
 
 T = TypeVar("T")
@@ -131,8 +132,8 @@ def joined() -> Iterator[Ranks]:
 
 
 def threads_here(threads: int) -> int:
-    """Threads for this process when all processes on this machine have ``threads``; at least one."""
-    return max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    """Threads for this process when all on this machine have ``threads``: at least one, and not more than cores."""
+    return max(1, min(threads, num_cores()) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 @contextlib.contextmanager

@@ -10,10 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from twocet.errors import UserError
 
+_LOCK = ".lock"
 _PARTIAL = ".twocet-"
 """Begins the name of a file while it is written."""
+_LONGEST_SUFFIX = 16
+"""Characters of a suffix that a file keeps meanwhile: those by which its format is known."""
 
 
 def make_folder(path: Path) -> None:
@@ -22,6 +27,27 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The folder {path} cannot be made ({error.strerror}): choose another output.") from None
+
+
+@contextlib.contextmanager
+def only_process(folder: Path, work: str) -> Iterator[None]:
+    """Inside the block nobody else does ``work`` (a verb) in this folder; the same thread may enter once more.
+
+    Raises UserError if another process or thread is at it. A killed process holds nothing.
+    """
+    try:
+        lock = filelock.FileLock(folder / _LOCK, timeout=0, is_singleton=True)
+        lock.acquire()
+    except filelock.Timeout:
+        raise UserError(
+            f"another process is at work in {folder} ({work}): wait until it ends, or choose another folder"
+        ) from None
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror}): choose another output.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_whole(path: Path, content: bytes) -> Path:
@@ -37,6 +63,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Raises UserError for what the file system refuses, a full disk for example.
     """
+    path = Path(os.path.realpath(path))  # what a link points to is written, and the link stays
     partial = partial_name(path)
     try:
         partial.open("xb").close()  # exclusively: a name that somebody else made is not followed anywhere
@@ -51,7 +78,12 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def partial_name(path: Path) -> Path:
     """A name beside ``path``, with its suffix, that no other writer has."""
-    return path.with_name(f"{_PARTIAL}{secrets.token_hex(8)}{path.suffix}")
+    return path.with_name(f"{_PARTIAL}{secrets.token_hex(8)}{path.suffix[-_LONGEST_SUFFIX:]}")
+
+
+def visible(folder: Path) -> list[Path]:
+    """What is in a folder, without the lock and other hidden files."""
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]
 
 
 def is_partial(path: Path) -> bool:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
 
 Watch = Callable[[int, int | None], bool]
 """Told after every round how many are done, and of how many if that is known. True asks to stop."""
 
+STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that ask a process to stop."""
+
 
 class Interrupt:
-    """Inside the block the first Ctrl-C (or SIGTERM) only sets ``requested``; a second Ctrl-C stops at once.
+    """Inside the block the first Ctrl-C (SIGTERM, a closed terminal) only sets ``requested``; a second stops at once.
 
-    It is a :data:`Watch` that asks to stop once that is requested.
+    It is a :data:`Watch` that asks to stop once that is requested. Only the main thread hears signals.
     """
 
     def __enter__(self) -> Interrupt:
         self.requested = False
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        listens = threading.current_thread() is threading.main_thread()
+        # Whoever started this with nohup wants it to go on when the terminal is closed.
+        heard = [number for number in STOPS if signal.getsignal(number) != signal.SIG_IGN] if listens else []
+        self._before = {number: signal.signal(number, self._note) for number in heard}
         return self
 
     def __call__(self, step: int, steps: int | None) -> bool:

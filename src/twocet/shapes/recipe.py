@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -53,6 +54,12 @@ class State:
         averages = {f"average_{name}": network for name, network in self.average.named().items()}
         optimisers = {"maker_optimiser": self.maker_optimiser, "judge_optimiser": self.judge_optimiser}
         return {**self.networks.named(), **averages, **optimisers}
+
+    def weights(self) -> Iterator[tuple[str, Tensor]]:
+        """Every weight, and its average where there is one."""
+        for networks in (self.networks, self.average):
+            for name, network in networks.named().items():
+                yield from ((f"{name}.{weight}", tensor) for weight, tensor in network.named_parameters())
 
     def round(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """A step of D, a step of G and E, and their averages: the unweighted terms, detached."""

@@ -19,7 +19,8 @@ from twocet.networks.interfaces import Networks
 from twocet.pairs import neutral_estimate
 from twocet.pairs.neutral_estimate import Rest
 from twocet.runtime.arrays import Floats
-from twocet.runtime.files import make_folder
+from twocet.runtime.distributed import threads_here
+from twocet.runtime.files import make_folder, only_process
 from twocet.runtime.interrupt import Interrupt, Watch
 from twocet.runtime.randomness import generator_at
 from twocet.shapes import model as models
@@ -30,8 +31,8 @@ from twocet.shapes.networks import build
 from twocet.shapes.points import PointSets
 from twocet.shapes.recipe import State
 from twocet.shapes.sampler import Sample, Sampler, weighted
-from twocet.training import checkpoint
 from twocet.training.checkpoint import Checkpoints
+from twocet.training.recipes import base
 from twocet.training.record import Recorder
 
 FEWEST = 16
@@ -68,7 +69,7 @@ class Run:
     def __init__(self, folder: Path, config: ShapeConfig, sources: Sequence[Source]) -> None:
         sizes = {source.sets.points.shape[1:] for source in sources}
         check(len(sizes) == 1, f"all faces of a run need the same points, not {' and '.join(map(str, sizes))}")
-        torch.set_num_threads(config.threads)
+        torch.set_num_threads(threads_here(config.threads))
         self.folder, self.config, self.sources = folder, config, sources
         neutral, expressive = ([source.sets.domain(known) for source in sources] for known in (True, False))
         self.space = spaces.fit(
@@ -95,19 +96,19 @@ class Run:
         return {"recipe": models.METHOD, "config": dataclasses.asdict(self.config), "data": names}
 
     def save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, unless a weight is no longer a number."""
+        check_finite(self, {name: weight.sum() for name, weight in self.state.weights()})
         parts = {name: part.state_dict() for name, part in self.state.parts().items()}
         contents = {"description": self.description(), "step": self.step, "seconds": self.seconds, "parts": parts}
         self.checkpoints.save(contents, self.step)
 
     def resume(self) -> None:
         """Go on from the newest checkpoint. Raises UserError if there is none, or one of other settings or data."""
-        newest = self.checkpoints.newest()
-        if newest is None:
+        contents = self.checkpoints.latest()
+        if contents is None:
             raise UserError(f"there is no checkpoint in {self.folder}: start the run without --resume")
-        contents = checkpoint.read(newest)
         check(
-            contents["description"] == self.description(),
+            contents.get("description") == self.description(),
             f"{self.folder} was begun with other settings or data: give the same, or start anew in another folder",
         )
         for name, part in self.state.parts().items():
@@ -153,6 +154,7 @@ def new_state(spread: Floats, noise: Floats, config: ShapeConfig) -> State:
 def train(run: Run, watch: Watch | None = None, *, progress: bool = True) -> bool:
     """Train until the last round or Ctrl-C, then write the model file. False if it was stopped early."""
     with contextlib.ExitStack() as stack:
+        stack.enter_context(only_process(run.folder, "train"))
         recorder = stack.enter_context(
             contextlib.closing(Recorder(run.folder, run.step, run.config.steps, progress=progress))
         )
@@ -160,12 +162,12 @@ def train(run: Run, watch: Watch | None = None, *, progress: bool = True) -> boo
         while run.step < run.config.steps and not stop(run.step, run.config.steps):
             started = time.perf_counter()
             terms = one_round(run)
+            check_finite(run, terms)
             run.seconds += time.perf_counter() - started
             recorder.add(terms, 2 * run.config.batch)
             if run.step % run.config.log_every == 0:
                 recorder.flush(run.step)
             if run.step % run.config.checkpoint_every == 0:
-                check_finite(run, terms)
                 run.save()
         run.save()
     models.save(run.folder / models.MODEL_FILE, run.model())
@@ -183,5 +185,8 @@ def one_round(run: Run) -> dict[str, Tensor]:
 
 def check_finite(run: Run, terms: dict[str, Tensor]) -> None:
     """Raise UserError if a term is not finite, naming it."""
-    bad = [name for name, term in terms.items() if not torch.isfinite(term)]
-    check(not bad, f"round {run.step}: {', '.join(bad)} is no finite number: use a lower learning rate (--set lr=...)")
+    try:
+        base.check_finite(terms)
+    except base.DivergenceError as error:
+        good = f"the last good checkpoint is {run.checkpoints.newest()}"
+        raise UserError(f"round {run.step}: {error}; {good}: use a lower learning rate (--set lr=...)") from None

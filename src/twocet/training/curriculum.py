@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from twocet.errors import check
-from twocet.runtime.files import json_bytes, write_whole
+from twocet.runtime.files import json_bytes, visible, write_whole
 from twocet.runtime.settings import override
 from twocet.training.config import RunConfig, Sources
 from twocet.training.recipes.table import config_from_dict, owners, preset_config
@@ -103,7 +103,7 @@ def plan(name: str, words: Sequence[str], *, steps: int | None = None, minutes: 
 
 def begin(folder: Path, planned: Sequence[Planned], sources: Sources) -> None:
     """Make the folder and keep the plan in it. Raises UserError if something is there."""
-    check(not folder.exists() or not any(folder.iterdir()), f"{folder} is not empty: --resume it, or choose another")
+    check(not folder.exists() or not visible(folder), f"{folder} is not empty: --resume it, or choose another")
     folder.mkdir(parents=True, exist_ok=True)
     stages = [{"name": stage.name, "config": dataclasses.asdict(stage.config)} for stage in planned]
     write_whole(folder / PLAN, json_bytes({"sources": dataclasses.asdict(sources), "stages": stages}, indent=2))

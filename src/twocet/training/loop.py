@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,14 +17,15 @@ from twocet.errors import UserError, check
 from twocet.photo.marks import mark_xmp, sheet_mark
 from twocet.photo.png import png_info
 from twocet.runtime import devices, memory
+from twocet.runtime.configuration import from_dict
 from twocet.runtime.distributed import ALONE, Ranks, threads_here
+from twocet.runtime.files import json_bytes, make_folder, only_process, write_whole
 from twocet.runtime.interrupt import Interrupt, Watch
-from twocet.training import checkpoint
 from twocet.training.checkpoint import Checkpoints, Progress
 from twocet.training.config import RunConfig, Sources
 from twocet.training.export import LAST_FILE, MODEL_FILE, History
 from twocet.training.loader import Loader
-from twocet.training.recipes.base import Draw, State
+from twocet.training.recipes.base import DivergenceError, Draw, State, check_finite
 from twocet.training.recipes.table import RECIPES, Entry, config_from_dict
 from twocet.training.record import Recorder, sheet
 
@@ -82,9 +82,9 @@ class Run:
             self._describe()
 
     def _describe(self) -> None:
-        (self.folder / "samples").mkdir(exist_ok=True)
+        make_folder(self.folder / "samples")
         description = {"config": dataclasses.asdict(self.config), "sources": dataclasses.asdict(self.sources)}
-        (self.folder / "config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        write_whole(self.folder / "config.json", json_bytes(description, indent=2))
 
     def _load(self, split: str, progress: bool) -> list[Faces]:
         size = self.method.size
@@ -102,15 +102,23 @@ class Run:
         return self.checkpoints.save(contents, self.progress.step, best=best)
 
     def restore(self, contents: dict[str, Any]) -> None:
-        """Go on from a checkpoint's contents."""
-        self.state.load(contents["parts"])
-        self.progress = Progress(**contents["progress"])
+        """Go on from a checkpoint's contents. Raises UserError if they do not fit."""
+        try:
+            self.state.load(contents["parts"])
+            self.progress = from_dict(Progress, contents["progress"])
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            reason = str(error).splitlines()[0][:120]
+            raise UserError(f"the checkpoint in {self.folder} does not fit its settings ({reason})") from None
 
-    def check_terms(self, terms: dict[str, Tensor]) -> None:
-        """Raise UserError if a term is not finite, naming it."""
-        if not torch.isfinite(torch.stack(list(terms.values()))).all():
-            bad = ", ".join(f"{name} is {float(term)}" for name, term in terms.items() if not torch.isfinite(term))
-            raise UserError(f"round {self.progress.step + 1}: {bad}; {self._remedy()}")
+    def round(self, draw: Draw[Any], watch: Watch) -> tuple[dict[str, Tensor], bool]:
+        """The next round's terms, and whether a process is asked to stop. Raises UserError if a term is not finite."""
+        try:
+            terms = self.recipe.round(self.state, draw, self.progress.step)
+            terms, stop = agree(terms, watch(self.progress.step + 1, self.progress.steps), self.ranks)
+            check_finite(terms)
+        except DivergenceError as error:
+            raise UserError(f"round {self.progress.step + 1}: {error}; {self._remedy()}") from None
+        return terms, stop
 
     def _remedy(self) -> str:
         newest = self.checkpoints.newest()
@@ -118,10 +126,10 @@ class Run:
 
 
 def _newest_checkpoint(folder: Path) -> dict[str, Any]:
-    newest = Checkpoints(folder / "checkpoints", keep=1).newest() if folder.is_dir() else None
-    if newest is None:
+    contents = Checkpoints(folder / "checkpoints", keep=1).latest() if folder.is_dir() else None
+    if contents is None:
         raise UserError(f"there is no checkpoint in {folder}: start the run without --resume")
-    return checkpoint.read(newest)
+    return contents
 
 
 def resume(
@@ -137,7 +145,8 @@ def resume(
     Raises UserError if there is no checkpoint.
     """
     contents = ranks.from_rank_0(lambda: _newest_checkpoint(folder))
-    sources = Sources(**contents["sources"])
+    check({"sources", "config"} <= contents.keys(), f"the checkpoint in {folder} is of another program")
+    sources = from_dict(Sources, contents["sources"])
     config = config_from_dict(contents["config"] | ({"device": device} if device else {}), entries)
     run = Run(folder, config, sources, progress=progress, ranks=ranks, entries=entries)
     run.restore(contents)
@@ -200,6 +209,8 @@ def train(run: Run, watch: Watch | None = None) -> bool:
     memory.keep_freed()
     run.ranks.same_as_rank_0(run.state.weights())
     with contextlib.ExitStack() as stack:
+        if run.ranks.is_rank_0:
+            stack.enter_context(only_process(run.folder, "train"))
         stack.enter_context(devices.on(run.device))
         recorder = stack.enter_context(contextlib.closing(start_record(run))) if run.ranks.is_rank_0 else None
         watch = watch or stack.enter_context(Interrupt())
@@ -226,11 +237,10 @@ def export(run: Run) -> None:
         run.method.export(run.folder / name, state, history)
 
     (run.folder / LAST_FILE).unlink(missing_ok=True)
-    best = run.checkpoints.best
-    if not best.is_file():
+    contents = run.checkpoints.read_best()
+    if contents is None:
         write(MODEL_FILE, run.state, run.progress, {})
         return
-    contents = checkpoint.read(best)
     state, progress = run.state, Progress(**contents["progress"])
     if progress.step != run.progress.step:
         write(LAST_FILE, run.state, run.progress, {})
@@ -262,8 +272,7 @@ def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], watch: Watch) -> 
     while not finished(run.progress) and not stop:
         start, step = run.clock(), run.progress.step
         run.state.begin_round(step, run.progress.steps)
-        terms, stop = agree(run.recipe.round(run.state, draw, step), watch(step + 1, run.progress.steps), run.ranks)
-        run.check_terms(terms)
+        terms, stop = run.round(draw, watch)
         run.state.end_round(step)
         timed.append(run.clock() - start)
         run.progress = run.progress._replace(step=step + 1, seconds=run.progress.seconds + timed[-1])

@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from twocet.photo.scaling import to_levels
+from twocet.runtime.files import write_whole
 
 
 class Recorder:
@@ -80,13 +81,13 @@ def forget_after(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             if json.loads(line)["step"] <= step:
                 kept.append(line + "\n")
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
-    path.write_text("".join(kept), encoding="utf-8")
+    write_whole(path, "".join(kept).encode())
 
 
 def open_events(folder: Path, step: int) -> Any:

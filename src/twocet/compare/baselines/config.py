@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from twocet.errors import check
 from twocet.method.schedules import Schedule
-from twocet.networks.config import NetworkConfig, Preset
+from twocet.networks.config import NetworkConfig, Preset, Width
+from twocet.runtime.configuration import Between, Count, Under1, UpTo1, Weight
 from twocet.training.config import OptimiserConfig
 
 Augmentation = Literal["paper", "pairs", "flip", "none"]
@@ -31,9 +32,9 @@ _DIVERSITY_FADES = Schedule(end=3_000, start=1.0, stop=0.0)
 class BaselineConfig(OptimiserConfig):
     """What both baselines have. The defaults are those of the preset fast."""
 
-    lr: float = 5e-4
+    lr: UpTo1 = 5e-4
     """Learning rate of all networks but the mapping network of StarGAN v2."""
-    betas: tuple[float, float] = (0.5, 0.99)
+    betas: tuple[Under1, Under1] = (0.5, 0.99)
     """Adam's betas."""
     augmentation: Augmentation = "pairs"
     """Random changes of every photo: the paper's crop and flip, those of the recipe fast (flip, small similarity, light
@@ -48,33 +49,27 @@ class StarGANConfig(BaselineConfig):
     """The name of the method."""
     network: NetworkConfig = _STARGAN_NETWORK
     """The networks; ``code_dim`` is the length of a style."""
-    latent_dim: int = 16
+    latent_dim: Width = 16
     """Numbers in a latent code, which the mapping network turns into a style."""
-    mapping_width: int = 80
+    mapping_width: Width = 80
     """Width of the mapping network."""
     domains: tuple[str, ...] = ()
     """The domains; if not given, ``neutral`` and the expression labels of the training photos."""
     exclude: tuple[str, ...] = ("units*",)
     """Labels that are no domain, as patterns: their photos are not trained on. ``units*`` are random combinations of
     face units of synthetic faces, which have no name."""
-    lr_mapping: float = 5e-6
+    lr_mapping: UpTo1 = 5e-6
     """Learning rate of the mapping network."""
-    style: float = 1.0
+    style: Weight = 1.0
     """Weight of the style read back from a fake."""
-    cycle: float = 1.0
+    cycle: Weight = 1.0
     """Weight of the way back."""
     diversity: Schedule = _DIVERSITY_FADES
     """Weight of the distance of two fakes, over rounds; subtracted."""
-    r1: float = 1.0
+    r1: Weight = 1.0
     """Weight of the gradient penalty R1."""
-    r1_every: int = 8
+    r1_every: Count = 8
     """Rounds between two penalties, which are weighted up accordingly; 1 is the full R1."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("domains", "exclude"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        check(self.r1_every >= 1, f"r1_every must be at least 1, not {self.r1_every}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,19 +80,19 @@ class GANimationConfig(BaselineConfig):
     """The name of the method."""
     network: NetworkConfig = _GANIMATION_NETWORK
     """The networks; ``code_dim`` is the number of action units."""
-    critic_steps: int = 5
+    critic_steps: Annotated[int, Between(1, 1000)] = 5
     """Mini-batches of the critic for one of the generator."""
-    penalty: float = 10.0
+    penalty: Weight = 10.0
     """Weight of the gradient penalty, in an optimiser step of its own."""
-    units: float = 160.0
+    units: Weight = 160.0
     """Weight of the action units' mean squared error (the published 4000 is divided by a batch of 25)."""
-    cycle: float = 10.0
+    cycle: Weight = 10.0
     """Weight of the way back."""
-    mask: float = 0.1
+    mask: Weight = 0.1
     """Weight of the mask's mean."""
-    mask_variation: float = 2.5e-4
+    mask_variation: Weight = 2.5e-4
     """Weight of the mask's total variation, a mean over the batch (published: 1e-5 on the sum over 25)."""
-    unit_noise: float = 0.1
+    unit_noise: UpTo1 = 0.1
     """Half width of the uniform noise on the action units that are asked for."""
     action_units: str = ""
     """CSV file or folder of OpenFace with the photos' action units; if not given, they are read from the photos and
@@ -105,7 +100,6 @@ class GANimationConfig(BaselineConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check(self.critic_steps >= 1, f"critic_steps must be at least 1, not {self.critic_steps}")
         check(self.network.code_dim == UNIT_DIM, f"GANimation has {UNIT_DIM} action units, not {self.network.code_dim}")
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import torch
 from torch import Generator, Tensor, nn
 
+from twocet.errors import UserError
 from twocet.method import ema
 from twocet.method.losses import Objective
 from twocet.method.schedules import learning_rate_factor
@@ -255,8 +256,25 @@ def weighted_sum(terms: Mapping[str, tuple[float, Tensor]]) -> Objective:
     return Objective(total, {name: term.detach() for name, (_, term) in terms.items()})
 
 
+class DivergenceError(UserError):
+    """Training has left the finite numbers."""
+
+
+def check_finite(terms: Mapping[str, Tensor]) -> None:
+    """Raises DivergenceError if a term is not finite, naming it."""
+    if not torch.isfinite(torch.stack([term.detach() for term in terms.values()])).all():
+        bad = [f"{name} is {float(term.detach())}" for name, term in terms.items() if not term.isfinite()]
+        raise DivergenceError(", ".join(bad))
+
+
 def backward(objective: Objective) -> Terms:
-    """Add the gradients of its total to those of the parameters; its graph is freed. Returns its terms."""
+    """Add the gradients of its total to those of the parameters; its graph is freed. Returns its terms.
+
+    Raises DivergenceError on the processor if they are not finite: ``grid_sample`` reads outside of its image there,
+    going back from what is no number. On a card the loop looks once a round, because every look waits for the card.
+    """
+    if objective.total.device == CPU:
+        check_finite({**objective.terms, "the objective": objective.total})
     objective.total.backward()  # type: ignore[no-untyped-call]
     return objective.terms
 

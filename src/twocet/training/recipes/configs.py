@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from twocet.errors import check
 from twocet.method.schedules import Schedule, constant
+from twocet.runtime.configuration import Between, UpTo1, Weight, check_fields
 from twocet.training.config import AdversarialConfig, EncoderConfig, ModelConfig
 
 # The dynamic weights of the paper's Sec. 4.6.
@@ -38,6 +39,9 @@ class LossWeights:
     diversity: Schedule = _DIVERSITY_FADES
     """Distance of two fakes of one face, Eq. 4; subtracted."""
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 _WEIGHTS = LossWeights()
 
@@ -52,7 +56,7 @@ class CyclesConfig(AdversarialConfig, EncoderConfig):
     """Weights of the paper's losses."""
     codes: Literal["uniform", "normal"] = "uniform"
     """Distribution of sampled codes."""
-    code_range: float = 1.0
+    code_range: Annotated[float, Between(1e-6, 1e3)] = 1.0
     """Width of the uniform distribution around 0; twice the standard deviation of the normal one."""
     diversity: Literal["plain", "proportional"] = "proportional"
     """Eq. 4 as published, or weighed by the distance of the two codes as in the authors' code."""
@@ -64,9 +68,7 @@ class CyclesConfig(AdversarialConfig, EncoderConfig):
     """Train on photos of size / reduce, what the networks of preset fast see anyway: half the time, no fine detail."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cycles", tuple(self.cycles))
         super().__post_init__()
-        check(self.code_range > 0, f"code_range must be positive, not {self.code_range}")
         check(bool(self.cycles), "cycles must name at least one mini-batch: both or neutral")
 
 
@@ -74,21 +76,21 @@ class CyclesConfig(AdversarialConfig, EncoderConfig):
 class PairsConfig(EncoderConfig):
     """What all recipes have that learn from pairs of photos."""
 
-    zero_edits: float = 0.1
+    zero_edits: UpTo1 = 0.1
     """Share of pairs with nothing to change, a neutral photo being both."""
     coarse: bool = True
     """Train on photos of size / reduce, what the networks of preset fast see anyway: half the time, no fine detail."""
     moved: bool = True
     """Whether photos are shifted, turned and scaled at random; what the encoder sees always is. That makes them less
     sharp than those to be edited: let a run without it follow (--init)."""
-    sketch: float = 0.2
+    sketch: Weight = 0.2
     """Networks of preset fast: weight of a coarse picture of the change (with landmarks: the movement) read linearly
     from the code."""
-    view: float = 1.0
+    view: Annotated[float, Between(0, 10)] = 1.0
     """How much the encoder's view is shifted, turned and scaled, see ``augment.encoder_input``."""
-    change_floor: float = 0.03
+    change_floor: Annotated[float, Between(1e-6, 1e3)] = 0.03
     """Added to the mean absolute difference of a pair, by which its errors are divided."""
-    painted: float = 0.05
+    painted: Weight = 0.05
     """Weight of the generator's mask, so that it moves what it need not make up."""
     neutral_code: Schedule = _NEUTRAL_COMES_IN
     """Weight of the squared codes of neutral photos, which shall be the zero code; it comes in when codes say
@@ -96,7 +98,7 @@ class PairsConfig(EncoderConfig):
     code_noise: Schedule = _NOISE_COMES_IN
     """The generator gets codes with normal noise, whose deviation is drawn from 0 to twice this for every row: it
     learns to do less where a code is uncertain. It comes in late: at first it only hides what the codes say."""
-    code_size: float = 0.03
+    code_size: Weight = 0.03
     """Weight of the codes' mean square above 1."""
 
 
@@ -114,15 +116,15 @@ class LandmarksConfig(PairsConfig):
 
     recipe: Literal["landmarks", "unpaired"]
     """Its name."""
-    moving: float = 1.0
+    moving: Weight = 1.0
     """Weight of the generator's movements."""
-    mouths: float = 0.0
+    mouths: Weight = 0.0
     """Weight of where the generator paints: between the lips."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         # Neutral photos with themselves are added to the pairs: they cannot be all.
-        check(0 <= self.zero_edits < 1, f"zero_edits must be from 0 to less than 1, not {self.zero_edits}")
+        check(self.zero_edits < 1, f"zero_edits must be from 0 to less than 1, not {self.zero_edits}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +135,9 @@ class CloseUpConfig(AdversarialConfig, ModelConfig):
     """Its name."""
     adversarial: Schedule = _REALNESS
     """Weight of realness."""
-    features: float = 1.0
+    features: Weight = 1.0
     """Weight of what the discriminator sees in true mouths and not in the finished ones of the same pairs."""
-    painted: float = 0.02
+    painted: Weight = 0.02
     """Weight of the colours that are added, so that it moves what it need not make up."""
     code_noise: Schedule = _NOISE
     """Deviation of the noise on codes, drawn from 0 to twice this for every row."""
