@@ -43,7 +43,7 @@ Under1 = Annotated[float, Between(0, 1, below=True)]
 Weight = Annotated[float, Between(0, 1e6)]
 
 
-def from_dict(kind: type[Any], values: dict[str, Any]) -> Any:
+def from_dict(kind: Any, values: dict[str, Any]) -> Any:
     """Rebuild a configuration or record from its fields, as ``dataclasses.asdict`` or JSON tells them.
 
     Raises UserError for fields it does not know or lacks, and for values that it cannot have.
@@ -60,7 +60,8 @@ def from_dict(kind: type[Any], values: dict[str, Any]) -> Any:
 
 def check_fields(configuration: Any) -> None:
     """For ``__post_init__`` of a frozen dataclass: checks its fields, and turns lists into the tuples they mean."""
-    for name, hint in _hints(type(configuration)).items():
+    kind: Any = type(configuration)
+    for name, hint in _hints(kind).items():
         object.__setattr__(configuration, name, valid(hint, getattr(configuration, name), name))
 
 
