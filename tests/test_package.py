@@ -24,7 +24,7 @@ PACKAGE = ROOT / "src" / "twocet"
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
 
 MATHEMATICS = ("method", "networks", "metrics")
-BESIDE_MATHEMATICS = ("errors", "runtime.arrays", "runtime.randomness")
+BESIDE_MATHEMATICS = ("errors", "runtime.configuration", "runtime.arrays", "runtime.randomness")
 ALLOWED_IN_MATHEMATICS = {"torch", "numpy", "math", "zlib"}
 """Besides the language's own helpers below; no files, no pictures, no command line."""
 LANGUAGE = {"__future__", "collections", "enum", "dataclasses", "functools", "itertools", "typing", "types"}
