@@ -38,7 +38,7 @@ EXAMPLES = (
     Example("target-3", 900_069, pose=(0.0, 3.0, 2.0)),
     Example("target-4", 900_042, pose=(-1.0, -6.0, 0.0)),
     Example("target-5", 900_071, pose=(0.0, 2.0, -2.0)),
-    Example("target-6", 900_047, pose=(1.0, -3.0, 1.0)),
+    Example("target-6", 900_083, pose=(1.0, -3.0, 1.0)),
     Example("reference-1-happy", 900_057, "happy", 1.0, (0.0, 4.0, -2.0)),
     Example("reference-2-surprise", 900_024, "surprise", 0.9, (0.0, -3.0, 1.0)),
     Example("reference-3-angry", 900_064, "angry", 1.0, (2.0, 0.0, 0.0)),

@@ -107,6 +107,25 @@ def test_an_open_smile_is_closed(editor, smile):
     assert opening_of(lips_of(editor, neutral)) < 0.02
 
 
+@pytest.mark.parametrize("number", [900_066, 900_071])
+def test_closed_lips_that_landmarks_read_as_parted_are_closed(editor, number):
+    """Thick lips, and a highlight on the lower one."""
+    thick = person(number, {})
+    assert opening_of(lips_of(editor, thick)) > CLOSED
+    assert mouth_source(thick, editor.find_faces(thick)[0].landmarks[:, :2].astype(float)).opening < 0.001
+    assert np.array_equal(editor.neutralize(thick).pixels, thick)
+
+
+def test_lips_that_part_a_little_are_seen_to_part(editor):
+    parted = person(1_000_003, {"jawOpen": 0.05})
+    landmarks = editor.find_faces(parted)[0].landmarks[:, :2].astype(float)
+    assert CLOSED < opening_of(landmarks[CURVES]) < 0.06
+    assert mouth_source(parted, landmarks).opening > 2 * CLOSED
+    # Where nothing has a colour, the landmarks are believed.
+    grey = np.repeat(parted.mean(axis=-1, keepdims=True), 3, axis=-1).astype(np.uint8)
+    assert mouth_source(grey, landmarks).opening > CLOSED
+
+
 def test_the_own_mouth_goes_before_the_references(editor, smile):
     other = person(1_000_004, SMILE)
     own, given = (mouth_source(p, editor.find_faces(p)[0].landmarks[:, :2].astype(float)) for p in (smile, other))

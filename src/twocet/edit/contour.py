@@ -37,6 +37,17 @@ _FEWEST = 40
 """Samples that tell the colours of a thing."""
 _DOUBT = 1.0
 """Of one sample, whatever its colour, the logarithm of the odds of being lip or inside is no greater."""
+_SURELY_OPEN = 0.06
+"""Landmarks read closed lips as open by less: thick lips, dark ones and those with a highlight by up to 0.058."""
+_THIN, _THIN_PARTED = 0.3, 0.02
+"""Both lips together are thinner where landmarks tell well that they part, from this opening on."""
+_RED = 0.08
+"""Lips with less red, as in a black-and-white photo, cannot be told by it from what they show."""
+_PALE, _STRIP = 0.6, 0.012
+"""What shows between lips has less than this share of their red, in mouth widths on average at least so much of it."""
+_LESS_RED = 0.95
+"""Red of most of what shows between lips, in that of the lips: up to 0.9 in shaded teeth; the line of closed lips and
+what is beside it have 1.09 and more."""
 _BAND, _EDGE, _SHARP = 3, 2.0, 8.0
 _DARKNESS, _LEAST = 4.0, 8.0
 
@@ -57,12 +68,14 @@ class _Columns(NamedTuple):
 def drawn_to_borders(pixels: Pixels, lips: Floats) -> Floats:
     """The lips (4, 11, 2), photo pixels, with their inner borders where lips end; of closed ones on the dark line.
 
-    Landmarks err by about 2 % of a mouth's width, enough to leave a strip of teeth on a lip.
+    Landmarks err by about 2 % of a mouth's width, enough to leave a strip of teeth on a lip, and more where lips are
+    thick: whether these are parted is for the pixels to tell.
     """
     frame = frame_of(lips)
     curves = frame.enter(lips)
     columns = _columns(pixels, frame, curves)
-    if opening_of(lips) < CLOSED:
+    opening = opening_of(lips)
+    if opening < CLOSED or (opening < _SURELY_OPEN and not _shows_inside(columns, opening)):
         middle = columns.borders[[UPPER_INNER, LOWER_INNER]].mean(axis=0)
         upper = lower = _drawn(columns, middle, _darkness(columns.colours))
         curves[[UPPER_INNER, LOWER_INNER], 1:-1, 1] = curves[[UPPER_INNER, LOWER_INNER], 1:-1, 1].mean(axis=0)
@@ -84,6 +97,35 @@ def _columns(pixels: Pixels, frame: MouthFrame, curves: Floats) -> _Columns:
     y = np.arange(borders.min() - reach, borders.max() + reach, _STEP)
     place = np.stack(np.broadcast_arrays(x, y[:, None]), axis=-1)
     return _Columns(x, y, _sampled(pixels, frame.leave(place)), borders)
+
+
+def _shows_inside(columns: _Columns, opening: float) -> bool:
+    """Whether anything shows between the lips: teeth are paler than lips, closed lips' shadow is redder."""
+    y, central = columns.y, np.abs(columns.x - columns.x.mean()) < columns.x.max() - _CORNER
+    red, borders = _redness(columns.colours[:, central]), columns.borders[:, central]
+    outer_upper, inner_upper, inner_lower, outer_lower = borders
+    on_upper, on_lower = _across(y, outer_upper, inner_upper), _across(y, outer_lower, inner_lower)
+    of_lips = min(float(np.median(red[(on > 0.3) & (on < 0.85)])) for on in (on_upper, on_lower))
+    thickness = (inner_upper - outer_upper + outer_lower - inner_lower).mean()
+    if of_lips < _RED or (thickness < _THIN and opening > _THIN_PARTED):
+        return True
+    between = _across(y, inner_upper, inner_lower)
+    pale = (red < _PALE * of_lips) & (on_upper > 0.8) & (on_lower > 0.8)
+    return bool(
+        np.median(red[(between > 0.2) & (between < 0.8)]) < _LESS_RED * of_lips
+        or _STEP * pale.sum(axis=0).mean() > _STRIP
+    )
+
+
+def _across(y: Floats, start: Floats, end: Floats) -> Floats:
+    """(n, k) heights ``y`` (n,) counted from 0 at ``start`` (k,) to 1 at ``end`` (k,)."""
+    return (y[:, None] - start) / np.where(start == end, 1, end - start)
+
+
+def _redness(colours: Floats) -> Floats:
+    """(n, k) logarithm of red over green and blue."""
+    red, green, blue = np.moveaxis(np.log(colours + _BLACK), -1, 0)
+    return np.asarray(red - (green + blue) / 2)
 
 
 def _lips_end(columns: _Columns) -> tuple[Floats, Floats]:
