@@ -12,6 +12,7 @@ from pathlib import Path
 
 from twocet import __version__
 from twocet.photo.images import JPEG_XMP_LIMIT, SUFFIXES, Photo, read_photo, write_photo
+from twocet.photo.xmp import find_rdf, parse_xmp, to_packet
 
 SYNTHETIC = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -24,7 +25,6 @@ _NAMESPACES = {
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "twocet": "urn:twocet:mark:1#",
 }
-_PACKET = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n{}\n<?xpacket end="w"?>'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +78,8 @@ def mark_xmp(existing: bytes | None, mark: Mark) -> bytes:
     """The XMP packet ``existing`` (None or unreadable: an empty one) with ``mark`` in place of an earlier one."""
     for prefix, uri in _NAMESPACES.items():
         ElementTree.register_namespace(prefix, uri)
-    root = _parse(existing)
-    rdf = None if root is None else _find_rdf(root)
+    root = parse_xmp(existing)
+    rdf = None if root is None else find_rdf(root)
     if root is None or rdf is None:
         root = ElementTree.Element(_name("x:xmpmeta"))
         rdf = ElementTree.SubElement(root, _name("rdf:RDF"))
@@ -94,13 +94,13 @@ def mark_xmp(existing: bytes | None, mark: Mark) -> bytes:
         if len(description) == 0 and set(description.attrib) <= {_name("rdf:about")}:
             rdf.remove(description)
     ElementTree.SubElement(rdf, _name("rdf:Description"), {_name("rdf:about"): about, **values})
-    return _PACKET.format(ElementTree.tostring(root, encoding="unicode")).encode()
+    return to_packet(root)
 
 
 def parse_mark(xmp: bytes | None) -> Mark | None:
     """The mark in an XMP packet: any statement that a trained model made or changed the picture, by whatever tool."""
-    root = _parse(xmp)
-    rdf = None if root is None else _find_rdf(root)
+    root = parse_xmp(xmp)
+    rdf = None if root is None else find_rdf(root)
     if rdf is None:
         return None
     found = {name: value for name in _PROPERTIES if (value := _value(rdf, name))}
@@ -148,20 +148,6 @@ def _properties(mark: Mark) -> dict[str, str]:
         "twocet:Strength": None if mark.strength is None else f"{mark.strength:g}",
     }
     return {_name(name): value for name, value in values.items() if value}
-
-
-def _parse(xmp: bytes | None) -> ElementTree.Element | None:
-    # XMP has no use for a document type; entities in one could expand without bound.
-    if not xmp or b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:
-        return None
-    try:
-        return ElementTree.fromstring(xmp.strip(b"\x00 \r\n\t"))
-    except ElementTree.ParseError:
-        return None
-
-
-def _find_rdf(root: ElementTree.Element) -> ElementTree.Element | None:
-    return root if root.tag == _name("rdf:RDF") else root.find(_name("rdf:RDF"))
 
 
 def _value(rdf: ElementTree.Element, name: str) -> str | None:

@@ -4,49 +4,25 @@ from __future__ import annotations
 
 import io
 import tempfile
-import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from twocet.edit.result import Result
-from twocet.errors import UserError
-from twocet.photo.images import Photo, Pixels, read_photo
+from twocet.photo.images import Photo, Pixels, decode_photo
 
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000
 PREVIEW_SIDE = 1024
 """The page works on a copy of at most this side; only the download is made at the photo's own resolution."""
-_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 _DOWNLOAD_SUFFIXES = {"JPEG": ".jpg", "WEBP": ".webp"}
 _PREVIEW_QUALITY = 90
 
 
 def decode(content: bytes, name: str) -> Photo:
     """The photo in an uploaded file. Raises UserError for what is no picture, is damaged or is too large."""
-    if not content:
-        raise UserError(f"{name} is empty: choose another file.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=_FORMATS) as file:
-                if file.width * file.height > MAX_PIXELS:
-                    raise _too_many_pixels(name)
-                return read_photo(file)
-    except UserError:
-        raise
-    except Image.DecompressionBombError:
-        raise _too_many_pixels(name) from None
-    except UnidentifiedImageError:
-        raise UserError(f"{name} is not a picture that can be read: choose a JPEG, PNG or WebP file.") from None
-    except Exception:
-        # Pillow's decoders raise a dozen unrelated types (OSError, SyntaxError, struct.error, ...) for damaged data.
-        raise UserError(f"{name} is damaged: export the picture again, or choose another one.") from None
-
-
-def _too_many_pixels(name: str) -> UserError:
-    return UserError(f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels: choose a smaller version.")
+    return decode_photo(content, name, max_pixels=MAX_PIXELS)
 
 
 def preview(photo: Photo, side: int = PREVIEW_SIDE) -> Photo:

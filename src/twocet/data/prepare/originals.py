@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
-from PIL import Image
-
 from twocet.errors import UserError
 from twocet.photo.align import upright_square
-from twocet.photo.images import MAX_PIXELS, READABLE_SUFFIXES, Pixels, read_photo
+from twocet.photo.images import READABLE_SUFFIXES, Pixels, decode_photo
 from twocet.runtime.arrays import Floats
 
 SetName = Literal["cfee", "rafd", "cfd", "london", "folder"]
@@ -49,16 +46,7 @@ class PhotoFile(NamedTuple):
 
 def decode(content: bytes, label: str) -> Pixels:
     """The upright RGB pixels of a picture file's bytes. Raises UserError."""
-    try:
-        with Image.open(io.BytesIO(content)) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise UserError(f"{label} has more than {MAX_PIXELS / 1e6:.0f} million pixels: scale it down")
-            return read_photo(picture).pixels
-    except UserError:
-        raise
-    except Exception as error:
-        # Pillow's decoders raise a dozen unrelated types for damaged data.
-        raise UserError(f"{label} is damaged ({error}): copy or unpack it again") from None
+    return decode_photo(content, label).pixels
 
 
 def photos_in(container: Path) -> list[PhotoFile]:
