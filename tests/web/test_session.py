@@ -46,7 +46,7 @@ def large_png():
     ("content", "problem"),
     [
         (b"", "me.jpg is empty"),
-        (b"<svg/>", "me.jpg is not a picture that can be read"),
+        (b"<svg/>", "me.jpg is not a picture"),
         (TARGET.read_bytes()[:5000], "me.jpg is damaged"),
         (large_png(), "me.jpg has more than 40 million pixels"),
     ],

@@ -18,6 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from twocet.errors import UserError, check
+from twocet.photo.images import decode_photo
 from twocet.photo.scaling import to_unit
 from twocet.runtime.devices import here
 
@@ -216,17 +217,16 @@ def load_faces(dataset: DatasetFolder, split: str, size: int, *, threads: int = 
 
 def _read_pixels(path: Path, expected: int, size: int) -> np.ndarray:
     try:
-        with Image.open(path) as file:
-            photo = file.convert("RGB")
-    except FileNotFoundError:
-        raise UserError(f"{path} is listed in faces.csv and is missing: make the dataset again") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} cannot be read ({error}): make the dataset again") from None
+        pixels = decode_photo(path).pixels
+    except UserError as error:
+        raise UserError(f"{error} It is listed in faces.csv: make the dataset again.") from None
     check(
-        photo.size == (expected, expected),
-        f"{path} is {photo.width} x {photo.height}, dataset.json says {expected} x {expected}: make the dataset again",
+        pixels.shape[:2] == (expected, expected),
+        f"{path} is {pixels.shape[1]} x {pixels.shape[0]}, dataset.json says {expected} x {expected}: make the dataset again",
     )
-    return np.array(photo if size == expected else photo.resize((size, size), Image.Resampling.BOX))
+    if size == expected:
+        return pixels
+    return np.array(Image.fromarray(pixels).resize((size, size), Image.Resampling.BOX))
 
 
 def as_images(photos: Tensor) -> Tensor:

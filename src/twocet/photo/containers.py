@@ -161,13 +161,13 @@ def has_content_credentials(file: BinaryIO, file_format: str) -> bool:
     return file_format in ("AVIF", "HEIF") and _CONTENT_CREDENTIALS in _read(file, 0, _HEAD)
 
 
-def without_metadata(file: BinaryIO, file_format: str) -> BinaryIO | None:
-    """A copy with what pixels and their colours need alone; None for a format that is not known."""
+def without_metadata(file: BinaryIO, file_format: str, *, colours: bool) -> BinaryIO | None:
+    """A copy with what pixels need alone, and ``colours``; None for a format that is not known."""
     file.seek(0)
     if file_format == "PNG":
-        return io.BytesIO(_PNG + b"".join(_sound_chunks(file)))
+        return io.BytesIO(_PNG + b"".join(_sound_chunks(file, colours)))
     if file_format == "JPEG":
-        return io.BytesIO(b"\xff\xd8" + b"".join(_bare_segments(file)))
+        return io.BytesIO(b"\xff\xd8" + b"".join(_bare_segments(file, colours)))
     if file_format == "WEBP":
         chunks = b"".join(_bare_chunks(file))
         return io.BytesIO(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks)
@@ -185,11 +185,10 @@ def _before_pixels(file: BinaryIO) -> Iterator[Segment]:
         yield chunk
 
 
-def _sound_chunks(file: BinaryIO) -> Iterator[bytes]:
+def _sound_chunks(file: BinaryIO, colours: bool) -> Iterator[bytes]:
     for chunk in png_chunks(file):
-        if chunk.kind in _PNG_PIXELS or (
-            chunk.kind in _PNG_COLOUR and chunk.length < _BLOCK and _is_sound(file, chunk)
-        ):
+        of_colour = colours and chunk.kind in _PNG_COLOUR and chunk.length < _BLOCK
+        if chunk.kind in _PNG_PIXELS or (of_colour and _is_sound(file, chunk)):
             yield _read(file, chunk.offset - 8, chunk.length + 12)
 
 
@@ -198,12 +197,12 @@ def _is_sound(file: BinaryIO, chunk: Segment) -> bool:
     return zlib.crc32(whole[:-4]) == int.from_bytes(whole[-4:], "big")
 
 
-def _bare_segments(file: BinaryIO) -> Iterator[bytes]:
+def _bare_segments(file: BinaryIO, colours: bool) -> Iterator[bytes]:
     for segment in jpeg_segments(file):
         marker = segment.kind[0]
         if marker == _JPEG_SCAN:
             yield _read(file, segment.offset - 4, -1)
-        elif not (0xE0 <= marker <= 0xEF or marker == 0xFE) or marker in _JPEG_COLOUR:
+        elif not (0xE0 <= marker <= 0xEF or marker == 0xFE) or marker in (_JPEG_COLOUR if colours else (0xEE,)):
             yield _read(file, segment.offset - 4, segment.length + 4)
 
 

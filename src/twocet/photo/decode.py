@@ -87,17 +87,18 @@ def _opened(source: Path | bytes, name: str) -> Iterator[BinaryIO]:
 
 def _read_bare(file: BinaryIO, file_format: str, name: str, max_pixels: int, error: Exception) -> Photo:
     """The photo without its metadata, in case only those are damaged."""
-    damaged = UserError(f"{name} is damaged ({str(error)[:200]}): copy or export the picture again.")
-    bare = containers.without_metadata(file, file_format)
-    if bare is None:
-        raise damaged from None
-    try:
-        photo = _read(bare, file_format, name, max_pixels)
-    except UserError:
-        raise
-    except Exception:
-        raise damaged from None
-    return replace(photo, notes=(*photo.notes, "its metadata are damaged and were left out"))
+    for colours in (True, False):
+        bare = containers.without_metadata(file, file_format, colours=colours)
+        if bare is None:
+            break
+        try:
+            photo = _read(bare, file_format, name, max_pixels)
+        except UserError:
+            raise
+        except Exception:
+            continue
+        return replace(photo, notes=(*photo.notes, "its metadata are damaged and were left out"))
+    raise UserError(f"{name} is damaged ({str(error)[:200]}): copy or export the picture again.") from None
 
 
 def _read(file: BinaryIO, file_format: str, name: str, max_pixels: int) -> Photo:

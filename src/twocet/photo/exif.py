@@ -28,8 +28,8 @@ _KEPT = {
 
 What else the first directory holds (sizes, offsets, orientation) is wrong for a new file.
 """
-_DROPPED_CAPTURE = {0x927C, 0xA002, 0xA003, _INTEROP_POINTER}
-"""The maker's note (offsets into the old file, small pictures of the face as it was), width and height."""
+_DROPPED_CAPTURE = {0x927C, 0xA002, 0xA003, _CAPTURE_POINTER, _PLACE_POINTER, _INTEROP_POINTER}
+"""The maker's note (offsets into the old file, small pictures of the face as it was), width and height, pointers."""
 
 _PRIVATE = {
     0xA430: "owner of the camera",

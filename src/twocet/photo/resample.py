@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, interpolate
 
 from twocet.photo.align import apply, invert
 from twocet.photo.images import Pixels
 from twocet.runtime.arrays import Floats
+
+_MOST_SHRINKING = 8
+"""By more, the photo is first averaged in blocks: in one step, the crop of a long, narrow photo would need a square of
+its length, padded."""
 
 
 def crop(pixels: Pixels, photo_to_crop: Floats, size: int, *, outside: str = "edge", supersample: int = 2) -> Pixels:
@@ -21,6 +26,10 @@ def crop(pixels: Pixels, photo_to_crop: Floats, size: int, *, outside: str = "ed
     crop_to_photo = invert(photo_to_crop)
     step = float(np.sqrt(abs(np.linalg.det(crop_to_photo[:, :2])))) / size
     supersample = supersample if step > 1 else 1
+    factor = int(step / supersample / _MOST_SHRINKING)
+    if factor > 1:
+        pixels = np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).reduce(factor))
+        crop_to_photo, step = crop_to_photo / factor, step / factor
     window, origin = _window(pixels, crop_to_photo, margin=4 + 4 * step, outside=outside)
     # As bytes, and with the channels last in memory, shrinking is several times as fast.
     image = torch.from_numpy(window).permute(2, 0, 1)[None]
