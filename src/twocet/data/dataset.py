@@ -220,9 +220,10 @@ def _read_pixels(path: Path, expected: int, size: int) -> np.ndarray:
         pixels = decode_photo(path).pixels
     except UserError as error:
         raise UserError(f"{error} It is listed in faces.csv: make the dataset again.") from None
+    height, width = pixels.shape[:2]
     check(
-        pixels.shape[:2] == (expected, expected),
-        f"{path} is {pixels.shape[1]} x {pixels.shape[0]}, dataset.json says {expected} x {expected}: make the dataset again",
+        height == width == expected,
+        f"{path} is {width} x {height}, dataset.json says {expected} x {expected}: make the dataset again",
     )
     if size == expected:
         return pixels
