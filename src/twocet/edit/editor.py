@@ -286,7 +286,9 @@ def load(
     mouth: MouthKind = "real",
     strict: bool = False,
 ) -> Editor:
-    """An editor with the packaged model ``default``, a model file or an exported model. Raises UserError.
+    """An editor with a packaged model, a model file, a run folder, an exported model or ``hf:OWNER/NAME``.
+
+    Raises UserError.
 
     ``device``: as torch names it. ``face_model``: a ``face_landmarker.task`` to use instead of the packaged one.
     ``mouth`` and ``strict``: see :class:`Editor`.

@@ -9,6 +9,7 @@ from typing import Any
 
 from twocet.data.dataset import TEMPLATES
 from twocet.errors import UserError, check
+from twocet.model import hub
 from twocet.model.export import load_exported, read_manifest
 from twocet.model.file import (
     FORMAT,
@@ -77,8 +78,12 @@ def _read_metadata(path: Path, text: str) -> tuple[dict[str, Any], NetworkConfig
 def find_model(name: Path | str) -> Path:
     """The file of a packaged model, of a run folder's best model, or the path itself (a file, an exported folder).
 
+    ``hf:OWNER/NAME`` is fetched from the Hugging Face Hub.
+
     Raises UserError.
     """
+    if str(name).startswith(hub.PREFIX):
+        return hub.fetch(str(name))
     path = Path(name)
     if (path / MANIFEST).is_file():
         return path
