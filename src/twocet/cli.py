@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import sys
@@ -14,11 +15,15 @@ from twocet import __version__
 from twocet.commands.messages import as_flags
 from twocet.commands.words import did_you_mean, refuse_slips, spelled
 from twocet.errors import UserError
+from twocet.runtime.interrupt import ended_by_signals
 
 EXIT_DONE = 0
 EXIT_OUR_FAULT = 1
 EXIT_USER_INPUT = 2
 EXIT_INTERRUPTED = 130
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+"""What is no fault of the program though no file is named."""
 
 
 class Command(NamedTuple):
@@ -133,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The words after ``twocet``; those of the process if not given.
     """
+    _give_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     show_traceback = os.environ.get("TWOCET_TRACEBACK", "") not in ("", "0")
     while words and words[0] == "--traceback":
@@ -151,7 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in COMMANDS:
             hint = did_you_mean(" ".join(words[:2]), COMMANDS) or did_you_mean(name, COMMANDS)
             raise UserError(f"{name!r} is no command{hint or f': choose one of {_names()}, or see twocet --help'}")
-        run_command(name, rest)
+        with ended_by_signals():
+            run_command(name, rest)
         sys.stdout.flush()
     except SystemExit as stop:
         return _exit_code(stop)
@@ -160,6 +167,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return _report(error, name)
     return EXIT_DONE
+
+
+def _give_streams() -> None:
+    """A service may start us without standard streams: what is printed goes nowhere then, and not into some file."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
 def _exit_code(stop: SystemExit) -> int:
@@ -175,11 +189,18 @@ def _report(error: BaseException, name: str) -> int:
     elif isinstance(error, KeyboardInterrupt):
         message, code = "interrupted", EXIT_INTERRUPTED
     elif isinstance(error, BrokenPipeError):
-        # The reader (head, less) has gone: point the interpreter's last flush elsewhere and end quietly.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (head, less) has gone: end quietly.
+        _drop_output()
         return EXIT_DONE
-    elif isinstance(error, OSError) and error.filename is not None:
-        message, code = f"{error.strerror}: {os.fsdecode(error.filename)}", EXIT_USER_INPUT
+    elif isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK):
+        where = "a file or the output" if error.filename is None else os.fsdecode(error.filename)
+        message, code = f"{error.strerror}: {where}", EXIT_USER_INPUT
+        _drop_output()
+    elif isinstance(error, MemoryError) or _is_out_of_memory(error):
+        message, code = (
+            "there is not enough memory for this: use smaller pictures, networks or batches",
+            EXIT_USER_INPUT,
+        )
     elif isinstance(error, Exception):
         what = " ".join(f"{type(error).__name__}: {error}".split())
         report = f"please report it with the output of: twocet --traceback {name} ..."
@@ -189,3 +210,16 @@ def _report(error: BaseException, name: str) -> int:
         raise error
     print(f"twocet: {message}", file=sys.stderr)
     return code
+
+
+def _drop_output() -> None:
+    """Point the interpreter's last flush elsewhere where the output takes no more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch says so, which has no type of its own for it on the processor."""
+    return isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))

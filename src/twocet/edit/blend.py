@@ -204,7 +204,7 @@ def _moved(pixels: Pixels, box: Box, shift: torch.Tensor) -> torch.Tensor:
     x0, y0 = max(left - reach, 0), max(top - reach, 0)
     x1, y1 = min(right + reach, pixels.shape[1]), min(bottom + reach, pixels.shape[0])
     window = torch.from_numpy(pixels[y0:y1, x0:x1].astype(np.float32)).permute(2, 0, 1)[None]
-    x = (torch.arange(left, right) + (0.5 - x0) + shift[0, 0]) * (2 / (x1 - x0)) - 1
-    y = (torch.arange(top, bottom)[:, None] + (0.5 - y0) + shift[0, 1]) * (2 / (y1 - y0)) - 1
+    x = (torch.arange(left, right, dtype=torch.float32) + (0.5 - x0) + shift[0, 0]) * (2 / (x1 - x0)) - 1
+    y = (torch.arange(top, bottom, dtype=torch.float32)[:, None] + (0.5 - y0) + shift[0, 1]) * (2 / (y1 - y0)) - 1
     grid = torch.stack([x, y], dim=-1)[None]
     return grid_sample(window, grid, mode="bicubic", padding_mode="border", align_corners=False)

@@ -24,6 +24,7 @@ from twocet.errors import UserError
 from twocet.photo.faces import Face, FaceFinder, WhichFace
 from twocet.photo.images import PhotoLike, Pixels, photo_key
 from twocet.photo.marks import edit_mark
+from twocet.runtime import devices
 from twocet.runtime.arrays import Floats
 from twocet.runtime.cache import Recent
 from twocet.runtime.randomness import generator_at
@@ -97,6 +98,7 @@ class Editor:
         expression = self.expression(reference, aligned=aligned, face=reference_face, mouth_from=mouth_from)
         return self._result(neutrals, expression, strength)
 
+    @devices.on_processor
     def transfer_crop(
         self,
         target: PhotoLike,
@@ -172,6 +174,7 @@ class Editor:
         """The code (d,) float32 of a named expression. Raises UserError that says which names there are."""
         return presets.code_of(name, self.name, self.sha256, self.model.code_dim)
 
+    @devices.on_processor
     def draw_codes(self, n: int, seed: int) -> Code:
         """(n, d) float32 random codes; see :meth:`twocet.model.model.Model.sample_codes`."""
         return to_array(self.model.sample_codes(n, generator_at(seed, 0, "sample")))
@@ -205,6 +208,7 @@ class Editor:
             notes = (*notes, *self._locator.admitted((closed,)))
         return expression._replace(own_mouth=further.mouth, notes=notes)
 
+    @devices.on_processor
     @torch.inference_mode()
     def _read(self, photo: PhotoLike, role: Role, aligned: bool, face: int | None) -> Expression:
         def make() -> Expression:
@@ -231,6 +235,7 @@ class Editor:
             return None
         return mouth_source(located.photo.pixels, located.landmarks[:, :2].astype(np.float64))
 
+    @devices.on_processor
     def _neutrals(self, target: PhotoLike, aligned: bool, face: WhichFace, regions: Collection[str]) -> list[Neutral]:
         """The faces that are edited, largest first, without their expressions."""
         kept = parse_regions(regions)
@@ -244,6 +249,7 @@ class Editor:
 
         return self._targets.get((photo_key(target), aligned, face, kept, self.mouth), make)
 
+    @devices.on_processor
     def _result(self, neutrals: Sequence[Neutral], expression: Expression, strength: float) -> Result:
         if not np.isfinite(strength):
             raise UserError(f"The strength {strength} is no number: use one such as 0.8.")

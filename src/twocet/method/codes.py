@@ -16,7 +16,7 @@ POWER = "code_power"
 
 def neutral(num: int, dim: int) -> Tensor:
     """The neutral code, the zero vector of the paper's Sec. 3.1: (num, dim) float32."""
-    return torch.zeros(num, dim)
+    return torch.zeros(num, dim, dtype=torch.float32)
 
 
 def uniform(num: int, dim: int, code_range: float, generator: Generator) -> Tensor:
@@ -51,7 +51,7 @@ def resampled(num: int, known: Tensor, width: float, generator: Generator) -> Te
     """
     rounds = -(-num // len(known))
     order = torch.cat([torch.randperm(len(known), generator=generator) for _ in range(rounds)])[:num]
-    return known[order] + correlated(num, torch.zeros(known.shape[1]), known.T.cov() * width**2, generator)
+    return known[order] + correlated(num, known.new_zeros(known.shape[1]), known.T.cov() * width**2, generator)
 
 
 def power_of(metadata: Mapping[str, Any]) -> float:

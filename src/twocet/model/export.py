@@ -21,6 +21,7 @@ from twocet.model.file import MANIFEST, Model, ModelId
 from twocet.networks.edit import Edit, render
 from twocet.networks.interfaces import Networks
 from twocet.runtime.files import json_bytes, make_folder, write_whole
+from twocet.runtime.processes import PerProcess
 
 FORMAT = 1
 EXTRA = "pip install 'twocet[onnx]'"
@@ -150,32 +151,37 @@ class _Compiled:
     """An ONNX file made ready for this processor. Safe to share between threads, which take turns."""
 
     def __init__(self, path: Path) -> None:
-        openvino = _openvino()
-        try:
-            graph = openvino.Core().read_model(path)
-            # Shapes that are known are worked out once, not in every run.
-            graph.reshape(
-                {port: [1, *(side.get_length() for side in list(port.partial_shape)[1:])] for port in graph.inputs}
-            )
-            settings = {
-                "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-                "INFERENCE_PRECISION_HINT": "f32",
-            }
-            self._request = openvino.compile_model(graph, "CPU", settings).create_infer_request()
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1][:160]
-            raise UserError(f"{path} cannot be used ({reason}): make it again with twocet export") from None
-        self._lock = threading.Lock()
+        self._request = PerProcess(lambda: _compiled(path))
+        self._lock = PerProcess(threading.Lock)
 
     def __call__(self, *batches: Tensor) -> list[Tensor]:
         """All outputs for (N, ...) inputs, one row after the other."""
-        with self._lock:
+        with self._lock.get():
+            request = self._request.get()
             rows = [
-                list(self._request.infer([row[None].float().numpy() for row in inputs]).values())
+                list(request.infer([row[None].float().numpy() for row in inputs]).values())
                 for inputs in zip(*batches, strict=True)
             ]
         return [torch.from_numpy(np.concatenate(output)) for output in zip(*rows, strict=True)]
+
+
+def _compiled(path: Path) -> Any:
+    openvino = _openvino()
+    try:
+        graph = openvino.Core().read_model(path)
+        # Shapes that are known are worked out once, not in every run.
+        graph.reshape(
+            {port: [1, *(side.get_length() for side in list(port.partial_shape)[1:])] for port in graph.inputs}
+        )
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
+        return openvino.compile_model(graph, "CPU", settings).create_infer_request()
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][:160]
+        raise UserError(f"{path} cannot be used ({reason}): make it again with twocet export") from None
 
 
 def _openvino() -> Any:

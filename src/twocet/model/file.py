@@ -88,7 +88,7 @@ class Model:
         known = self.metadata.get("codes")
         if known is None:
             return codes.uniform(num, self.code_dim, 1.0, generator)
-        return codes.resampled(num, torch.tensor(known), SAMPLE_WIDTH, generator)
+        return codes.resampled(num, torch.tensor(known, dtype=torch.float32), SAMPLE_WIDTH, generator)
 
     @torch.inference_mode()
     def encode(self, image: Tensor) -> Tensor:

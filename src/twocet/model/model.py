@@ -40,6 +40,7 @@ BEST = "model.safetensors"
 """The model that a run folder is read for."""
 
 
+@devices.on_processor
 def load_model(name: Path | str, device: str = "cpu") -> Model:
     """Read a model file, an exported model or a packaged one by its name, onto a device (see ``devices.find``).
 

@@ -9,7 +9,14 @@ from twocet.networks.paper import PaperDiscriminator, PaperEncoder, PaperGenerat
 
 
 def build(config: NetworkConfig, *, discriminator: bool = True) -> Networks:
-    """New networks with random weights (from torch's global generator: seed it first), with or without D."""
+    """New networks with random float32 weights (from torch's global generator: seed it first), with or without D."""
+    built = _build(config, discriminator)
+    for network in built.named().values():
+        network.float()  # whatever the default dtype is
+    return built
+
+
+def _build(config: NetworkConfig, discriminator: bool) -> Networks:
     size, code_dim = config.size, config.code_dim
     if config.preset == "paper":
         first, cap = config.first_width, config.max_width

@@ -30,7 +30,8 @@ def double(features: Tensor) -> Tensor:
 
 # Which places of a 3 x 3 kernel meet at each place of a 4 x 4 one, when it is applied at two neighbours, down and
 # across: (9, 16).
-_MEET = torch.kron(*2 * (torch.tensor([[1.0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]),))
+_ALONG = torch.tensor([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]], dtype=torch.float32, device="cpu")
+_MEET = torch.kron(_ALONG, _ALONG)
 FUSED_FROM = 32
 """Side in pixels from which resizing and convolution are one: below it, making the kernel costs what that saves."""
 

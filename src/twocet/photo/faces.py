@@ -18,6 +18,7 @@ from twocet.photo.detector import Region, square_window
 from twocet.photo.graphs import load_graphs
 from twocet.photo.images import Pixels
 from twocet.runtime.arrays import Floats32
+from twocet.runtime.processes import PerProcess
 
 # fmt: off
 BLENDSHAPE_NAMES = (
@@ -89,7 +90,7 @@ class FaceFinder:
 
     def __init__(self, path: str | os.PathLike[str] | None = None, *, threads: int = 2) -> None:
         """Loads the graphs from ``path`` or from ``locate_face_model``. Raises UserError when there are none."""
-        self._lock = threading.Lock()
+        self._lock = PerProcess(threading.Lock)
         self._graphs = load_graphs(path, threads)
 
     def find(self, pixels: Pixels) -> list[Face]:
@@ -97,7 +98,7 @@ class FaceFinder:
 
         What the larger squares show is not looked for in the smaller ones: a portrait costs little more than one look.
         """
-        with self._lock:
+        with self._lock.get():
             faces: list[Face] = []
             for level in search.levels(pixels):
                 for suspect in search.suspects(self._graphs.detector, level, [face.region for face in faces]):
@@ -113,7 +114,7 @@ class FaceFinder:
         A fourth of the time of :meth:`find`.
         """
         before = face.region
-        with self._lock:
+        with self._lock.get():
             found = self._trace(pixels, before)
         # The mesh comes to rest on half a face too: it is believed where the face has hardly moved.
         near = found is not None and np.hypot(*(found.region.centre - before.centre)) < _NEAR * before.side
@@ -125,7 +126,7 @@ class FaceFinder:
         One reading errs by 0.007 of the face's size, at random, as the square in which the mesh is read moves a little.
         """
         region = face.region
-        with self._lock:
+        with self._lock.get():
             looks = [
                 self._mesh(pixels, Region(region.centre + region.side * np.array([x, y]), region.side * larger,
                                           region.angle + turned, face.score))

@@ -15,27 +15,34 @@ import numpy.typing as npt
 from twocet.errors import UserError
 from twocet.photo.face_model import FACE_MODEL_URL, locate_face_model
 from twocet.runtime.arrays import Floats32
+from twocet.runtime.processes import PerProcess
 
 
 class Graph:
     """One TFLite graph. Not safe to share between threads."""
 
     def __init__(self, content: bytes, threads: int) -> None:
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError:
-            raise UserError("Finding faces needs LiteRT: pip install ai-edge-litert") from None
-        with _silenced_stderr():
-            self._interpreter: Any = Interpreter(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._outputs = [output["index"] for output in self._interpreter.get_output_details()]
+        self._interpreter = PerProcess(lambda: _interpreter(content, threads))
+        self._input = self._interpreter.get().get_input_details()[0]["index"]
+        self._outputs = [output["index"] for output in self._interpreter.get().get_output_details()]
 
     def __call__(self, values: npt.NDArray[np.floating[Any]]) -> list[Floats32]:
         """The outputs for one input without its batch dimension."""
-        self._interpreter.set_tensor(self._input, values.astype(np.float32)[None])
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(output).copy() for output in self._outputs]
+        interpreter = self._interpreter.get()
+        interpreter.set_tensor(self._input, values.astype(np.float32)[None])
+        interpreter.invoke()
+        return [interpreter.get_tensor(output).copy() for output in self._outputs]
+
+
+def _interpreter(content: bytes, threads: int) -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        raise UserError("Finding faces needs LiteRT: pip install ai-edge-litert") from None
+    with _silenced_stderr():
+        interpreter: Any = Interpreter(model_content=content, num_threads=threads)
+        interpreter.allocate_tensors()
+    return interpreter
 
 
 class Graphs(NamedTuple):
@@ -63,8 +70,13 @@ def load_graphs(path: str | os.PathLike[str] | None, threads: int) -> Graphs:
 @contextlib.contextmanager
 def _silenced_stderr() -> Iterator[None]:
     """LiteRT prints what it does from C++, which only the file descriptor can stop."""
-    sys.stderr.flush()
-    kept = os.dup(2)
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is none, in a service for example
+        yield
+        return
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
 
 import torch
 
 from twocet.errors import UserError
 
 CPU = torch.device("cpu")
+
+if hasattr(os, "register_at_fork"):
+    # The threads that torch shares its work among are the parent's: a forked child would wait for them for ever.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 def find(name: str) -> torch.device:
@@ -46,7 +56,29 @@ def _card(name: str, index: int | None) -> torch.device:
 
 def on(device: torch.device) -> contextlib.AbstractContextManager[object]:
     """Inside the block new tensors are made on ``device``, which is what :func:`here` returns, in this thread alone."""
-    return contextlib.nullcontext() if device.type == "cpu" else device
+    return contextlib.nullcontext() if device == torch.get_default_device() else device
+
+
+def on_processor(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """``function`` with :func:`on` the processor, whatever the caller's default device is."""
+
+    @functools.wraps(function)
+    def there(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with on(CPU):
+            return function(*args, **kwargs)
+
+    return there
+
+
+@contextlib.contextmanager
+def single_precision() -> Iterator[None]:
+    """New tensors are float32 inside the block, whatever the caller's default is: of the whole process, all threads."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def here() -> torch.device:

@@ -7,9 +7,29 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 _Job = TypeVar("_Job")
+_T = TypeVar("_T")
+
+
+class PerProcess(Generic[_T]):
+    """What a forked child must make anew: threads, and what waits for them, do not survive a fork.
+
+    The parent's is kept in the child, untouched: whoever took it apart would wait for its threads.
+    """
+
+    def __init__(self, make: Callable[[], _T]) -> None:
+        """``make`` is called here, once, and in every child that asks."""
+        self._make = make
+        self._made = {os.getpid(): make()}
+
+    def get(self) -> _T:
+        """This process's own."""
+        own = os.getpid()
+        if own not in self._made:
+            self._made.setdefault(own, self._make())
+        return self._made[own]
 
 
 def num_cores() -> int:

@@ -55,4 +55,5 @@ def rows(draw: Callable[..., Tensor], num: int, *shape: int, generator: Generato
     matter into how many shares a batch is divided.
     """
     share = generator.share if isinstance(generator, RowGenerator) else WHOLE
-    return share.of(draw(num * share.parts, *shape, generator=generator, device="cpu")).to(torch.get_default_device())
+    whole = draw(num * share.parts, *shape, generator=generator, device="cpu", dtype=torch.float32)
+    return share.of(whole).to(torch.get_default_device())

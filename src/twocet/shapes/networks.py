@@ -24,7 +24,7 @@ class Perceptron(nn.Module):
         """``depth`` hidden layers of ``width`` units, initialised after He et al. 2015; ``still``: it begins with 0."""
         super().__init__()
         sizes = [inputs, *[width] * depth, outputs]
-        layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+        layers = [nn.Linear(a, b, dtype=torch.float32) for a, b in pairwise(sizes)]
         for layer in layers:
             nn.init.kaiming_normal_(layer.weight, SLOPE)
             nn.init.zeros_(layer.bias)

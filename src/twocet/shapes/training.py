@@ -18,6 +18,7 @@ from twocet.errors import UserError, check
 from twocet.networks.interfaces import Networks
 from twocet.pairs import neutral_estimate
 from twocet.pairs.neutral_estimate import Rest
+from twocet.runtime import devices
 from twocet.runtime.arrays import Floats
 from twocet.runtime.distributed import threads_here
 from twocet.runtime.files import make_folder, only_process
@@ -155,6 +156,7 @@ def train(run: Run, watch: Watch | None = None, *, progress: bool = True) -> boo
     """Train until the last round or Ctrl-C, then write the model file. False if it was stopped early."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_process(run.folder, "train"))
+        stack.enter_context(devices.single_precision())
         recorder = stack.enter_context(
             contextlib.closing(Recorder(run.folder, run.step, run.config.steps, progress=progress))
         )

@@ -211,6 +211,7 @@ def train(run: Run, watch: Watch | None = None) -> bool:
     with contextlib.ExitStack() as stack:
         if run.ranks.is_rank_0:
             stack.enter_context(only_process(run.folder, "train"))
+        stack.enter_context(devices.single_precision())
         stack.enter_context(devices.on(run.device))
         recorder = stack.enter_context(contextlib.closing(start_record(run))) if run.ranks.is_rank_0 else None
         watch = watch or stack.enter_context(Interrupt())

@@ -136,7 +136,7 @@ def _prepare(pictures: Pixels) -> Tensor:
     image = scaling.to_image(pictures)
     if image.shape[-1] != _SIDE:
         image = functional.interpolate(image, (_SIDE, _SIDE), mode="bilinear", antialias=True, align_corners=False)
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (_MEAN, _STD))
+    mean, std = (torch.tensor(values, dtype=torch.float32).view(3, 1, 1) for values in (_MEAN, _STD))
     return ((image + 1) / 2 - mean) / std
 
 
