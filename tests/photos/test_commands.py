@@ -126,7 +126,7 @@ def test_outputs_that_cannot_be_are_refused_before_any_work(run, portrait_file, 
     empty.mkdir()
     wrong = {
         "end the name in": [portrait_file, portrait_file, "-o", tmp_path / "out.txt"],
-        "create it first": [portrait_file, portrait_file, "-o", tmp_path / "none" / "out.png"],
+        "is not a folder": [portrait_file, portrait_file, "-o", portrait_file / "out.png"],
         "would overwrite": [portrait_file, portrait_file, "-o", portrait_file],
         "holds no pictures": [empty, portrait_file, "-o", tmp_path / "out"],
         "A reference is missing": [portrait_file, "-o", tmp_path / "out.png"],

@@ -69,3 +69,29 @@ def test_messages_name_arguments_and_on_the_command_line_flags():
     assert as_flags("give face=1 to 2.") == "give --face 1 to 2."
     assert as_flags("Refused (strict=True).") == "Refused (--strict)."
     assert as_flags("reference_face=2 takes the second; code=3") == "--reference-face 2 takes the second; code=3"
+
+
+def test_bytes_and_open_files_are_photos_too(editor, portrait_file, portrait):
+    by_path = editor.encode(portrait_file)
+    assert np.array_equal(editor.encode(portrait_file.read_bytes()), by_path)
+    with portrait_file.open("rb") as file:
+        assert np.array_equal(editor.encode(file), by_path)
+        assert np.array_equal(editor.transfer(file, DOWN, 0).pixels, portrait)
+
+
+@pytest.mark.parametrize("given", [None, [1, 2], ["a.jpg", "b.jpg"], 3.5, io.StringIO("text")])
+def test_what_is_no_photo_is_told_what_is_one(editor, given):
+    with pytest.raises(
+        UserError, match=r"give one path, bytes, an open file, a PIL image or an array|open it with 'rb'"
+    ):
+        editor.transfer(given, DOWN)
+    with pytest.raises(UserError, match="is not a picture|open it with 'rb'"):
+        editor.encode(given)
+
+
+def test_a_missing_folder_is_made_for_the_result(editor, portrait, tmp_path):
+    written = editor.transfer(portrait, DOWN).save(tmp_path / "new" / "deep" / "out.png")
+    assert written.is_file()
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is not a folder"):
+        editor.transfer(portrait, DOWN).save(tmp_path / "file" / "out.png")

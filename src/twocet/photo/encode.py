@@ -20,7 +20,7 @@ from twocet.photo import containers, exif
 from twocet.photo.decode import MAX_SIDE
 from twocet.photo.photo import Photo
 from twocet.photo.png import png_info
-from twocet.runtime.files import write_whole
+from twocet.runtime.files import make_folder, write_whole
 
 SUFFIXES = {
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".jpe": "JPEG", ".webp": "WEBP", ".tif": "TIFF",
@@ -52,6 +52,7 @@ def write_photo(path: str | os.PathLike[str], photo: Photo, *, xmp: bytes | None
     path = Path(path)
     check_writable(path)
     check_fits(path, photo.size)
+    make_folder(path.parent)
     return write_whole(path, encode_photo(photo, SUFFIXES[path.suffix.lower()], xmp=xmp))
 
 
@@ -68,16 +69,17 @@ def encode_photo(photo: Photo, file_format: str, *, xmp: bytes | None = None) ->
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Raises UserError unless ``path`` has a suffix that ``write_photo`` knows and its folder exists."""
+    """Raises UserError unless ``path`` has a suffix that ``write_photo`` knows and its folder exists or can be made."""
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: end the name in {', '.join(_USUAL_SUFFIXES)} so that the format is known.")
-    if not path.parent.is_dir():
-        raise UserError(f"The folder {path.parent} does not exist: create it first.")
     if path.is_dir():
         raise UserError(f"{path} is a folder: give the name of a file.")
-    if not os.access(path.parent, os.W_OK):
-        raise UserError(f"The folder {path.parent} may not be written: choose another one.")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder: choose another output.")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"The folder {folder} may not be written: choose another one.")
 
 
 def check_fits(path: str | os.PathLike[str], size: tuple[int, int]) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Hashable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +26,13 @@ __all__ = [
 
 READABLE_SUFFIXES = frozenset(SUFFIXES) | {".bmp", ".dib", ".gif", ".avif", ".heic", ".heif", ".jif", ".mpo", ".apng"}
 
-PhotoLike = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic] | Photo
+PhotoLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[np.generic] | Photo
 
 
 def read_photo(photo: PhotoLike, *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Reads a file, a PIL image or an array (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16.
+    """Reads a file (its path, bytes, or open for reading bytes), a PIL image, or an array.
+
+    Arrays are (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16.
 
     Applies the orientation, converts any mode to RGB in the photo's own colours, takes the first frame of an animation.
     Raises UserError for anything that is no such picture or has more than ``max_pixels`` pixels.
@@ -42,7 +45,22 @@ def read_photo(photo: PhotoLike, *, max_pixels: int = MAX_PIXELS) -> Photo:
         return _from_pil(photo, max_pixels)
     if isinstance(photo, str | os.PathLike):
         return decode_photo(Path(photo), max_pixels=max_pixels)
-    raise UserError(f"A {type(photo).__name__} is not a picture: give a path, a PIL image or an array.")
+    if isinstance(photo, bytes):
+        return decode_photo(photo, max_pixels=max_pixels)
+    if hasattr(photo, "read"):
+        return decode_photo(_read_open(photo), max_pixels=max_pixels)
+    raise UserError(
+        f"A {type(photo).__name__} is not a picture: give one path, bytes, an open file, a PIL image or an array."
+    )
+
+
+def _read_open(file: BinaryIO) -> bytes:
+    """All of an open file, whatever has been read of it before."""
+    file.seek(0)
+    content = file.read()
+    if not isinstance(content, bytes):
+        raise UserError("The file is open for text: open it with 'rb'.")
+    return content
 
 
 def _from_array(array: npt.NDArray[np.generic], max_pixels: int) -> Photo:
