@@ -81,6 +81,8 @@ def show(value: Any) -> str:
     """A setting as the table says it."""
     if isinstance(value, Schedule):
         return _show_schedule(value)
+    if value is None:
+        return "like G"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):

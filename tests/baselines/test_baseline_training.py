@@ -237,7 +237,7 @@ def test_a_resumed_run_equals_an_unbroken_one_and_leaves_a_model(tmp_path, data,
         assert flat[0].keys() == flat[1].keys()
         assert all(torch.equal(flat[0][key], flat[1][key]) for key in flat[0]), part
     lines = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines if "validation_gain" in line] == [3, 6]
+    assert [line["step"] for line in lines if "validation_agreement" in line] == [3, 6]
     assert (tmp_path / "whole" / "checkpoints" / "best.pt").exists()
     assert (tmp_path / "whole" / "samples" / "000000003.png").exists()
     assert load_any(tmp_path / "whole" / "model.safetensors").metadata["training"]["rounds"] == 6

@@ -49,16 +49,38 @@ def measuring(data, **given):
     )  # fmt: skip
 
 
+ABLATED = (
+    "whole", "− dynamic weights", "− dynamic weights − grey encoder",
+    "− dynamic weights − grey encoder − uniform codes", "− grey encoder alone", "− uniform codes alone",
+)  # fmt: skip
+
+
 class TestPlan:
     def test_methods_share_budget_size_and_augmentation(self):
         words = ("network.size=64", "batch=4", "starganv2.diversity.end=70", "ganimation.critic_steps=3")
         made = plan.comparison(plan.METHODS, "fast", words, minutes=5.0, steps=None, seed=2)
-        assert [entry.title for entry in made] == ["2CET", "2CET, unpaired", "StarGAN v2", "GANimation-style"]
-        for _, _, config in made:
+        assert [entry.title for entry in made] == [
+            "2CET",
+            "2CET, label-free",
+            "2CET, unpaired",
+            "StarGAN v2",
+            "GANimation-style",
+        ]
+        for _, _, config, _ in made:
             assert (config.minutes, config.network.size, config.batch, config.seed) == (5.0, 64, 4, 2)
-        assert made[2].config.diversity.end == 70
-        assert made[3].config.critic_steps == 3
-        assert {entry.config.augmentation for entry in made[2:]} == {"pairs"}
+        assert [entry.config.recipe for entry in made[:3]] == ["fast", "authors", "unpaired"]
+        assert made[3].config.diversity.end == 70
+        assert made[4].config.critic_steps == 3
+        assert {entry.config.augmentation for entry in made[3:]} == {"paper"}
+        assert {entry.config.select for entry in made} == {"agreement"}
+
+    def test_schedules_and_averages_are_stretched_alike(self):
+        made = {entry.key: entry.config for entry in plan.comparison(plan.METHODS, "fast", (), 0.1, steps=5)}
+        assert made["2cet-authors"].weights.code.rise == 500
+        assert made["starganv2"].diversity.end == 300
+        assert {round(config.ema, 6) for config in made.values()} == {round(0.999**10, 6)}
+        with pytest.raises(UserError, match="schedule-scale is 0: give a positive number"):
+            plan.comparison(plan.METHODS, "fast", (), 0, steps=5)
 
     def test_published_size(self):
         made = plan.comparison(plan.METHODS, "paper", (), steps=7)
@@ -80,6 +102,7 @@ class TestPlan:
         whole = made["whole"].config
         assert (whole.recipe, whole.lr, whole.network.preset, whole.network.grey) == ("authors", 3e-4, "fast", True)
         assert (whole.weights.diversity.end, whole.weights.code.rise) == (10_000, 500)
+        assert whole.ema == pytest.approx(0.999**10)
         assert made["without-dynamic"].config.weights.code == constant(1.0)
         last = made["without-dynamic-grey-uniform"]
         assert last.title == "− dynamic weights − grey encoder − uniform codes"
@@ -235,9 +258,7 @@ class TestCommands:
         assert cli.main([*words, *self.TINY, "network.code_dim=4"]) == 0
         lines = (tmp_path / "out" / "table.md").read_text().splitlines()
         assert [line.split(" |")[0] for line in lines if line.startswith("| ")][1:] == [
-            "| whole", "| − dynamic weights", "| − dynamic weights − grey encoder",
-            "| − dynamic weights − grey encoder − uniform codes", "| − grey encoder alone", "| − uniform codes alone",
-            "| real photos",
+            *(f"| {name}{which}" for name in ABLATED for which in ("", ", not averaged")), "| real photos",
         ]  # fmt: skip
         assert f"written: {tmp_path / 'out' / 'sheet.png'}" in capsys.readouterr().out
 
@@ -259,14 +280,16 @@ class TestCommands:
                     shutil.copytree(tmp_path / "yours" / key, tmp_path / "all" / key)
                 for key in mine:
                     (tmp_path / "all" / key).mkdir()
-                    for file in ("trained.json", "photos.json"):
+                    for file in ("trained.json", "photos.json", "photos-raw.json"):
                         shutil.copy(tmp_path / "mine" / key / file, tmp_path / "all" / key)
             assert cli.main([*words, "-o", str(tmp_path / name), *picked]) == 0
             rows = json.loads((tmp_path / name / "table.json").read_text())["rows"]
             tables[name] = {row["model"]: row for row in rows}
             assert (tmp_path / name / "sheet.png").exists()
-        assert list(tables["mine"]) == ["whole", "− grey encoder alone", "real photos"]
-        assert len(tables["yours"]) == 4 + 1
+        assert [name for name in tables["mine"] if "not averaged" not in name] == [
+            "whole", "− grey encoder alone", "real photos"
+        ]  # fmt: skip
+        assert len(tables["yours"]) == 2 * 4 + 1
         assert tables["all"] == tables["mine"] | tables["yours"]
         assert not (tmp_path / "all" / "whole" / "model.safetensors").exists()
 

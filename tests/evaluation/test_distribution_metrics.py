@@ -143,7 +143,8 @@ def test_batch_inception_score_is_bounded_by_its_batch():
     every = np.eye(100)
     assert metrics.inception_score(every).mean == pytest.approx(100)
     assert metrics.batch_inception_score(every) == pytest.approx((50, 0))
-    assert metrics.batch_inception_score(every, batch=30) == pytest.approx((30, 0)), "the rest of 10 is left out"
+    rest = metrics.batch_inception_score(every, batch=30)
+    assert rest == pytest.approx((25, np.std([30, 30, 30, 10]))), "the rest of 10 counts as the others do"
     assert metrics.batch_inception_score(np.eye(8)) == pytest.approx((8, 0)), "one batch that is not full"
 
 
@@ -184,10 +185,19 @@ def test_class_means_and_their_distances():
 
 def test_code_statistics_by_hand():
     codes = np.array([[1.0, 3.0, 2.0], [3.0, 3.0, 6.0]])
-    between = np.mean([2**0.5, 0, 8**0.5])
-    inside = np.mean([1, 3**0.5])
-    assert metrics.code_statistics(codes) == pytest.approx((between, inside, 3))
-    assert metrics.code_statistics(codes[:1]) == pytest.approx((0, 1, 2))
+    between = np.mean([1, 0, 2])
+    inside = np.mean([(2 / 3) ** 0.5, 2**0.5])
+    both = metrics.code_statistics(codes)
+    assert both == pytest.approx((between, inside, 3))
+    one = metrics.code_statistics(codes[:1])
+    assert one == pytest.approx((0, (2 / 3) ** 0.5, 2))
+    assert metrics.mean_statistics([both, one]) == pytest.approx((between / 2, (inside + one.std_inside) / 2, 2.5))
+
+
+def test_area_under_the_curve_counts_pairs():
+    assert metrics.area_under_curve(np.array([2.0, 3]), np.array([0.0, 1])) == 1
+    assert metrics.area_under_curve(np.array([0.0, 2]), np.array([1.0, 2])) == pytest.approx(1.5 / 4), "a tie is half"
+    assert np.isnan(metrics.area_under_curve(np.array([]), np.array([1.0])))
 
 
 def test_perceptual_distance_by_hand():

@@ -32,6 +32,14 @@ def test_plan_is_that_of_cfee():
     assert (splits.count("train"), splits.count("test")) == (214, 16)
 
 
+def test_people_who_choose_the_round_are_taken_from_those_who_train():
+    plan = LabPlan(test_people=16, val_people=14)
+    splits = [plan.split(number) for number in plan.seeds]
+    assert (splits.count("train"), splits.count("val"), splits.count("test")) == (200, 14, 16)
+    with pytest.raises(UserError, match="validation people are 214: give 0 to 213"):
+        LabPlan(test_people=16, val_people=214)
+
+
 @pytest.mark.parametrize("test_people", [8, 16])
 def test_people_who_test_are_never_people_who_train(test_people):
     """Who is for testing in either split has a number of the benchmarks' people, in both splits."""
@@ -87,7 +95,7 @@ def test_command_renders_the_set_and_goes_on_with_more_people(tmp_path, capsys, 
     assert sum(row["split"] == "test" for row in rows) == 8 * 3
     about = json.loads((tmp_path / "lab" / "dataset.json").read_text())
     assert about["template"] == "paper-v1"
-    assert about["made_by"] == "twocet synth lab DIR --people 10 --size 16 --test-people 8"
+    assert about["made_by"] == "twocet synth lab DIR --people 10 --size 16 --test-people 8 --val-people 0"
     with Image.open(tmp_path / "lab" / rows[0]["file"]) as picture:
         assert picture.size == (16, 16)
 

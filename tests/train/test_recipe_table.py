@@ -40,14 +40,14 @@ def test_document_is_up_to_date():
     [
         ("image size, px", ("128", "128", "128", "`network.size`")),
         ("rounds", ("100,000", "100,000")),
-        ("learning rate G, E, D", ("0.0001, 0.0001, 0.0001", "0.0001, 0.0001, 0.0001")),
+        ("learning rate G, E, D", ("0.0001, like G, like G", "0.0001, like G, like G")),
         ("λ cycle, expressive", ("1 → 1.5 by 10,000", "1")),
         ("λ code", ("0 → 1 by 5,000", "0 → 1 by 5,000")),
         ("λ diversity", ("1 → 0 by 10,000", "1 → 0 by 100,000")),
-        ("R1 (times the ½ in it)", ("0", "0.5")),
+        ("R1 (times the ½ in it)", ("0.5", "0.5")),
         ("diversity loss", ("plain", "proportional")),
         ("mini-batches of a round", ("both", "both, both, neutral")),
-        ("average of G and E", ("0", "0.999")),
+        ("average of G and E", ("0.999", "0.999")),
         ("validation every … rounds", ("5,000", "5,000")),
     ],
 )
@@ -72,6 +72,7 @@ def test_every_weight_of_the_objective_is_in_the_table():
         ((0.0, 0.99), "0, 0.99"),
         (100_000, "100,000"),
         ("plain", "plain"),
+        (None, "like G"),
     ],
 )
 def test_values_are_shown_in_words(value, text):

@@ -97,14 +97,14 @@ def generator_loss(nets, x_n, x_e, code, other_code, other, weights, both):
 
 # The weights at round 2,500 by hand, from the paper's Sec. 4.6 and from the authors' README command.
 WEIGHTS = {
-    "paper": {"code": 0.5, "diversity": 0.75, "cycle_expressive": 1.125, "proportional": False, "r1": 0.0},
+    "paper": {"code": 0.5, "diversity": 0.75, "cycle_expressive": 1.125, "proportional": False, "r1": 0.5},
     "authors": {"code": 0.5, "diversity": 0.975, "cycle_expressive": 1.0, "proportional": True, "r1": 0.5},
 }
 CYCLES = {"paper": [True, True, True], "authors": [True, True, False]}
 """Whether a mini-batch has both cycles. Adam's first step hardly depends on the size of a gradient, so that the recipe
 paper, whose round is one mini-batch, makes three rounds (all at round 2,500)."""
 ROUNDS = {"paper": 3, "authors": 1}
-DECAY = {"paper": 0.0, "authors": 0.999}
+DECAY = 0.999
 PUBLISHED = (1e-4, 1e-4, 1e-4)
 """Learning rates of generator, encoder and discriminator."""
 
@@ -120,9 +120,12 @@ def reference_mini_batch(nets, optimisers, photos, codes, weights, both):
 def reference_round(recipe, rates, start, batches, codes):
     """The three networks after one round, and the averages of generator and encoder."""
     nets, optimisers = copies(start), [Adam(rate) for rate in rates]
-    for both, photos, drawn in zip(CYCLES[recipe], batches, codes, strict=True):
+    averages, mini_batches = start[:2], len(batches) // ROUNDS[recipe]
+    for number, (both, photos, drawn) in enumerate(zip(CYCLES[recipe], batches, codes, strict=True), start=1):
         reference_mini_batch(nets, optimisers, photos, drawn, WEIGHTS[recipe], both)
-    return nets, averaged(start[:2], nets[:2], DECAY[recipe])
+        if number % mini_batches == 0:
+            averages = averaged(averages, nets[:2], DECAY)
+    return nets, averages
 
 
 def our_round(recipe, rates, start, batches, codes, monkeypatch):

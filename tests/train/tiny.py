@@ -21,7 +21,8 @@ PAIRS = (
 """For recipes that learn from pairs."""
 SETTINGS = (
     *PAIRS, "weights.cycle_expressive.end=8", "weights.cycle_expressive.stop=1.5", "weights.code.rise=6",
-    "weights.code.end=6", "weights.diversity.end=9", "r1_every=2", "cycles=both,neutral",
+    "weights.code.end=6", "weights.diversity.end=9", "r1_every=2", "cycles=both,neutral", "lr_discriminator=1e-4",
+    "select=gain",
 )  # fmt: skip
 """For the recipes paper and authors. Every schedule is in motion during the first ten rounds."""
 CONFIG = configure("fast", "authors", SETTINGS, steps=10)

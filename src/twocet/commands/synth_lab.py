@@ -14,6 +14,7 @@ def synth_lab(
     people: int = 230,
     size: int = 128,
     test_people: Literal[8, 16] = 8,
+    val_people: int = 0,
     workers: int | None = None,
     as_json: Annotated[bool, conf.arg(name="json")] = False,
 ) -> None:
@@ -25,7 +26,7 @@ def synth_lab(
 
     examples:
       twocet synth lab lab
-      twocet synth lab lab-16 --test-people 16
+      twocet synth lab lab-16 --test-people 16 --val-people 14
       twocet synth lab small --people 30
       twocet compare --data lab --minutes 60 -o comparison
 
@@ -34,13 +35,14 @@ def synth_lab(
         people: How many of the 230 people; the test people always stay.
         size: Side of the square pictures in pixels.
         test_people: How many people are for testing: the paper has a split with 8 and one with 16.
+        val_people: How many of the others choose the round that becomes the model (twocet train); the paper has none.
         workers: Processes; as many as there are processor cores if not given.
         as_json: Report in JSON.
     """
     from twocet.synth.dataset import write_plan
     from twocet.synth.lab import LabPlan
 
-    plan = LabPlan(people=people, size=size, test_people=test_people)
+    plan = LabPlan(people=people, size=size, test_people=test_people, val_people=val_people)
     write_plan(folder, plan, workers=workers)
     pictures = people * plan.pictures
     if as_json:

@@ -20,6 +20,7 @@ from twocet.shapes.sources import is_run as is_shape_run
 from twocet.training.config import RunConfig, Sources
 from twocet.training.curriculum import CURRICULA, Planned, plan
 from twocet.training.recipes.table import RECIPES, owners, preset_config
+from twocet.training.stretch import stretched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ def train(
     set: tuple[str, ...] = (),
     steps: int | None = None,
     minutes: float | None = None,
+    schedule_scale: float = 1.0,
     seed: int | None = None,
     device: str | None = None,
     select: Literal["gain", "cycle", "agreement", "kid_mobilenetv2"] | None = None,
@@ -63,6 +65,7 @@ def train(
       twocet train -o runs/one --resume
       torchrun --nproc-per-node 2 -m twocet train --data faces -o runs/two --minutes 90
       twocet train --data faces -o runs/paper --preset paper --recipe authors --dry-run
+      twocet train --data lab -o runs/free --recipe authors --steps 4000 --schedule-scale 0.04 --set lr=5e-4
 
     Args:
         output: Run folder.
@@ -77,6 +80,8 @@ def train(
         set: Other settings of the recipe as field=value; --dry-run shows them.
         steps: Rounds to train.
         minutes: Time budget in place of --steps; of all stages of supervised together.
+        schedule_scale: Stretches all that counts rounds: the weights' schedules and how far back the average looks.
+            Those of paper and authors are made for 100,000 rounds; 0.04 fits 4,000. Not for supervised.
         seed: Seed of the weights and of everything drawn.
         device: Where the networks run: cpu (the default), cuda, cuda:1 and so on; with --resume, go on there.
         select: What is measured on the validation people every validate_every rounds and chooses the best checkpoint:
@@ -89,7 +94,8 @@ def train(
     """
     if resume:
         check(
-            not (data or mix or preset or recipe or set or steps or minutes or seed is not None or select or init),
+            not (data or mix or preset or recipe or set or steps or minutes or seed is not None or select or init)
+            and schedule_scale == 1,
             "--resume goes on with the run's own settings and data: give it with -o (and --device) alone",
         )
         if is_shape_run(output):
@@ -119,8 +125,9 @@ def train(
         return
     if recipe in CURRICULA:
         check(
-            not (preset or select or init),
-            f"{recipe} begins with new networks and chooses by itself: leave out --preset, --select and --init",
+            not (preset or select or init or schedule_scale != 1),
+            f"{recipe} begins with new networks, has schedules that fit and chooses by itself: leave out --preset, "
+            "--schedule-scale, --select and --init",
         )
         planned = plan(recipe, [*set, *_words(seed=seed, device=device)], steps=steps, minutes=minutes)
         if dry_run:
@@ -129,7 +136,7 @@ def train(
         check(bool(data), "--data is missing: give at least one dataset folder")
         _start_stages(output, planned, sources)
         return
-    config = configure(preset or "fast", recipe, set, **given)
+    config = configure(preset or "fast", recipe, set, schedule_scale, **given)
     if dry_run:
         print(json.dumps(dataclasses.asdict(config), indent=2))
         return
@@ -231,12 +238,15 @@ def configure(
     preset: Preset,
     recipe: str | None,
     settings: tuple[str, ...],
+    schedule_scale: float = 1.0,
     **given: float | str | None,
 ) -> RunConfig:
-    """The settings of a preset and recipe, changed by ``field=value`` words and by what is not None of ``given``.
+    """The settings of a preset and recipe, their schedules stretched, then changed.
+
+    They are changed by ``field=value`` words and by what is not None of ``given``.
 
     Fields of nested settings are named with dots (``network.size=64``). Raises UserError.
     """
-    base = preset_config(preset, recipe)
+    base = stretched(preset_config(preset, recipe), schedule_scale)
     words = [*settings, *_words(**given)]
     return override(base, words, owners()) if words else base

@@ -28,9 +28,11 @@ def measure_codes(maker: Maker, people: People, *, most: int) -> dict[str, Any]:
     scores = metrics.silhouettes(codes, labels)
     distances = metrics.distances(means)
     people_numbers = people.expressive_people[chosen]
+    groups = {name: metrics.code_statistics(codes[own == name]) for name in names}
     return {
         **result,
-        "by_expression": {name: metrics.code_statistics(codes[own == name])._asdict() for name in names},
+        "mean_of_expressions": metrics.mean_statistics(list(groups.values()))._asdict(),
+        "by_expression": {name: statistics._asdict() for name, statistics in groups.items()},
         "silhouette": metrics.bootstrap_mean(scores, people_numbers),
         "silhouette_by_expression": {name: float(scores[own == name].mean()) for name in names},
         "mean_code_distances": {

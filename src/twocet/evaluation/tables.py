@@ -191,6 +191,8 @@ def _codes(summary: Summary) -> list[Table]:
     if not codes:
         return []
     spread = [("all", codes["all"], codes.get("silhouette"))]
+    if "mean_of_expressions" in codes:
+        spread.append(("mean of the expressions", codes["mean_of_expressions"], None))
     spread += [
         (label, values, codes["silhouette_by_expression"][label])
         for label, values in codes.get("by_expression", {}).items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -72,3 +73,5 @@ def powered(code: Tensor, power: float) -> Tensor:
 
 SAMPLERS = {"uniform": uniform, "normal": normal}
 """The distributions by the name they have in the configuration."""
+PAPER: Mapping[str, Any] = MappingProxyType({"name": "uniform", "width": 1.0})
+"""What the paper draws codes from, U(-.5, .5), as a model file says it."""

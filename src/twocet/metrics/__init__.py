@@ -3,10 +3,11 @@
 Nothing here reads files or knows networks: pictures, descriptors, features and blendshapes are made elsewhere.
 """
 
-from twocet.metrics.codes import CodeStatistics, class_means, code_statistics, distances, silhouettes
+from twocet.metrics.codes import CodeStatistics, class_means, code_statistics, distances, mean_statistics, silhouettes
 from twocet.metrics.distributions import (
     PAPER_BATCH,
     Scores,
+    area_under_curve,
     batch_inception_score,
     frechet_distance,
     inception_score,
@@ -42,6 +43,7 @@ __all__ = [
     "Estimate",
     "Pixels",
     "Scores",
+    "area_under_curve",
     "batch_inception_score",
     "blendshape_error",
     "bootstrap",
@@ -63,6 +65,7 @@ __all__ = [
     "linearity",
     "mean_pairwise_distance",
     "mean_pairwise_perceptual_distance",
+    "mean_statistics",
     "monotonicity",
     "movement",
     "pixel_error",

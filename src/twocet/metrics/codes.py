@@ -12,7 +12,7 @@ from twocet.runtime.arrays import Floats
 
 
 class CodeStatistics(NamedTuple):
-    """Spread of codes. Standard deviations are those of a sample (n - 1)."""
+    """Spread of codes. Standard deviations are those of the codes themselves (divided by n), as the authors have it."""
 
     std_between: float
     """Of each number of the code over the images, averaged over the numbers."""
@@ -23,10 +23,13 @@ class CodeStatistics(NamedTuple):
 
 
 def code_statistics(codes: Floats) -> CodeStatistics:
-    """The statistics of (N, d) codes; with one image the deviation between images is 0."""
-    between = codes.std(axis=0, ddof=1).mean() if len(codes) > 1 else 0.0
-    inside = codes.std(axis=1, ddof=1).mean() if codes.shape[1] > 1 else 0.0
-    return CodeStatistics(float(between), float(inside), float(codes.mean()))
+    """The statistics of (N, d) codes."""
+    return CodeStatistics(float(codes.std(axis=0).mean()), float(codes.std(axis=1).mean()), float(codes.mean()))
+
+
+def mean_statistics(statistics: Sequence[CodeStatistics]) -> CodeStatistics:
+    """The means of several groups' statistics, each group counting alike: what the authors report of the classes."""
+    return CodeStatistics(*(float(number) for number in np.mean(statistics, axis=0)))
 
 
 def class_means(codes: Floats, labels: Sequence[str]) -> tuple[list[str], Floats]:

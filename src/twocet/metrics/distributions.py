@@ -157,11 +157,22 @@ def inception_score(probabilities: Floats, parts: int = 1) -> Scores:
     return _scores(np.array_split(probabilities, parts))
 
 
+def area_under_curve(positive: Floats, negative: Floats) -> float:
+    """How often a score of ``positive`` (n,) is above one of ``negative`` (m,), ties counting half: the ROC's area.
+
+    1: always, 0.5: they are alike, NaN without scores.
+    """
+    if not len(positive) or not len(negative):
+        return float("nan")
+    above = np.sign(np.asarray(positive, np.float64)[:, None] - np.asarray(negative, np.float64)).mean()
+    return float(0.5 + above / 2)
+
+
 def batch_inception_score(probabilities: Floats, batch: int = PAPER_BATCH, seed: int = 0) -> Scores:
     """The inception score as the paper's authors compute it: of every batch of shuffled pictures, then averaged.
 
     Every batch has a mean of its own, which bounds the score by its size: values cannot be compared with
-    :func:`inception_score`. A last batch that is not full is left out, unless it is the only one.
+    :func:`inception_score`. The last batch is what is left, and counts as much as the others.
 
     Args:
         probabilities: (n, K), rows sum to 1.
@@ -169,8 +180,7 @@ def batch_inception_score(probabilities: Floats, batch: int = PAPER_BATCH, seed:
         seed: Of the order.
     """
     shuffled = np.random.default_rng(seed).permutation(probabilities)
-    whole = max(len(shuffled) // batch, 1)
-    return _scores([shuffled[k * batch : (k + 1) * batch] for k in range(whole)])
+    return _scores([shuffled[start : start + batch] for start in range(0, len(shuffled), batch)])
 
 
 def _scores(parts: list[Floats]) -> Scores:

@@ -83,11 +83,12 @@ class Model:
     def sample_codes(self, num: int, generator: torch.Generator) -> Tensor:
         """(num, d) random codes, near those the encoder found in its training photos where these are known.
 
-        Otherwise uniform, as the paper samples them.
+        Otherwise from the distribution that the generator was trained with, uniform if nothing is said: the paper's.
         """
         known = self.metadata.get("codes")
         if known is None:
-            return codes.uniform(num, self.code_dim, 1.0, generator)
+            drawn = self.metadata.get("code_distribution", codes.PAPER)
+            return codes.SAMPLERS[drawn["name"]](num, self.code_dim, drawn["width"], generator)
         return codes.resampled(num, torch.tensor(known, dtype=torch.float32), SAMPLE_WIDTH, generator)
 
     @torch.inference_mode()
@@ -129,8 +130,8 @@ def save_model(path: Path | str, model: Model, *, half: bool = True) -> None:
 
     Tensors are named ``generator.*``, ``encoder.*`` and, if there is one, ``discriminator.*``. The metadata key
     ``twocet`` is JSON: format, network (the fields of NetworkConfig), template, and as far as known code_power,
-    code_std, code_mean (per dimension), code_covariance, codes (of training photos), training, data (name, licence,
-    citation), metrics, commit.
+    code_std, code_mean (per dimension), code_covariance, codes (of training photos) or code_distribution (name and
+    width of what the generator was trained with), training, data (name, licence, citation), metrics, commit.
     """
     save_networks(Path(path), model.networks.named(), model.metadata, half=half)
 

@@ -103,6 +103,8 @@ class LabPlan:
     """Side of the square pictures in pixels."""
     test_people: int = len(TEST_PEOPLE)
     """8 or 16 people for testing, as in the paper's two splits."""
+    val_people: int = 0
+    """How many of the training people choose the round that becomes the model; the paper has none."""
     view: View = "paper"
     renderer: int = RENDERER
 
@@ -113,6 +115,8 @@ class LabPlan:
             self.test_people < self.people <= len(PEOPLE),
             f"people are {self.people}: give {self.test_people + 1} to {len(PEOPLE)}",
         )
+        rest = self.people - self.test_people
+        check(0 <= self.val_people < rest, f"validation people are {self.val_people}: give 0 to {rest - 1}")
 
     @property
     def tested(self) -> frozenset[int]:
@@ -120,10 +124,14 @@ class LabPlan:
         return frozenset(TEST_PEOPLE if self.test_people == len(TEST_PEOPLE) else TEST_PEOPLE + MORE_TEST_PEOPLE)
 
     @property
+    def untested(self) -> Sequence[int]:
+        """The numbers of the people for training and validation."""
+        return [number for number in PEOPLE if number not in self.tested][: self.people - len(self.tested)]
+
+    @property
     def seeds(self) -> Sequence[int]:
         """Numbers of the people."""
-        others = [number for number in PEOPLE if number not in self.tested]
-        return sorted([*others[: self.people - len(self.tested)], *self.tested])
+        return sorted([*self.untested, *self.tested])
 
     @property
     def pictures(self) -> int:
@@ -133,7 +141,9 @@ class LabPlan:
     @property
     def about(self) -> dict[str, Any]:
         """See :class:`twocet.synth.dataset.Plan`."""
-        flags = f"--people {self.people} --size {self.size} --test-people {self.test_people}"
+        flags = (
+            f"--people {self.people} --size {self.size} --test-people {self.test_people} --val-people {self.val_people}"
+        )
         return {
             "name": "twocet laboratory set",
             "template": PAPER_TEMPLATE_NAME,
@@ -151,8 +161,10 @@ class LabPlan:
         return [Expression(name, 1.0, units_of(actions)) for name, actions in CATEGORIES.items()]
 
     def split(self, number: int) -> str:
-        """``test`` for the paper's test people, ``train`` for the others."""
-        return "test" if number in self.tested else "train"
+        """``test`` for the paper's test people, ``val`` for the first of the others that are asked for."""
+        if number in self.tested:
+            return "test"
+        return "val" if number in self.untested[: self.val_people] else "train"
 
 
 def units_of(actions: Sequence[int]) -> Units:

@@ -121,8 +121,8 @@ class ModelConfig(OptimiserConfig):
 class EncoderConfig(ModelConfig):
     """Generator and encoder trained together."""
 
-    lr_encoder: UpTo1 = 1e-3
-    """Learning rate of the encoder."""
+    lr_encoder: UpTo1 | None = None
+    """Learning rate of the encoder; that of the generator if not given."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -133,8 +133,8 @@ class EncoderConfig(ModelConfig):
 class AdversarialConfig(RunConfig):
     """A discriminator and its optimiser."""
 
-    lr_discriminator: UpTo1 = 5e-4
-    """Learning rate of the discriminator."""
+    lr_discriminator: UpTo1 | None = None
+    """Learning rate of the discriminator; that of the generator if not given, as in the authors' code."""
     betas_discriminator: tuple[Under1, Under1] = (0.5, 0.99)
     """Adam's betas for the discriminator."""
     r1: Weight = 0.5

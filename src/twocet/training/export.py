@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,13 +19,19 @@ from twocet.networks.interfaces import Networks
 from twocet.runtime.commit import commit
 from twocet.runtime.devices import autocast
 from twocet.training.checkpoint import Progress
-from twocet.training.config import RunConfig
-from twocet.training.recipes.base import TrainState
+from twocet.training.config import ModelConfig, RunConfig
 
 MODEL_FILE = "model.safetensors"
 """The round that the validation people chose; the last one without them."""
 LAST_FILE = "last.safetensors"
 """The last round, where another one was chosen."""
+
+
+def raw_file(path: Path) -> Path:
+    """Where the networks themselves are, beside the model file ``path`` of their averages."""
+    return path.with_stem(f"{path.stem}-raw")
+
+
 SHEET_COLUMNS = 10
 VALIDATION_PAIRS = 64
 MEASURED_PHOTOS = 512
@@ -112,15 +118,21 @@ class History(NamedTuple):
         }
 
 
-def export_model(path: Path, state: TrainState, history: History) -> Model:
-    """Write the averaged networks as a model file, with what is known about them."""
-    networks = Networks(**{name: copy.deepcopy(network) for name, network in state.average.named().items()})
+def export_model(
+    path: Path, trained: Networks, config: ModelConfig, history: History, drawn: Mapping[str, Any] | None = None
+) -> Model:
+    """Write a copy of networks as a model file, with what is known about them.
+
+    ``drawn`` says what distribution random codes come from, see :meth:`twocet.model.file.Model.sample_codes`; if it is
+    not given they are drawn near those of training photos.
+    """
+    networks = Networks(**{name: copy.deepcopy(network) for name, network in trained.named().items()})
     held_out = history.held_out
     metrics = {"validation_gain": validation_gain(networks, held_out, False)} if held_out else {}
-    model = new_model(networks, state.config.network, {**history.metadata(state.config), "metrics": metrics})
-    if state.config.even and history.complete:
+    model = new_model(networks, config.network, {**history.metadata(config), "metrics": metrics})
+    if config.even and history.complete:
         model = with_even_strength(model, held_out or history.sets)
-    model = with_known_codes(model, history.sets)
+    model = with_code_facts(model, history.sets, drawn)
     save_model(path, model)
     return model
 
@@ -137,19 +149,22 @@ def with_even_strength(model: Model, sets: Sequence[Faces]) -> Model:
     return strength.calibrated(model, neutral.roll(1, dims=0), expressive)
 
 
-def with_known_codes(model: Model, sets: Sequence[Faces]) -> Model:
-    """The model with what its encoder finds in the training photos: statistics, and the longer half of the codes.
+def with_code_facts(model: Model, sets: Sequence[Faces], drawn: Mapping[str, Any] | None = None) -> Model:
+    """The model with what its encoder finds in the training photos, and what random codes are drawn from.
 
-    Random expressions are drawn near the latter, and short codes are hardly seen.
+    That is the distribution ``drawn`` or, without one, the longer half of the codes found: random ones are drawn near
+    them, and short codes are hardly seen.
     """
     found = expressive_codes(model.encode, sets)
     length = found.square().mean(dim=1).sqrt()
     longer = found[length >= length.median()]
-    facts = {
+    facts: dict[str, Any] = {
         "code_std": found.std(dim=0, correction=0).tolist(),
         "code_mean": found.mean(dim=0).tolist(),
         "code_covariance": found.T.cov(correction=0).tolist(),
     }
-    if len(longer) >= FEWEST_CODES:
+    if drawn:
+        facts["code_distribution"] = dict(drawn)
+    elif len(longer) >= FEWEST_CODES:
         facts["codes"] = [[round(number, 4) for number in code] for code in longer.tolist()]
     return dataclasses.replace(model, metadata={**model.metadata, **facts})

@@ -169,11 +169,13 @@ def observers(run: Run, recorder: Recorder) -> list[tuple[int, Observer]]:
         sheet(rows).save(path, pnginfo=png_info(mark_xmp(None, sheet_mark(run.folder.name))))
 
     def validate() -> None:
-        if not run.judged:
-            return
-        value = run.method.measure(run.state, run.judged)
-        recorder.write(run.progress.step, {f"validation_{run.method.select}": value})
-        if run.metric.improves(value, run.progress.best):
+        found = run.method.diagnose(run.state, run.judged or run.faces)
+        value = run.method.measure(run.state, run.judged) if run.judged else None
+        if value is not None:
+            found[f"validation_{run.method.select}"] = value
+        if found:
+            recorder.write(run.progress.step, found)
+        if value is not None and run.metric.improves(value, run.progress.best):
             run.progress = run.progress._replace(best=value)
             run.save(best=True)
 

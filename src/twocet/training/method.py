@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -12,7 +12,8 @@ from torch import Tensor
 
 from twocet.data.dataset import Faces
 from twocet.training.config import ModelConfig, RunConfig, Selection
-from twocet.training.export import History, export_model, sample_rows
+from twocet.training.diagnosis import Sample, diagnose
+from twocet.training.export import History, export_model, raw_file, sample_rows
 from twocet.training.loader import Batches
 from twocet.training.recipes.base import Recipe, TrainState
 from twocet.training.selection import METRICS, Metric
@@ -71,12 +72,16 @@ class Method(Protocol):
         """The metric of the averaged networks on validation photos."""
         ...
 
+    def diagnose(self, state: Any, sets: Sequence[Faces]) -> dict[str, float]:
+        """Further figures for the record, on validation photos (training ones where there are none)."""
+        ...
+
     def sample_rows(self, state: Any, sets: Sequence[Faces]) -> list[Tensor]:
         """The rows of a sample sheet, (n, 3, S, S) each, made by the averaged networks."""
         ...
 
     def export(self, path: Path, state: Any, history: History) -> object:
-        """Write the averaged networks as a model file."""
+        """Write the averaged networks as a model file, and the others beside it where they may be better."""
         ...
 
 
@@ -107,6 +112,11 @@ class TwoCet(Generic[B]):
     """Mini-batches from the training photos of all datasets, which have these shares."""
     prepare: Prepare = as_they_are
     photos_per_row: int = 2
+    sample: Sample | None = None
+    """Draws random codes where the generator is trained with such, against a discriminator. Then it is recorded what
+    these networks do, and those of the last round are written beside their averages."""
+    drawn: Mapping[str, Any] | None = None
+    """What it draws them from, see :func:`twocet.training.export.export_model`."""
 
     @property
     def size(self) -> int:
@@ -127,10 +137,18 @@ class TwoCet(Generic[B]):
         """See :class:`Method`."""
         return self.metric.measure(state.average, sets, self.config.bf16)
 
+    def diagnose(self, state: TrainState, sets: Sequence[Faces]) -> dict[str, float]:
+        """See :class:`Method`."""
+        if self.sample is None:
+            return {}
+        return diagnose(state.networks, sets, self.sample, self.config.bf16)
+
     def sample_rows(self, state: TrainState, sets: Sequence[Faces]) -> list[Tensor]:
         """See :class:`Method`."""
         return sample_rows(state.average, sets, self.config.bf16)
 
     def export(self, path: Path, state: TrainState, history: History) -> object:
         """See :class:`Method`."""
-        return export_model(path, state, history)
+        if self.sample is not None:
+            export_model(raw_file(path), state.networks, self.config, history, self.drawn)
+        return export_model(path, state.average, self.config, history, self.drawn)

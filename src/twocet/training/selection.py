@@ -62,10 +62,15 @@ def transfer_agreement(
     Pearson correlation over the blendshapes of (output - target neutral) with (reference - its neutral), see
     ``metrics.expression_agreement``. Transfers in which a face cannot be read are left out; NaN if none can.
     """
-    reader = reader or ExpressionReader()
     neutral, expressive = pair_images(sets, VALIDATION_PAIRS)
+    return agreement(_transfers(networks, neutral, expressive, bf16), neutral, expressive, reader)
+
+
+def agreement(made: Tensor, neutral: Tensor, expressive: Tensor, reader: ExpressionReader | None = None) -> float:
+    """See :func:`transfer_agreement`: ``made`` are the expressions on the next person's face, all (n, 3, S, S)."""
+    reader = reader or ExpressionReader()
     at_rest, shown = _read(reader, neutral), _read(reader, expressive)
-    change = _read(reader, _transfers(networks, neutral, expressive, bf16)) - np.roll(at_rest, 1, axis=0)
+    change = _read(reader, made) - np.roll(at_rest, 1, axis=0)
     wanted = shown - at_rest
     known = np.isfinite(change).all(axis=1) & np.isfinite(wanted).all(axis=1)
     return float(expression_agreement(change[known], wanted[known]).mean()) if known.any() else float("nan")
@@ -79,13 +84,18 @@ def transfer_distance(
 
     See ``metrics.kernel_distance``. Raises UserError where the weights are missing.
     """
-    reader = reader or MobileNetReader()
     neutral, expressive = pair_images(sets, VALIDATION_PAIRS)
-    made, photos = (
+    return distance(_transfers(networks, neutral, expressive, bf16), expressive, reader)
+
+
+def distance(made: Tensor, photos: Tensor, reader: FeatureReader | None = None) -> float:
+    """See :func:`transfer_distance`; pictures (n, 3, S, S) both."""
+    reader = reader or MobileNetReader()
+    one, other = (
         reader.read(np.stack([to_pixels(image) for image in images])).pooled.astype(np.float64)
-        for images in (_transfers(networks, neutral, expressive, bf16), expressive)
+        for images in (made, photos)
     )
-    return kernel_distance(made, photos)
+    return kernel_distance(one, other)
 
 
 def _transfers(networks: Networks, neutral: Tensor, expressive: Tensor, bf16: bool) -> Tensor:

@@ -13,6 +13,7 @@ from twocet.runtime.configuration import Between, Count, Under1, UpTo1, Weight
 from twocet.training.config import OptimiserConfig
 
 Augmentation = Literal["paper", "pairs", "flip", "none"]
+BaselineSelection = Literal["gain", "agreement", "kid_mobilenetv2"]
 
 STYLE_DIM = 64
 """Numbers in a style of StarGAN v2."""
@@ -36,7 +37,9 @@ class BaselineConfig(OptimiserConfig):
     """Learning rate of all networks but the mapping network of StarGAN v2."""
     betas: tuple[Under1, Under1] = (0.5, 0.99)
     """Adam's betas."""
-    augmentation: Augmentation = "pairs"
+    select: BaselineSelection = "agreement"
+    """What chooses the best checkpoint, see ``twocet.training.config.ModelConfig``."""
+    augmentation: Augmentation = "paper"
     """Random changes of every photo: the paper's crop and flip, those of the recipe fast (flip, small similarity, light
     and camera), a flip alone, or none."""
 
@@ -58,8 +61,9 @@ class StarGANConfig(BaselineConfig):
     exclude: tuple[str, ...] = ("units*",)
     """Labels that are no domain, as patterns: their photos are not trained on. ``units*`` are random combinations of
     face units of synthetic faces, which have no name."""
-    lr_mapping: UpTo1 = 5e-6
-    """Learning rate of the mapping network."""
+    lr_mapping: UpTo1 = 5e-5
+    """Learning rate of the mapping network: the published hundredth of the others' would leave it frozen in a short
+    run."""
     style: Weight = 1.0
     """Weight of the style read back from a fake."""
     cycle: Weight = 1.0
@@ -109,7 +113,7 @@ PRESETS: dict[tuple[str, Preset], BaselineConfig] = {
     ("starganv2", "paper"): StarGANConfig(
         network=NetworkConfig(preset="paper", code_dim=STYLE_DIM), mapping_width=512, batch=8, steps=100_000,
         lr=1e-4, lr_mapping=1e-6, betas=(0.0, 0.99), weight_decay=1e-4, warm_up=0, decay="none", ema_warm_up=False,
-        augmentation="paper", diversity=Schedule(end=100_000, start=1.0, stop=0.0), r1_every=1, bf16=False,
+        diversity=Schedule(end=100_000, start=1.0, stop=0.0), r1_every=1, bf16=False,
         validate_every=5_000,
     ),
     ("ganimation", "fast"): GANimationConfig(lr=2e-4, betas=(0.5, 0.999)),

@@ -26,16 +26,13 @@ from twocet.runtime.distributed import ALONE, Ranks
 from twocet.training.config import Selection
 from twocet.training.export import CHUNK, MEASURED_PHOTOS, SHEET_COLUMNS, VALIDATION_PAIRS, History
 from twocet.training.method import as_they_are
-from twocet.training.selection import METRICS
+from twocet.training.selection import METRICS, agreement, distance
 
 
 class StarGAN:
     """StarGAN v2."""
 
     photos_per_row = 3
-    select: Selection = "gain"
-    metric = METRICS["gain"]
-
     prepare = staticmethod(as_they_are)
 
     def __init__(
@@ -43,7 +40,7 @@ class StarGAN:
     ) -> None:
         domains = config.domains or find_domains(datasets, config.exclude)
         self.config = config = dataclasses.replace(config, domains=domains)
-        self.size = config.network.size
+        self.size, self.select, self.metric = config.network.size, config.select, METRICS[config.select]
         self.recipe = StarGANRecipe(config, ranks)
 
     def new_state(self, device: torch.device) -> StarGANState:
@@ -59,8 +56,12 @@ class StarGAN:
         return DomainSampler(sets, mix, self.config.domains, self.config.batch, self.config.seed)
 
     def measure(self, state: StarGANState, sets: Sequence[Faces]) -> float:
-        """Gain over pairs whose label is a domain."""
-        return gain(self.model(state, sets), sets, self.config.domains)
+        """On pairs whose label is a domain."""
+        return measured(self.model(state, sets), sets, self.select, self.config.domains)
+
+    def diagnose(self, state: StarGANState, sets: Sequence[Faces]) -> dict[str, float]:
+        """Nothing."""
+        return {}
 
     def sample_rows(self, state: StarGANState, sets: Sequence[Faces]) -> list[Tensor]:
         """See ``Method``."""
@@ -90,15 +91,13 @@ class GANimation:
     """GANimation-style."""
 
     photos_per_row = 1
-    select: Selection = "gain"
-    metric = METRICS["gain"]
-
     prepare = staticmethod(as_they_are)
 
     def __init__(
         self, config: GANimationConfig, datasets: Sequence[DatasetFolder], folder: Path, ranks: Ranks = ALONE
     ) -> None:
         self.config, self.size = config, config.network.size
+        self.select, self.metric = config.select, METRICS[config.select]
         self._read = UnitReader().read
         for dataset in datasets:
             # Rank 0 reads the photos; the others then find the table.
@@ -120,8 +119,12 @@ class GANimation:
         return UnitSampler(sets, mix, self.config.batch, self.config.seed, self.config.unit_noise)
 
     def measure(self, state: GANimationState, sets: Sequence[Faces]) -> float:
-        """Gain over pairs."""
-        return gain(self.model(state, sets), sets)
+        """On all pairs."""
+        return measured(self.model(state, sets), sets, self.select)
+
+    def diagnose(self, state: GANimationState, sets: Sequence[Faces]) -> dict[str, float]:
+        """Nothing."""
+        return {}
 
     def sample_rows(self, state: GANimationState, sets: Sequence[Faces]) -> list[Tensor]:
         """See ``Method``."""
@@ -177,6 +180,17 @@ def gain(model: Trained, sets: Sequence[Faces], domains: Sequence[str] | None = 
         error += (output - expressive[part]).abs().sum()
         distance += (neutral[part] - expressive[part]).abs().sum()
     return float(1 - error / distance)
+
+
+def measured(model: Trained, sets: Sequence[Faces], select: Selection, domains: Sequence[str] | None = None) -> float:
+    """The metric ``select`` of ``twocet.training.selection``, by the same pairs and formulas."""
+    if select == "gain":
+        return gain(model, sets, domains)
+    neutral, expressive, labels = known_pairs(sets, VALIDATION_PAIRS, domains)
+    targets = neutral.roll(1, dims=0)
+    parts = [slice(start, start + CHUNK) for start in range(0, len(labels), CHUNK)]
+    made = torch.cat([model.transfer(targets[k], expressive[k], 1.0, labels[k]) for k in parts])
+    return agreement(made, neutral, expressive) if select == "agreement" else distance(made, expressive)
 
 
 def sheet_rows(model: Trained, sets: Sequence[Faces], domains: Sequence[str] | None = None) -> list[Tensor]:

@@ -14,7 +14,7 @@ from twocet.evaluation.people import read_people
 from twocet.evaluation.readers import PooledReaders, Readers
 from twocet.model.model import file_hash
 from twocet.runtime.files import json_bytes, write_whole
-from twocet.training.export import MODEL_FILE
+from twocet.training.export import MODEL_FILE, raw_file
 
 Summary = dict[str, Any]
 
@@ -56,8 +56,9 @@ def measure_all(
 def measure(folder: Path, entry: Entry, settings: Measuring, readers: Readers | None = None) -> Measured:
     """Measure one model on the photos and, if there is one, on the benchmark."""
     path = folder / entry.key / MODEL_FILE
+    path, suffix = (raw_file(path), "-raw") if entry.raw else (path, "")
     found = {
-        name: _kept(folder / entry.key / f"{name}.json", path, entry.title, *where, settings, readers)
+        name: _kept(path.with_name(f"{name}{suffix}.json"), path, entry.title, *where, settings, readers)
         for name, where in sets_of(settings).items()
     }
     summaries = {name: contents["summary"] for name, contents in found.items()}

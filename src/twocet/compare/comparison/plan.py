@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from twocet.compare import methods as known
-from twocet.compare.baselines.config import BaselineConfig, baseline_config
+from twocet.compare.baselines.config import baseline_config
 from twocet.errors import check
 from twocet.method.schedules import constant
 from twocet.networks.config import Preset
@@ -16,10 +16,12 @@ from twocet.runtime.settings import override
 from twocet.training.config import RunConfig
 from twocet.training.recipes.configs import CyclesConfig, LossWeights
 from twocet.training.recipes.table import owners, preset_config
+from twocet.training.stretch import stretched
 
-MethodName = Literal["2cet", "2cet-unpaired", "starganv2", "ganimation"]
+MethodName = Literal["2cet", "2cet-authors", "2cet-unpaired", "starganv2", "ganimation"]
 TITLES: dict[MethodName, str] = {
     "2cet": "2CET",
+    "2cet-authors": "2CET, label-free",
     "2cet-unpaired": "2CET, unpaired",
     "starganv2": "StarGAN v2",
     "ganimation": "GANimation-style",
@@ -35,6 +37,14 @@ class Entry(NamedTuple):
     title: str
     """What tables and figures call it."""
     config: RunConfig
+    raw: bool = False
+    """Whether the networks themselves are meant, not their averages."""
+
+
+def with_raw(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries, each followed by its networks before averaging where a run keeps those too."""
+    twins = [[e, e._replace(title=f"{e.title}, not averaged", raw=True)] for e in entries]
+    return [e for pair in twins for e in (pair if isinstance(pair[0].config, CyclesConfig) else pair[:1])]
 
 
 class Measuring(NamedTuple):
@@ -54,31 +64,37 @@ class Measuring(NamedTuple):
 
 
 def comparison(
-    methods: Sequence[MethodName], preset: Preset, settings: Sequence[str], **given: float | str | None
+    methods: Sequence[MethodName],
+    preset: Preset,
+    settings: Sequence[str],
+    scale: float = 1.0,
+    **given: float | str | None,
 ) -> list[Entry]:
-    """The methods with the networks of a preset and the same augmentation.
+    """The methods with the networks of a preset, chosen by the same metric.
 
-    ``settings`` are words ``METHOD.field=value``, or ``field=value`` for all; ``given`` (those not None) are fields of
-    all. Raises UserError.
+    ``scale`` stretches all schedules (``twocet.training.stretch``). ``settings`` are words ``METHOD.field=value``, or
+    ``field=value`` for all; ``given`` (those not None) are fields of all. Raises UserError.
     """
     check(len(set(methods)) == len(methods) > 0, f"name each method once: {' '.join(methods)}")
     return [
         Entry(
             name,
             TITLES[name],
-            override(_base(name, preset), [*words_for(name, settings), *_words(given)], owners(known.METHODS)),
+            override(
+                stretched(_base(name, preset), scale),
+                [*words_for(name, settings), *_words(given)],
+                owners(known.METHODS),
+            ),
         )
         for name in methods
     ]
 
 
 def _base(name: MethodName, preset: Preset) -> RunConfig:
-    if name == "2cet":
-        return preset_config(preset, "authors" if preset == "paper" else "fast")
-    if name == "2cet-unpaired":
-        return preset_config(preset, "unpaired")
-    config: BaselineConfig = baseline_config(name, preset)
-    return dataclasses.replace(config, augmentation="paper" if preset == "paper" else "pairs")
+    if name in ("starganv2", "ganimation"):
+        return dataclasses.replace(baseline_config(name, preset), augmentation="paper")
+    recipe = {"2cet": "authors" if preset == "paper" else "fast", "2cet-authors": "authors"}.get(name, "unpaired")
+    return dataclasses.replace(preset_config(preset, recipe), select="agreement")  # type: ignore[call-arg]
 
 
 def words_for(name: str, settings: Sequence[str]) -> list[str]:
@@ -102,13 +118,11 @@ def ablation(
 ) -> list[Entry]:
     """The rows of Table 3: the whole method, parts taken away one after the other, and each alone.
 
-    ``scale`` stretches the schedules of the loss weights, which are made for 100,000 rounds. Raises UserError.
+    ``scale`` stretches the schedules, which are made for 100,000 rounds. Raises UserError.
     """
-    check(scale > 0, f"--schedule-scale is {scale}: give a positive number")
     base = preset_config(preset, recipe)
     assert isinstance(base, CyclesConfig)
-    scaled_base = dataclasses.replace(base, weights=scaled(base.weights, scale))
-    whole = override(scaled_base, [*settings, *_words(given)], owners())
+    whole = override(stretched(base, scale), [*settings, *_words(given)], owners())
     parts = list(PARTS.items())
     entries = [Entry("whole", "whole", whole)]
     config, key, title = whole, "", ""
@@ -118,16 +132,6 @@ def ablation(
     for name, (text, take) in parts[1:]:
         entries.append(Entry(f"only-{name}", f"− {text} alone", take(whole)))
     return entries
-
-
-def scaled(weights: LossWeights, scale: float) -> LossWeights:
-    """The same schedules over ``scale`` times as many rounds."""
-    stretched = {
-        field.name: dataclasses.replace(schedule, rise=round(schedule.rise * scale), end=round(schedule.end * scale))
-        for field in dataclasses.fields(weights)
-        for schedule in [getattr(weights, field.name)]
-    }
-    return LossWeights(**stretched)
 
 
 def _without_dynamic_weights(config: CyclesConfig) -> CyclesConfig:

@@ -20,7 +20,6 @@ from twocet.photo.images import Pixels
 from twocet.photo.scaling import to_pixels
 
 CHUNK = 16
-CLASS_PHOTOS = 100
 """Photos of an expression whose codes make its mean."""
 
 
@@ -125,11 +124,11 @@ def continuity(
 
 
 def class_code(model: Model, faces: Faces, expression: str) -> Tensor:
-    """The mean code (d,) of up to 100 photos with the label ``expression``. Raises UserError if there are none."""
+    """The mean code (d,) of all photos with the label ``expression``. Raises UserError if there are none."""
     chosen = [k for k, row in enumerate(faces.expressive_rows) if row["expression"] == expression]
     known = sorted({row["expression"] for row in faces.expressive_rows})
     check(bool(chosen), f"no training photo shows {expression!r}: choose among {', '.join(known)}")
-    images = as_images(faces.expressive[chosen[:CLASS_PHOTOS]])
+    images = as_images(faces.expressive[chosen])
     return torch.cat([model.encode(part) for part in torch.split(images, CHUNK)]).mean(dim=0)
 
 

@@ -148,10 +148,14 @@ class JudgedState(TrainState):
     ) -> None:
         """``saved_as`` is the discriminator's name in checkpoints."""
         super().__init__(config, networks, trained)
-        self.discriminator, self.saved_as, self.rate = discriminator, saved_as, config.lr_discriminator
+        self.discriminator, self.saved_as, self.rate = (
+            discriminator,
+            saved_as,
+            rate_or(config.lr_discriminator, config.lr),
+        )
         self.discriminator_optimiser = torch.optim.Adam(
             discriminator.parameters(),
-            lr=config.lr_discriminator,
+            lr=self.rate,
             betas=config.betas_discriminator,
             weight_decay=config.weight_decay,
             fused=True,
@@ -199,7 +203,13 @@ def adversarial_state(config: CyclesConfig, device: torch.device = CPU) -> Judge
 
 def together(networks: Networks, config: EncoderConfig) -> list[Trained]:
     """Generator and encoder with their learning rates."""
-    return [Trained(networks.generator, config.lr), Trained(networks.encoder, config.lr_encoder)]
+    rate = rate_or(config.lr_encoder, config.lr)
+    return [Trained(networks.generator, config.lr), Trained(networks.encoder, rate)]
+
+
+def rate_or(own: float | None, generators: float) -> float:
+    """A network's learning rate: its own, or that of the generator where it has none."""
+    return generators if own is None else own
 
 
 def averages(networks: Networks) -> Networks:

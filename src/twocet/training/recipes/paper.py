@@ -47,11 +47,14 @@ def weights_at(weights: LossWeights, step: int) -> Weights:
 
 def method(config: CyclesConfig, datasets: Sequence[DatasetFolder], folder: Path, ranks: Ranks) -> TwoCet[Batch]:
     """What trains the recipes."""
+    recipe = PaperRecipe(config, ranks)
     return TwoCet(
         config,
-        PaperRecipe(config, ranks),
+        recipe,
         lambda device: adversarial_state(config, device),
         lambda sets, mix: Sampler(sets, mix, config.batch, config.seed, paired=False),
+        sample=recipe.sample,
+        drawn={"name": config.codes, "width": config.code_range},
     )
 
 
