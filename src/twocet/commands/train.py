@@ -118,8 +118,9 @@ def train(
     check(recipe is None or recipe in known, f"there is no recipe {recipe!r}: use {', '.join(known)}")
     if recipe == SHAPES:
         check(
-            not (preset or select or init or minutes or device),
-            f"{SHAPES} has networks and a length of its own: leave out --preset, --select, --init, --minutes, --device",
+            not (preset or select or init or minutes or device or schedule_scale != 1),
+            f"{SHAPES} has networks, schedules and a length of its own: leave out --preset, --select, --init, "
+            "--minutes, --schedule-scale, --device",
         )
         train_shapes(output, data, mix, [*set, *_words(steps=steps, seed=seed)], dry_run=dry_run)
         return
