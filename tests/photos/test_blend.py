@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from twocet.edit.blend import FACE_OVAL, apply_edit, face_mask, mean_change
+from twocet.edit.blend import FACE_OVAL, apply_edit, face_mask, mean_change, unlit
 from twocet.networks.edit import Edit, render
 from twocet.photo import align
 from twocet.photo.scaling import to_image, to_pixels
@@ -14,7 +14,7 @@ SIZE = 64
 
 def edit_of(dx=0.0, dy=0.0, mask=0.0, colour=0.0, size=SIZE):
     flow = torch.tensor([dx, dy]).reshape(1, 2, 1, 1).expand(1, 2, size, size)
-    return Edit(flow.clone(), torch.full((1, 1, size, size), mask), torch.full((1, 3, size, size), colour))
+    return unlit(Edit(flow.clone(), torch.full((1, 1, size, size), mask), torch.full((1, 3, size, size), colour)))
 
 
 def turned(side, degrees, centre):
@@ -124,6 +124,14 @@ def test_mask_mixes_in_the_colour(photo):
     assert np.abs(result[65:85, 90:110] - wanted).max() <= 0.51
 
 
+def test_light_multiplies_the_photos_own_pixels(photo):
+    photo[:] = photo // 4 + np.array((120, 80, 40), np.uint8)
+    change = edit_of()._replace(light=torch.full((1, 1, SIZE, SIZE), 0.2))
+    result = apply_edit(photo, turned(100, 15, (100, 75)), change, disc(0.3))
+    assert np.abs(result[65:85, 90:110] - np.exp(0.2) * photo[65:85, 90:110]).max() <= 0.51
+    assert np.array_equal(result[:20], photo[:20])
+
+
 def test_no_tint_is_painted_that_faces_do_not_have():
     skin = np.full((150, 200, 3), (220, 170, 140), np.uint8)
     skin[::2] = (200, 110, 100)
@@ -151,7 +159,7 @@ def test_on_the_crop_itself_it_equals_render():
     coarse = torch.randn(1, 2, 6, 6, generator=generator) * 0.03
     flow = torch.nn.functional.interpolate(coarse, SIZE, mode="bicubic")
     edit = Edit(flow, torch.full((1, 1, SIZE, SIZE), 0.4), torch.full((1, 3, SIZE, SIZE), -0.3))
-    applied = apply_edit(pixels, align.square_to_crop(SIZE, SIZE), edit, np.ones((SIZE, SIZE), np.float32))
+    applied = apply_edit(pixels, align.square_to_crop(SIZE, SIZE), unlit(edit), np.ones((SIZE, SIZE), np.float32))
     rendered = to_pixels(render(to_image(pixels), edit))
     inner = (slice(6, -6), slice(6, -6))
     # Bicubic against bilinear sampling of a smooth picture.

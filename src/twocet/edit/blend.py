@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -38,6 +40,24 @@ _INVISIBLE_SHIFT = 1 / 64
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom (exclusive) in photo pixels."""
+
+
+class Change(NamedTuple):
+    """What becomes of a face: an edit whose light is apart from its paint. All fields are float32 of one size."""
+
+    flow: torch.Tensor
+    """(1, 2, h, w), as in :class:`twocet.networks.edit.Edit`."""
+    mask: torch.Tensor
+    """(1, 1, h, w)."""
+    colour: torch.Tensor
+    """(1, 3, h, w)."""
+    light: torch.Tensor
+    """(1, 1, h, w) logarithm of what the moved pixels are multiplied by."""
+
+
+def unlit(edit: Edit) -> Change:
+    """An edit that paints its light."""
+    return Change(*edit, torch.zeros_like(edit.mask))
 
 
 def face_mask(landmarks: npt.ArrayLike, size: int) -> npt.NDArray[np.float32]:
@@ -94,14 +114,14 @@ def mean_change(image: torch.Tensor, other: torch.Tensor, alpha: npt.NDArray[np.
     return float((difference * alpha).sum() / alpha.sum())
 
 
-def apply_edit(pixels: Pixels, photo_to_crop: Floats, edit: Edit, alpha: npt.NDArray[np.float32]) -> Pixels:
+def apply_edit(pixels: Pixels, photo_to_crop: Floats, edit: Change, alpha: npt.NDArray[np.float32]) -> Pixels:
     """The photo with ``edit`` (batch of one) applied where ``alpha`` (S, S) allows it; a new array of the same size.
 
     ``alpha`` is 0 at its border, unless the photo ends there too: beyond the border its border value goes on.
-    The flow moves the photo's own pixels (bicubic), so that skin keeps its full resolution; the mask then mixes in the
-    generated colour, as far as faces and the photo's tone have it (:mod:`twocet.networks.colours`). ``alpha`` scales
-    the flow and the mask, not the result: a seam of two mixed pictures would show both. Pixels where alpha, or flow
-    and mask, are 0 stay bit-identical.
+    The flow moves the photo's own pixels (bicubic), so that skin keeps its full resolution, and light makes them
+    brighter or darker; the mask then mixes in the generated colour, as far as faces and the photo's tone have it
+    (:mod:`twocet.networks.colours`). ``alpha`` scales flow, light and mask, not the result: a seam of two mixed
+    pictures would show both. Pixels where alpha, or flow, light and mask, are 0 stay bit-identical.
     """
     result: Pixels = pixels.copy()
     box = _photo_box(alpha, photo_to_crop, pixels.shape)
@@ -122,22 +142,22 @@ def _sparse(pixels: Pixels) -> Pixels:
     return pixels[::step, ::step]
 
 
-def _fields(edit: Edit, photo_to_crop: Floats, alpha: npt.NDArray[np.float32]) -> torch.Tensor:
-    """Shift in photo pixels, mask, both as far as ``alpha`` (S, S) allows them, and colour: one (1, 6, h, w) field.
+def _fields(edit: Change, photo_to_crop: Floats, alpha: npt.NDArray[np.float32]) -> torch.Tensor:
+    """Shift in photo pixels, mask, light, as far as ``alpha`` (S, S) allows them, and colour: one (1, 7, h, w) field.
 
     It is fine enough that linear interpolation in the photo is smooth: where one pixel of the edit covers several of
     the photo, a linear ramp would show as facets on cheeks and lips.
     """
-    fields = torch.cat([edit.flow, edit.mask, edit.colour], dim=1).float().cpu()
+    fields = torch.cat([edit.flow, edit.mask, edit.light, edit.colour], dim=1).float().cpu()
     photo_side = 1 / float(np.sqrt(np.linalg.det(photo_to_crop[:, :2])))
     if photo_side >= _REFINE_FROM * fields.shape[-1]:
         fields = interpolate(fields, scale_factor=_REFINEMENT, mode="bicubic", align_corners=False)
     weight = torch.from_numpy(alpha)[None, None]
     weight = interpolate(weight, size=fields.shape[-2:], mode="bilinear", align_corners=False)
-    flow, mask, colour = fields.split_with_sizes([2, 1, 3], dim=1)
+    flow, mask, light, colour = fields.split_with_sizes([2, 1, 1, 3], dim=1)
     to_pixels = torch.from_numpy(np.linalg.inv(photo_to_crop[:, :2])).float()
     shift = torch.einsum("kc,nchw->nkhw", to_pixels, flow * weight)
-    return torch.cat([shift, mask.clamp(0, 1) * weight, colour.clamp(-1, 1)], dim=1)
+    return torch.cat([shift, mask.clamp(0, 1) * weight, light * weight, colour.clamp(-1, 1)], dim=1)
 
 
 def _photo_box(alpha: npt.NDArray[np.float32], photo_to_crop: Floats, shape: tuple[int, ...]) -> Box | None:
@@ -158,16 +178,17 @@ def _photo_box(alpha: npt.NDArray[np.float32], photo_to_crop: Floats, shape: tup
 def _edit_box(pixels: Pixels, result: Pixels, box: Box, photo_to_crop: Floats, fields: torch.Tensor) -> None:
     """Writes the edited pixels of ``box`` into ``result``; ``fields`` are :func:`_fields`'."""
     place = _crop_positions(box, photo_to_crop)
-    shift, mask = _sample(fields[:, :3], place).split_with_sizes([2, 1], dim=1)
-    changed = (mask > _INVISIBLE_MASK) | (shift.abs().amax(dim=1, keepdim=True) > _INVISIBLE_SHIFT)
+    shift, mask, light = _sample(fields[:, :4], place).split_with_sizes([2, 1, 1], dim=1)
+    mixed_in = torch.maximum(mask, light.abs()) > _INVISIBLE_MASK
+    changed = mixed_in | (shift.abs().amax(dim=1, keepdim=True) > _INVISIBLE_SHIFT)
     part = bounds(changed[0, 0].numpy())
     if part is None:
         return
     rows, columns = part
     within = (..., rows, columns)
     inner = (box[0] + columns.start, box[1] + rows.start, box[0] + columns.stop, box[1] + rows.stop)
-    colour = _sample(fields[:, 3:], place[:, rows, columns])
-    shown = to_unit(_moved(pixels, inner, shift[within]))
+    colour = _sample(fields[:, 4:], place[:, rows, columns])
+    shown = to_unit(_moved(pixels, inner, shift[within]) * light[within].exp())
     mixed = natural_colours(torch.lerp(shown, colour, mask[within]), shown)
     edited = to_levels(mixed)[0].permute(1, 2, 0).numpy()
     region = result[inner[1] : inner[3], inner[0] : inner[2]]

@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from twocet.edit import blend
-from twocet.edit.blend import Box, smoothstep
+from twocet.edit.blend import Box, Change, smoothstep
 from twocet.edit.inside import Inside, inside_at
 from twocet.edit.lips import (
     CURVES,
@@ -23,7 +23,6 @@ from twocet.edit.lips import (
     frame_of,
 )
 from twocet.edit.warp import thin_plate
-from twocet.networks.edit import Edit
 from twocet.photo.align import apply, invert
 from twocet.photo.images import Pixels
 from twocet.runtime.arrays import Floats
@@ -59,14 +58,14 @@ class Shapes(NamedTuple):
 class Layers(NamedTuple):
     """A face in two layers that meet between the lips."""
 
-    upper: Edit
-    lower: Edit
+    upper: Change
+    lower: Change
 
 
 def finish(
     pixels: Pixels,
     photo_to_crop: Floats,
-    edit: Edit,
+    edit: Change,
     alpha: npt.NDArray[np.float32],
     shapes: Shapes,
     inside: Inside | None,
@@ -91,7 +90,7 @@ def finish(
     return result
 
 
-def moved_lips(edit: Edit, before: Floats, after: Floats) -> Layers:
+def moved_lips(edit: Change, before: Floats, after: Floats) -> Layers:
     """``edit`` (batch of one) with the mouth moved by landmarks instead, each lip by itself.
 
     Around the mouth nothing is painted. ``before`` and ``after``: (468 or more, 2) in crop sides, where landmarks are
@@ -114,14 +113,14 @@ def moved_lips(edit: Edit, before: Floats, after: Floats) -> Layers:
     rows, columns = (np.linspace(side[0], side[-1], 2 + len(side) // _SPARSE) for side in (y[:, 0], x))
     at = frame.enter(np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2))
 
-    def layer(*borders: int) -> Edit:
+    def layer(*borders: int) -> Change:
         index = np.unique(np.concatenate([CURVES[list(borders)].ravel(), np.array(_AROUND)]))
         shift = thin_plate(frame.enter(after[index]), before[index] - after[index], at, _SMOOTHING)
         coarse = torch.from_numpy(shift.T.reshape(1, 2, len(rows), len(columns))).float()
         own = interpolate(coarse, size=near.shape, mode="bicubic", align_corners=True)[0]
         flow = edit.flow.clone()
         flow[within] = torch.lerp(flow[within], own, weight)
-        return Edit(flow, mask, edit.colour)
+        return edit._replace(flow=flow, mask=mask)
 
     return Layers(layer(UPPER_OUTER, UPPER_INNER), layer(LOWER_INNER, LOWER_OUTER))
 
@@ -198,7 +197,7 @@ def _box(points: Floats, margin: float, shape: tuple[int, ...]) -> Box | None:
 
 
 def _applied_within(
-    pixels: Pixels, box: Box, photo_to_crop: Floats, edit: Edit, alpha: npt.NDArray[np.float32]
+    pixels: Pixels, box: Box, photo_to_crop: Floats, edit: Change, alpha: npt.NDArray[np.float32]
 ) -> Pixels:
     """What ``apply_edit`` makes of the pixels of ``box``."""
     reach = float(edit.flow.abs().max()) / float(np.hypot(*photo_to_crop[:, 0])) + 3

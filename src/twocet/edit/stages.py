@@ -18,6 +18,7 @@ from twocet.edit.lips import CLOSED, CURVES, gap_of, opening_of
 from twocet.edit.locate import Located
 from twocet.edit.mouth import Shapes, finish
 from twocet.edit.regions import Region, edited_share
+from twocet.edit.skin import lit
 from twocet.networks.edit import Edit, render
 from twocet.photo import align, resample
 from twocet.photo.images import Pixels
@@ -106,11 +107,13 @@ class Stages:
         if still and (mouth is None or mouth.opening < _PARTED):
             return face
         if mouth is None:
-            pixels = blend.apply_edit(photo, photo_to_crop, edit, alpha)
+            pixels = blend.apply_edit(photo, photo_to_crop, blend.unlit(edit), alpha)
             image = image if whole else self._image(pixels, photo_to_crop)
             return face._replace(image=image, pixels=pixels, was_neutral=False)
         rest = shape.closed(self._read(image, points) if moved is None else points - moved)
-        pixels = finish(photo, photo_to_crop, edit, alpha, Shapes(shape.within_lips(points), rest, rest), None)
+        shapes = Shapes(shape.within_lips(points), rest, rest)
+        change = lit(edit, located.image, shapes.after)
+        pixels = finish(photo, photo_to_crop, change, alpha, shapes, None)
         return face._replace(image=self._image(pixels, photo_to_crop), pixels=pixels, was_neutral=False, rest=rest)
 
     def photo(self, neutral: Neutral, expression: Expression, strength: float) -> Pixels:
@@ -147,8 +150,9 @@ class Stages:
             moved = self._moved(neutral, expression.code)
             plan = plan_mouth(neutral.rest, moved, neutral.mouth, expression, strength, packaged_bank())
         if plan is None:
-            return blend.apply_edit(neutral.pixels, photo_to_crop, edit, neutral.alpha)
-        return finish(neutral.pixels, photo_to_crop, edit, neutral.alpha, *plan)
+            return blend.apply_edit(neutral.pixels, photo_to_crop, blend.unlit(edit), neutral.alpha)
+        change = lit(edit, neutral.image, plan.shapes.after)
+        return finish(neutral.pixels, photo_to_crop, change, neutral.alpha, *plan)
 
     def _image(self, pixels: Pixels, photo_to_crop: Floats) -> torch.Tensor:
         """(1, 3, S, S) the crop of a photo."""

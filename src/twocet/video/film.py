@@ -17,6 +17,7 @@ from twocet.edit.lips import CURVES, gap_of
 from twocet.edit.mouth import Shapes, finish
 from twocet.edit.regions import Region, edited_share
 from twocet.edit.shape import closed, within_lips
+from twocet.edit.skin import lit
 from twocet.edit.stages import Code, Expression, Plan, plan_mouth
 from twocet.method import codes
 from twocet.networks.edit import Edit, render
@@ -183,13 +184,20 @@ class _Change(NamedTuple):
     """What becomes of the mouth; None: it is painted."""
 
 
+class _Made(NamedTuple):
+    """An edit of one frame, ready to be applied."""
+
+    change: blend.Change
+    plan: Plan | None
+
+
 class _Moment(NamedTuple):
     """A frame on its way to the output."""
 
     frame: Frame
     tracked: Tracked | None
     """Its image has the edits so far."""
-    changes: tuple[_Change, ...]
+    made: tuple[_Made, ...]
     """Smoothed; to be applied one after the other."""
 
 
@@ -236,7 +244,13 @@ def _edited(
         weights = local_weights([seconds - moment.frame.seconds for seconds, _ in shot], reach)
         steady = _steady(change, [other for _, other in shot], weights)
         tracked = moment.tracked._replace(image=render(moment.tracked.image, steady.edit))
-        yield moment._replace(tracked=tracked, changes=(*moment.changes, steady))
+        yield moment._replace(tracked=tracked, made=(*moment.made, _ready(steady, moment.tracked.image)))
+
+
+def _ready(steady: _Change, image: torch.Tensor) -> _Made:
+    """The change of a frame whose crop ``image`` (1, 3, S, S) is before it."""
+    edit, plan = steady
+    return _Made(blend.unlit(edit) if plan is None else lit(edit, image, plan.shapes.after), plan)
 
 
 @torch.inference_mode()
@@ -287,9 +301,9 @@ def _applied(editor: Editor, moment: _Moment, regions: Collection[Region]) -> Fr
     size = editor.model.size
     alpha = blend.face_mask(moment.tracked.landmarks, size) * edited_share(moment.tracked.landmarks, size, regions)
     pixels = moment.frame.pixels
-    for edit, plan in moment.changes:
+    for change, plan in moment.made:
         if plan is None or "mouth" in regions:
-            pixels = blend.apply_edit(pixels, moment.tracked.photo_to_crop, edit, alpha)
+            pixels = blend.apply_edit(pixels, moment.tracked.photo_to_crop, change, alpha)
         else:
-            pixels = finish(pixels, moment.tracked.photo_to_crop, edit, alpha, *plan)
+            pixels = finish(pixels, moment.tracked.photo_to_crop, change, alpha, *plan)
     return moment.frame._replace(pixels=pixels)
