@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,10 +16,11 @@ from twocet.edit.lips import CLOSED
 from twocet.edit.locate import Located, Locator, Role, name_of
 from twocet.edit.notes import notes_on_strength
 from twocet.edit.regions import parse_regions
-from twocet.edit.result import Result, together
+from twocet.edit.result import Result, change, together
 from twocet.edit.shape import find_movement
 from twocet.edit.stages import Code, Expression, Neutral, Stages, to_array
 from twocet.errors import UserError
+from twocet.photo.align import apply
 from twocet.photo.faces import Face, FaceFinder, WhichFace
 from twocet.photo.images import PhotoLike, Pixels, photo_key
 from twocet.photo.marks import edit_mark
@@ -233,7 +233,7 @@ class Editor:
     def _mouth_of(self, located: Located) -> MouthSource | None:
         if located.landmarks is None or self.mouth == "painted":
             return None
-        return mouth_source(located.photo.pixels, located.landmarks[:, :2].astype(np.float64))
+        return mouth_source(located.pixels, located.landmarks[:, :2].astype(np.float64))
 
     @devices.on_processor
     def _neutrals(self, target: PhotoLike, aligned: bool, face: WhichFace, regions: Collection[str]) -> list[Neutral]:
@@ -255,20 +255,23 @@ class Editor:
             raise UserError(f"The strength {strength} is no number: use one such as 0.8.")
         notes = (*expression.notes, *self._locator.admitted(notes_on_strength(strength)))
         results = [self._result_of_one(neutral, expression, strength, notes) for neutral in neutrals]
-        return together(neutrals[0].located.photo.pixels, results)
+        return together(results)
 
     def _result_of_one(self, neutral: Neutral, expression: Expression, strength: float, notes: Sequence[str]) -> Result:
         pixels = self.stages.photo(neutral, expression, strength)
         located = neutral.located
+        corner = np.array(located.corner, np.float64)
+        said = tuple(f"{name_of(located.photo, 'target')}: {note}." for note in located.photo.notes)
         return Result(
-            photo=replace(located.photo, pixels=pixels),
+            target=located.photo,
+            changes=(change(located.corner, located.pixels, pixels),),
             size=self.model.size,
             code=(strength * expression.code).astype(np.float32),
             strength=strength,
-            notes=(*located.notes, *notes),
+            notes=(*said, *located.notes, *notes),
             mark=edit_mark(located.photo, model=self.name, model_sha256=self.sha256, strength=strength),
-            photo_to_crop=located.photo_to_crop,
-            landmarks=located.landmarks,
+            photo_to_crop=np.column_stack([located.photo_to_crop[:, :2], apply(located.photo_to_crop, -corner)]),
+            landmarks=None if located.landmarks is None else located.landmarks + np.array((*corner, 0), np.float32),
         )
 
     def find_faces(self, pixels: Pixels) -> list[Face]:

@@ -13,8 +13,9 @@ from twocet.edit.lips import CURVES
 from twocet.edit.notes import notes_on_face
 from twocet.errors import UserError
 from twocet.photo import align, resample
+from twocet.photo.colour import shown, to_srgb
 from twocet.photo.faces import Face, FaceFinder, WhichFace, choose_faces
-from twocet.photo.images import Photo, PhotoLike, photo_key, read_photo
+from twocet.photo.images import Photo, PhotoLike, Pixels, photo_key, read_photo
 from twocet.photo.scaling import to_image
 from twocet.runtime.arrays import Floats, Floats32
 from twocet.runtime.cache import Recent
@@ -27,17 +28,25 @@ Role = Literal["target", "reference", "photo for the mouth"]
 _OPTIONS: dict[Role, str] = {"target": "face", "reference": "reference_face"}
 """The argument that chooses a face of the photo."""
 _KEPT_PHOTOS = 8
+_REACH = 0.4
+"""How far beyond the crop edits may fetch pixels, in crop sides."""
 
 
 class Located(NamedTuple):
     """A face ready for the networks."""
 
     photo: Photo
+    """The whole photo as it was given."""
+    corner: tuple[int, int]
+    """Left and top of what is edited of it, photo pixels."""
+    pixels: Pixels
+    """(h, w, 3) what is edited of it: the face and what is about it, in sRGB."""
     photo_to_crop: Floats
+    """From places in ``pixels``."""
     image: torch.Tensor
     """(1, 3, S, S) crop."""
     landmarks: Floats32 | None
-    """(478, 3) photo pixels; None when no face was looked for."""
+    """(478, 3) places in ``pixels``; None when no face was looked for."""
     notes: tuple[str, ...]
 
     def points(self, mouth: MouthSource) -> Floats:
@@ -71,7 +80,7 @@ class Locator:
         name = name_of(photo, role)
         if aligned:
             return [_whole(photo, name, self._model)]
-        found = self._faces.get(photo_key(given), lambda: self.finder.require(photo.pixels, name))
+        found = self._faces.get(photo_key(given), lambda: self.finder.require(shown(photo), name))
         chosen, choice = choose_faces(found, which, name, _OPTIONS.get(role))
         names = [name] if len(chosen) == 1 else [f"{name}, face {number}" for number, _ in enumerate(chosen, start=1)]
         first, *others = [
@@ -102,15 +111,29 @@ def _whole(photo: Photo, name: str, model: Model) -> Located:
     if width != height:
         raise UserError(f"{name} is {width} x {height}: an aligned face crop is square; leave out aligned=True.")
     photo_to_crop = align.square_to_crop(width, height)
-    image = to_image(resample.crop(photo.pixels, photo_to_crop, model.size))
-    return Located(photo, photo_to_crop, image.to(model.device), None, ())
+    pixels = shown(photo)
+    image = to_image(resample.crop(pixels, photo_to_crop, model.size))
+    return Located(photo, (0, 0), pixels, photo_to_crop, image.to(model.device), None, ())
 
 
 def _face(photo: Photo, face: Face, name: str, model: Model, *, is_target: bool) -> Located:
     """The crop of ``face``, with notes on why it is hard to read or, with ``is_target``, to edit."""
     template = str(model.metadata.get("template", align.TEMPLATE_NAME))
     photo_to_crop = align.align_to(template, face.landmarks, photo.size)
-    crop = resample.crop(photo.pixels, photo_to_crop, model.size)
+    left, top, right, bottom = _around(photo_to_crop, photo.size)
+    pixels = to_srgb(photo.pixels[top:bottom, left:right], photo.icc)
+    to_crop = np.column_stack([photo_to_crop[:, :2], align.apply(photo_to_crop, (left, top))])
+    crop = resample.crop(pixels, to_crop, model.size)
     side = float(1 / np.hypot(*photo_to_crop[:, 0]))
     notes = notes_on_face(name, face, photo.size, crop, side, is_target=is_target)
-    return Located(photo, photo_to_crop, to_image(crop).to(model.device), face.landmarks, notes)
+    landmarks = face.landmarks - np.array((left, top, 0), np.float32)
+    return Located(photo, (left, top), pixels, to_crop, to_image(crop).to(model.device), landmarks, notes)
+
+
+def _around(photo_to_crop: Floats, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what an edit can reach or look at: of a large photo it alone is worked on."""
+    reach = (-_REACH, 1 + _REACH)
+    corners = align.apply(align.invert(photo_to_crop), [(x, y) for x in reach for y in reach])
+    left, top = np.clip(np.floor(corners.min(axis=0)), 0, size).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(corners.max(axis=0)), 0, size).astype(int).tolist()
+    return left, top, right, bottom

@@ -6,20 +6,34 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from twocet.edit.blend import bounds
 from twocet.edit.stages import Code
 from twocet.photo import resample
+from twocet.photo.colour import changed_in_place, shown
 from twocet.photo.images import Photo, Pixels
 from twocet.photo.marks import Mark, write_marked
 from twocet.runtime.arrays import Floats, Floats32
 
 _SHOWN_SIDE = 640
 """Longest side of the preview in a notebook, pixels."""
+
+
+class Change(NamedTuple):
+    """What an edit changed."""
+
+    corner: tuple[int, int]
+    """Left and top in the photo."""
+    before: Pixels
+    """(h, w, 3) in sRGB."""
+    after: Pixels
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -30,8 +44,10 @@ class Result:
     are the same object: compare ``pixels``.
     """
 
-    photo: Photo
-    """The whole picture with the target's metadata."""
+    target: Photo
+    """The photo that was edited."""
+    changes: tuple[Change, ...]
+    """What became of it, one for each face."""
     size: int
     """S: side of the model's crop in pixels."""
     code: Code
@@ -45,10 +61,27 @@ class Result:
     landmarks: Floats32 | None
     """(478, 3) of the target before the edit, in photo pixels; None when no face was looked for."""
 
+    @cached_property
+    def photo(self) -> Photo:
+        """The whole picture with the target's metadata, in the target's colours."""
+        return self._made()
+
     @property
     def pixels(self) -> Pixels:
-        """(H, W, 3) uint8, the size of the target."""
+        """(H, W, 3) uint8, the size of the target, in its colours."""
         return self.photo.pixels
+
+    @property
+    def shown(self) -> Pixels:
+        """(H, W, 3) uint8 in sRGB, as a screen shows it."""
+        return shown(self.photo)
+
+    def _made(self) -> Photo:
+        pixels = self.target.pixels.copy()
+        for (left, top), before, after in self.changes:
+            height, width = before.shape[:2]
+            changed_in_place(pixels[top : top + height, left : left + width], before, after, self.target.icc)
+        return replace(self.target, pixels=pixels)
 
     @property
     def crop(self) -> Pixels:
@@ -59,8 +92,10 @@ class Result:
     def image(self) -> Image.Image:
         """The picture for Pillow: RGB, or RGBA where the target has opacity. It carries no mark: ``save`` adds it."""
         image = Image.fromarray(self.pixels)
-        if self.photo.alpha is not None:
-            image.putalpha(Image.fromarray(self.photo.alpha))
+        if self.target.icc:
+            image.info["icc_profile"] = self.target.icc
+        if self.target.alpha is not None:
+            image.putalpha(Image.fromarray(self.target.alpha))
         return image
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[np.generic]:
@@ -68,7 +103,7 @@ class Result:
         return np.array(self.pixels, dtype, copy=copy)
 
     def __repr__(self) -> str:
-        width, height = self.photo.size
+        width, height = self.target.size
         notes = f", {len(self.notes)} note{'s' * (len(self.notes) > 1)}" * bool(self.notes)
         return f"<twocet.Result {width} x {height}, strength {self.strength:g}{notes}>"
 
@@ -82,26 +117,33 @@ class Result:
 
     def save(self, path: str | os.PathLike[str], *, mark: bool = True, crop: bool = False) -> Path:
         """Writes the picture (``crop``: the face alone) with the AI mark, whole or not at all. Raises UserError."""
-        photo = replace(self.photo, pixels=self.crop, alpha=None) if crop else self.photo
+        photo = self.__dict__.get("photo") or self._made()
+        if crop:
+            photo = replace(photo, pixels=self.crop, alpha=None, low=None)
         return write_marked(path, photo, self.mark if mark else None)
 
 
-def together(original: Pixels, results: Sequence[Result]) -> Result:
-    """Edits of several faces of one photo in one picture; ``original`` (H, W, 3) is the photo without them.
+def change(corner: tuple[int, int], before: Pixels, after: Pixels) -> Change:
+    """What differs between two pictures whose left upper corner is at ``corner`` of the photo."""
+    part = bounds((before != after).any(axis=2))
+    if part is None:
+        return Change(corner, before[:0, :0], after[:0, :0])
+    rows, columns = part
+    return Change((corner[0] + columns.start, corner[1] + rows.start), before[part], after[part].copy())
+
+
+def together(results: Sequence[Result]) -> Result:
+    """Edits of several faces of one photo in one picture.
 
     Changes are added, so that where two faces touch neither edit is cut off.
     """
     first, *others = results
     if not others:
         return first
-    pixels = original.astype(np.int16)
-    for result in results:
-        pixels += result.pixels.astype(np.int16) - original
-    notes = tuple(dict.fromkeys(note for result in results for note in result.notes))
     same = all(result.strength == first.strength for result in others)
     return replace(
         first,
-        photo=replace(first.photo, pixels=np.clip(pixels, 0, 255).astype(np.uint8)),
-        notes=notes,
+        changes=tuple(one for result in results for one in result.changes),
+        notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
         mark=first.mark if same else replace(first.mark, strength=None),
     )

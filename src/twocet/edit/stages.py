@@ -63,7 +63,7 @@ class Neutral(NamedTuple):
     image: torch.Tensor
     """(1, 3, S, S) neutral crop."""
     pixels: Pixels
-    """The neutral photo."""
+    """``located.pixels`` without the expression."""
     was_neutral: bool
     mouth: MouthSource | None
     """Of the target as it was given; None where the mouth stays painted."""
@@ -96,7 +96,7 @@ class Stages:
         moved = self.moved_from_rest(located.image)
         edit = self.model.edit(located.image, located.image.new_zeros(1, self.model.code_dim))
         image, alpha = render(located.image, edit), _mask(located, regions)
-        photo, photo_to_crop = located.photo.pixels, located.photo_to_crop
+        photo, photo_to_crop = located.pixels, located.photo_to_crop
         points = np.zeros((0, 2)) if mouth is None else located.points(mouth)
         whole = not regions
         face = Neutral(located, alpha, whole, located.image, photo, True, mouth, points, Recent(_KEPT_READINGS))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageCms
 
-from twocet.photo.photo import Pixels
+from twocet.photo.photo import Photo, Pixels
 
 MOST_BYTES = 4_000_000
 """Of a profile; those of presses have 2 or 3 million."""
@@ -26,6 +26,11 @@ class Space(NamedTuple):
 
     to_srgb: Apply
     from_srgb: Apply
+
+
+def shown(photo: Photo) -> Pixels:
+    """(H, W, 3) the photo in sRGB, as the screen shows it."""
+    return to_srgb(photo.pixels, photo.icc)
 
 
 def to_srgb(pixels: Pixels, icc: bytes | None) -> Pixels:
@@ -45,10 +50,11 @@ def changed_in_place(own: Pixels, before: Pixels, after: Pixels, icc: bytes | No
         after: ``before`` with the edit.
         icc: Profile of ``own``.
     """
-    changed = (before != after).any(axis=2)
-    if not changed.any():
-        return
     space = _space(icc)
+    if space is None and np.array_equal(own, before):
+        own[:] = after
+        return
+    changed = (before != after).any(axis=2)
     back = (lambda pixels: pixels) if space is None else space.from_srgb
     old, new = (back(pixels[changed][None])[0].astype(np.int16) for pixels in (before, after))
     own[changed] = np.clip(own[changed] + (new - old), 0, 255)
