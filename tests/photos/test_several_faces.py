@@ -40,12 +40,12 @@ def test_edits_that_touch_are_added(editor, portrait):
     """Neither is cut off where the other one begins."""
     result = editor.transfer(portrait, CODE)
     half = np.abs(result.pixels.astype(int) - portrait)
-    both = together(portrait, [result, result])
+    both = together([result, result])
     changed = np.abs(both.pixels.astype(int) - portrait)
     clear = (changed > 0) & (both.pixels > 0) & (both.pixels < 255)
     assert (changed[clear] == 2 * half[clear]).all()
     weaker = editor.transfer(portrait, CODE, 0.5)
-    assert together(portrait, [result, weaker]).mark.strength is None
+    assert together([result, weaker]).mark.strength is None
     assert both.mark.strength == 1.0
 
 

@@ -106,12 +106,12 @@ def _save_pair(editor: Editor, pair: Pair, results: list[Result], output: Path) 
 
 
 def _overview_row(pair: Pair, results: list[Result]) -> list[Cell]:
-    from twocet.photo.images import read_photo
+    from twocet.photo.images import read_pixels
     from twocet.photo.sheets import Cell
 
     expression = pair.name.partition("-")[2] or pair.name
     shown = [
-        Cell(read_photo(pair.target).pixels, "target"),
-        Cell(read_photo(pair.reference).pixels, f"reference: {expression}"),
+        Cell(read_pixels(pair.target), "target"),
+        Cell(read_pixels(pair.reference), f"reference: {expression}"),
     ]
-    return shown + [Cell(result.pixels, f"strength {result.strength:g}") for result in results]
+    return shown + [Cell(result.shown, f"strength {result.strength:g}") for result in results]

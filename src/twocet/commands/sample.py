@@ -61,8 +61,9 @@ def sample(
     from twocet.commands import points
     from twocet.commands.shared import announce, check_one_face, output_name, plan, save_result, save_sheet
     from twocet.edit import editor as editors
+    from twocet.photo.colour import shown
     from twocet.photo.images import SUFFIXES, read_photo
-    from twocet.photo.sheets import Cell, sheet
+    from twocet.photo.sheets import Cell, fitted, sheet
     from twocet.runtime.files import make_folder
     from twocet.shapes.points import is_points
 
@@ -86,8 +87,8 @@ def sample(
     for number, result in enumerate(tqdm(results, unit="picture", disable=None), start=1):
         _, file = plan([target], output / f"{name.stem}-{number:0{digits}}{name.suffix}")[0]
         reports.append(save_result(result, target, file, mark=not no_mark, crop_only=crop_only))
-    cells = [Cell(photo.pixels, f"target: {target.name}")]
-    cells += [Cell(r.crop if crop_only else r.pixels, f"{number}") for number, r in enumerate(results, start=1)]
+    cells = [Cell(fitted(shown(photo)), f"target: {target.name}")]
+    cells += [Cell(fitted(r.crop if crop_only else r.shown), f"{number}") for number, r in enumerate(results, start=1)]
     rows = [cells[first : first + _SHEET_COLUMNS] for first in range(0, len(cells), _SHEET_COLUMNS)]
     overview = output / f"{name.stem}-sheet{name.suffix}"
     reports.append(save_sheet(sheet(rows), editor, results, target, overview, mark=not no_mark))

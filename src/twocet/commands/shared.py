@@ -13,9 +13,9 @@ from twocet.commands.messages import as_flags, print_notes
 from twocet.edit.editor import Editor
 from twocet.edit.result import Result
 from twocet.errors import UserError, check
-from twocet.photo.images import READABLE_SUFFIXES, SUFFIXES, Photo, Pixels, check_writable, read_photo
+from twocet.photo.images import READABLE_SUFFIXES, SUFFIXES, Photo, Pixels, check_writable, read_pixels
 from twocet.photo.marks import edit_mark, write_marked
-from twocet.photo.sheets import Cell, sheet
+from twocet.photo.sheets import Cell, fitted, sheet
 from twocet.runtime.files import make_folder as make_folder
 
 Report = dict[str, object]
@@ -120,7 +120,7 @@ def announce(reports: Sequence[Report], *, as_json: bool) -> None:
 def save_result(result: Result, target: Path, output: Path, *, mark: bool, crop_only: bool) -> Report:
     """Writes one result and reports it."""
     result.save(output, mark=mark, crop=crop_only)
-    height, width = (result.crop if crop_only else result.pixels).shape[:2]
+    width, height = (result.size, result.size) if crop_only else result.target.size
     return {
         "target": str(target),
         "output": str(output),
@@ -140,14 +140,16 @@ def transfer_sheet(
 
     A reference that is no path is the name of a preset, of which there is no picture.
     """
-    shown = Cell(read_photo(target).pixels, f"target: {target.name}")
+    shown = Cell(fitted(read_pixels(target)), f"target: {target.name}")
     cells = [
         [
             shown if number == 0 else None,
-            Cell(read_photo(reference).pixels, f"reference: {reference.name}") if isinstance(reference, Path) else None,
+            Cell(fitted(read_pixels(reference)), f"reference: {reference.name}")
+            if isinstance(reference, Path)
+            else None,
             *(
                 Cell(
-                    r.crop if crop_only else r.pixels,
+                    fitted(r.crop if crop_only else r.shown),
                     f"{'' if isinstance(reference, Path) else f'{reference}, '}strength {r.strength:g}",
                 )
                 for r in results
@@ -162,7 +164,7 @@ def save_sheet(
     pixels: Pixels, editor: Editor, results: Sequence[Result], target: Path, output: Path, *, mark: bool
 ) -> Report:
     """Writes a sheet of results and reports it."""
-    seal = edit_mark(results[0].photo, model=editor.name, model_sha256=editor.sha256, strength=None)
+    seal = edit_mark(results[0].target, model=editor.name, model_sha256=editor.sha256, strength=None)
     write_marked(output, Photo(pixels=pixels), seal if mark else None)
     return {
         "target": str(target),

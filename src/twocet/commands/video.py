@@ -209,14 +209,15 @@ def _film_sized(target: Path) -> Photo:
     import numpy as np
     from PIL import Image
 
+    from twocet.photo.colour import shown
     from twocet.photo.images import read_photo
 
     photo = read_photo(target)
     if max(photo.size) <= _LONGEST_SIDE:
-        return photo
-    small = Image.fromarray(photo.pixels)
+        return replace(photo, pixels=shown(photo), icc=None)
+    small = Image.fromarray(shown(photo))
     small.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.LANCZOS)
-    return replace(photo, pixels=np.array(small), alpha=None)
+    return replace(photo, pixels=np.array(small), alpha=None, low=None, icc=None)
 
 
 def _write(reader: ClipReader, output: Path, change: FilmEdit, mark: Mark | None, *, sound: bool) -> tuple[int, int]:

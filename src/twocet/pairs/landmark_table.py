@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from twocet.data.dataset import DatasetFolder, table_path
 from twocet.errors import UserError
-from twocet.photo.images import Pixels, read_photo
+from twocet.photo.images import Pixels, read_pixels
 from twocet.readers.expression import ExpressionReader
 from twocet.runtime.arrays import Floats
 from twocet.runtime.distributed import Ranks
@@ -55,7 +55,7 @@ def read_table(
     missing = [row["file"] for row in dataset.rows if row["file"] not in meshes]
 
     def places(file: str) -> Floats:
-        pixels = read_photo(dataset.path / file).pixels
+        pixels = read_pixels(dataset.path / file)
         # As exact as they are kept, so that a run that goes on sees the same.
         return np.asarray(read(pixels) / pixels.shape[1], np.float32).astype(np.float64)
 

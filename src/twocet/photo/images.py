@@ -15,13 +15,25 @@ from PIL import Image
 
 from twocet.errors import UserError
 from twocet.photo import metadata, raster
+from twocet.photo.colour import shown
 from twocet.photo.decode import MAX_PIXELS, check_size, decode_photo, to_photo
 from twocet.photo.encode import JPEG_XMP_LIMIT, SUFFIXES, check_writable, write_photo
 from twocet.photo.photo import Photo, Pixels
 
 __all__ = [
-    "JPEG_XMP_LIMIT", "MAX_PIXELS", "READABLE_SUFFIXES", "SUFFIXES", "Photo", "PhotoLike", "Pixels", "check_writable",
-    "decode_photo", "photo_key", "read_photo", "write_photo",
+    "JPEG_XMP_LIMIT",
+    "MAX_PIXELS",
+    "READABLE_SUFFIXES",
+    "SUFFIXES",
+    "Photo",
+    "PhotoLike",
+    "Pixels",
+    "check_writable",
+    "decode_photo",
+    "photo_key",
+    "read_photo",
+    "read_pixels",
+    "write_photo",
 ]  # fmt: skip
 
 READABLE_SUFFIXES = frozenset(SUFFIXES) | {".bmp", ".dib", ".gif", ".avif", ".heic", ".heif", ".jif", ".mpo", ".apng"}
@@ -61,6 +73,11 @@ def _read_open(file: BinaryIO) -> bytes:
     if not isinstance(content, bytes):
         raise UserError("The file is open for text: open it with 'rb'.")
     return content
+
+
+def read_pixels(photo: PhotoLike) -> Pixels:
+    """(H, W, 3) in sRGB, whatever colours the photo has; see :func:`read_photo`. Raises UserError."""
+    return shown(read_photo(photo))
 
 
 def _from_array(array: npt.NDArray[np.generic], max_pixels: int) -> Photo:

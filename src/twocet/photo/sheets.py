@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from twocet.photo.images import Pixels
 
+SIDE = 320
+"""Of the square of a picture, pixels."""
 _PAPER, _INK = (255, 255, 255), (32, 32, 32)
 
 
@@ -22,7 +24,7 @@ class Cell(NamedTuple):
     """Whether a model made it or changed it."""
 
 
-def sheet(rows: Sequence[Sequence[Cell | None]], *, side: int = 320, gap: int = 8) -> Pixels:
+def sheet(rows: Sequence[Sequence[Cell | None]], *, side: int = SIDE, gap: int = 8) -> Pixels:
     """Rows of pictures, each fitted into a square of ``side`` pixels with its label below; None leaves a place free.
 
     Returns uint8 (H, W, 3).
@@ -43,6 +45,11 @@ def sheet(rows: Sequence[Sequence[Cell | None]], *, side: int = 320, gap: int = 
             label = _shortened(cell.label, font, side)
             draw.text((left + side / 2, top + side + text_height / 2), label, _INK, font, anchor="mm")
     return np.array(paper)
+
+
+def fitted(pixels: Pixels, side: int = SIDE) -> Pixels:
+    """The picture, made smaller or larger to fit into a square of ``side``."""
+    return np.asarray(_fitted(pixels, side))
 
 
 def _fitted(pixels: Pixels, side: int) -> Image.Image:

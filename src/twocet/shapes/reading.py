@@ -13,7 +13,7 @@ from twocet.data.dataset import open_dataset
 from twocet.errors import check
 from twocet.pairs.landmark_table import read_table
 from twocet.photo.faces import FaceFinder
-from twocet.photo.images import READABLE_SUFFIXES, Pixels, read_photo
+from twocet.photo.images import READABLE_SUFFIXES, Pixels, read_pixels
 from twocet.runtime.arrays import Floats
 from twocet.shapes.photos import POINTS
 from twocet.shapes.points import DOMAINS, PointSets
@@ -46,7 +46,7 @@ def read_photos(folder: Path, threads: int) -> PointSets:
     files = [file for domain in DOMAINS for file in sorted((folder / domain).rglob("*")) if _is_photo(file)]
     reader = SteadyReader()
     with ThreadPoolExecutor(threads) as pool:
-        read = pool.map(lambda file: reader(read_photo(file).pixels)[:POINTS], files)
+        read = pool.map(lambda file: reader(read_pixels(file))[:POINTS], files)
         bar = tqdm(read, total=len(files), desc="landmarks", unit="photo", disable=None)
         found = [(file, points) for file, points in zip(files, bar, strict=True) if np.isfinite(points).all()]
     check(bool(found), f"{folder}: no face was found in any photo of its folders neutral and expressive")

@@ -22,9 +22,9 @@ from twocet.edit.stages import Code
 from twocet.errors import UserError
 from twocet.metrics import linearity
 from twocet.model.model import file_hash
-from twocet.photo.images import read_photo
+from twocet.photo.images import read_pixels
 from twocet.photo.marks import edit_mark, write_marked
-from twocet.photo.sheets import Cell, sheet
+from twocet.photo.sheets import Cell, fitted, sheet
 from twocet.runtime.files import make_folder, write_whole
 from twocet.stimuli import calibration
 from twocet.stimuli.series import COLUMNS, Distances, Equalize, Finish, Series, Step, gif_frames, opaque, table
@@ -156,7 +156,7 @@ class Continuum:
         strengths = series.strengths(self.steps.start, self.steps.stop, self.steps.number, self.steps.equalize)
         results = [series.render(strength) for strength in strengths]
         finish = self.look.finish(results)
-        distances = Distances(read_photo(self.target).pixels, series.photo_to_crop)
+        distances = Distances(read_pixels(self.target), series.photo_to_crop)
         done = [
             Step(self._name(number), result.strength, series.travel(result.strength), distances(result))
             for number, result in enumerate(results)
@@ -189,10 +189,10 @@ class Continuum:
             photo = finish(result)
             written.append(write_marked(output / step.file, photo, result.mark if self.mark else None))
             moved = "" if step.movement is None else f" · movement {step.movement:.1f}"
-            cells.append(Cell(opaque(photo, 255), f"{step.strength:.2f}{moved}"))
+            cells.append(Cell(fitted(opaque(photo, 255), _SHEET_SIDE), f"{step.strength:.2f}{moved}"))
         rows = [cells[first : first + _SHEET_COLUMNS] for first in range(0, len(cells), _SHEET_COLUMNS)]
-        overview = replace(results[0].photo, pixels=sheet(rows, side=_SHEET_SIDE), alpha=None)
-        seal = edit_mark(results[0].photo, model=self.editor.name, model_sha256=self.editor.sha256, strength=None)
+        overview = replace(results[0].target, pixels=sheet(rows, side=_SHEET_SIDE), alpha=None, low=None, icc=None)
+        seal = edit_mark(results[0].target, model=self.editor.name, model_sha256=self.editor.sha256, strength=None)
         return [*written, write_marked(output / "contact-sheet.png", overview, seal if self.mark else None)]
 
     def _write_film(self, series: Series, finish: Finish, strengths: Sequence[float], output: Path) -> Path:

@@ -15,6 +15,7 @@ from twocet.edit.result import Result
 from twocet.edit.stages import Expression
 from twocet.errors import UserError
 from twocet.photo import align, resample
+from twocet.photo.colour import shown
 from twocet.photo.images import Photo, Pixels
 from twocet.readers.identity import IdentityReader
 from twocet.runtime.arrays import Floats
@@ -83,7 +84,7 @@ class Series:
     def _landmarks(self, result: Result) -> Floats | None:
         """(478, 2) of the face that is nearest to the target's, photo pixels."""
         home = align.apply(align.invert(self.photo_to_crop), (0.5, 0.5))
-        faces = [face.landmarks[:, :2].astype(np.float64) for face in self._editor.find_faces(result.pixels)]
+        faces = [face.landmarks[:, :2].astype(np.float64) for face in self._editor.find_faces(result.shown)]
         return min(faces, key=lambda points: float(np.hypot(*(points.mean(axis=0) - home))), default=None)
 
     def strengths(self, start: float, stop: float, steps: int, equalize: Equalize) -> list[float]:
@@ -117,20 +118,23 @@ class Finish:
     """Mean and standard deviation of the luma inside the oval, to be had by every picture."""
 
     def __call__(self, result: Result) -> Photo:
-        """The finished picture with the target's metadata."""
+        """The finished picture with the target's metadata; in sRGB, unless it is the whole photo in its colours."""
+        if self.size is None and not self.grey and self.luminance is None:
+            alpha = calibration.oval_alpha(*result.target.size, result.photo_to_crop) if self.oval else None
+            return replace(result.photo, alpha=result.target.alpha if alpha is None else alpha)
         pixels, placed = self._view(result)
         if self.grey:
             pixels = calibration.grey(pixels)
         alpha = calibration.oval_alpha(pixels.shape[1], pixels.shape[0], placed)
         if self.luminance is not None:
             pixels = calibration.match_luminance(pixels, alpha, self.luminance)
-        kept = result.photo.alpha if self.size is None else None
-        return replace(result.photo, pixels=pixels, alpha=alpha if self.oval else kept)
+        kept = result.target.alpha if self.size is None else None
+        return replace(result.target, pixels=pixels, alpha=alpha if self.oval else kept, low=None, icc=None)
 
     def _view(self, result: Result) -> tuple[Pixels, Floats]:
         if self.size is None:
-            return result.pixels, result.photo_to_crop
-        cut = resample.crop(result.pixels, result.photo_to_crop, self.size)
+            return result.shown, result.photo_to_crop
+        cut = resample.crop(result.shown, result.photo_to_crop, self.size)
         return cut, align.square_to_crop(self.size, self.size)
 
     def matched(self, results: Sequence[Result]) -> Finish:
@@ -145,11 +149,12 @@ class Finish:
 
 
 def opaque(photo: Photo, background: int = _BACKGROUND) -> Pixels:
-    """The picture on plain grey, for what has no transparency."""
+    """The picture in sRGB, on plain grey, for what has no transparency."""
+    pixels = shown(photo)
     if photo.alpha is None:
-        return photo.pixels
+        return pixels
     weight = photo.alpha[..., None] / np.float32(255)
-    laid: Pixels = np.rint(photo.pixels * weight + background * (1 - weight)).astype(np.uint8)
+    laid: Pixels = np.rint(pixels * weight + background * (1 - weight)).astype(np.uint8)
     return laid
 
 
@@ -171,7 +176,7 @@ class Distances:
         """dlib's distance (0.6 = same-person threshold), None without the packages."""
         if self._reader is None:
             return None
-        return float(np.linalg.norm(self._reader.describe(result.pixels, self._points) - self._own))
+        return float(np.linalg.norm(self._reader.describe(result.shown, self._points) - self._own))
 
 
 class Step(NamedTuple):

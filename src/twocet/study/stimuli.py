@@ -11,7 +11,7 @@ from PIL import Image
 
 from twocet import __version__
 from twocet.errors import UserError
-from twocet.photo.images import READABLE_SUFFIXES, Pixels, read_photo
+from twocet.photo.images import READABLE_SUFFIXES, Pixels, read_pixels
 from twocet.photo.marks import COMPOSITE, Mark, mark_xmp
 from twocet.photo.png import png_bytes
 from twocet.study.pairs import Pair
@@ -70,7 +70,7 @@ def results(
 
 def picture(path: Path, size: int) -> Pixels:
     """A picture file in the size of a stimulus: (H, W, 3), the longer side ``size``. Raises UserError."""
-    return scaled(read_photo(path).pixels, size)
+    return scaled(read_pixels(path), size)
 
 
 def scaled(pixels: Pixels, size: int) -> Pixels:
@@ -132,7 +132,7 @@ def _by_model(method: Method, pairs: Sequence[Pair], device: str, template: str 
 
 def _crop(path: Path, size: int, name: str) -> Pixels:
     """An aligned crop reduced to a model's size. Raises UserError for any other picture."""
-    pixels = read_photo(path).pixels
+    pixels = read_pixels(path)
     height, width = pixels.shape[:2]
     if height != width or height < size:
         raise UserError(

@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from twocet import __version__
 from twocet.errors import UserError
-from twocet.photo.images import read_photo
+from twocet.photo.images import Photo, read_pixels
 from twocet.runtime import http
 from twocet.web.pictures import MAX_BYTES, preview, to_jpeg
 from twocet.web.session import ROLES, STRENGTHS, STRIP, Picture, Role, Session, Studio, Wish, pad_places
@@ -219,7 +219,7 @@ def example_files(folder: Path = _EXAMPLES) -> dict[str, Path]:
 @cache
 def thumbnail(path: Path) -> bytes:
     """A small JPEG of an example."""
-    return to_jpeg(preview(read_photo(path), _THUMBNAIL_SIDE).pixels)
+    return to_jpeg(preview(Photo(pixels=read_pixels(path)), _THUMBNAIL_SIDE).pixels)
 
 
 def _number(name: str) -> int:

@@ -14,6 +14,7 @@ from twocet.edit.result import Result
 from twocet.edit.stages import Code, Expression
 from twocet.errors import UserError
 from twocet.model.model import Model
+from twocet.photo.colour import shown
 from twocet.photo.faces import Face, FaceFinder
 from twocet.photo.images import Photo, Pixels
 from twocet.web.pictures import decode, marked_file, preview, to_jpeg
@@ -113,7 +114,7 @@ class Session:
     def give(self, role: Role, content: bytes, name: str) -> Picture:
         """Takes an uploaded file in place of the one before. Raises UserError if it shows no face."""
         small = preview(decode(content, name))
-        faces = self._studio.finder.find(small.pixels)
+        faces = self._studio.finder.find(shown(small))
         if not faces:
             raise UserError(
                 f"No face found in {name}: choose a picture in which the face is larger and seen from the front."
@@ -157,7 +158,7 @@ class Session:
         photo = decode(picture.content, picture.name)
         # Its own editor: the full photo and its analysis are forgotten at the end.
         editor = self._studio.editor()
-        face = _same_face(picture, wish.face, photo, self._studio.finder.find(photo.pixels))
+        face = _same_face(picture, wish.face, photo, self._studio.finder.find(shown(photo)))
         return marked_file(editor.transfer(photo, self._expression(wish), wish.strength, face=face), picture.name)
 
     def _expression(self, wish: Wish) -> Expression:

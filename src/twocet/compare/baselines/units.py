@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from twocet.data.dataset import DatasetFolder, table_path
 from twocet.errors import UserError, check
-from twocet.photo.images import Pixels, read_photo
+from twocet.photo.images import Pixels, read_pixels
 from twocet.readers.expression import EXPRESSION_NAMES, ExpressionReader
 from twocet.runtime.arrays import Floats
 from twocet.runtime.files import write_whole
@@ -110,7 +110,7 @@ def _kept_table(
     ):
         for start in range(0, len(missing), BLOCK):
             block = missing[start : start + BLOCK]
-            work = pool.map(lambda file: read(read_photo(dataset.path / file).pixels), block)
+            work = pool.map(lambda file: read(read_pixels(dataset.path / file)), block)
             for file, units in zip(block, work, strict=True):
                 table[file] = units
                 bar.update()

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from twocet.errors import UserError
 from twocet.photo.align import upright_square
-from twocet.photo.images import READABLE_SUFFIXES, Pixels, decode_photo
+from twocet.photo.images import READABLE_SUFFIXES, Pixels, decode_photo, read_pixels
 from twocet.runtime.arrays import Floats
 
 SetName = Literal["cfee", "rafd", "cfd", "london", "folder"]
@@ -46,7 +46,7 @@ class PhotoFile(NamedTuple):
 
 def decode(content: bytes, label: str) -> Pixels:
     """The upright RGB pixels of a picture file's bytes. Raises UserError."""
-    return decode_photo(content, label).pixels
+    return read_pixels(decode_photo(content, label))
 
 
 def photos_in(container: Path) -> list[PhotoFile]:

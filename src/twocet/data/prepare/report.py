@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from twocet.data.prepare.originals import Original
-from twocet.photo.images import read_photo
+from twocet.photo.images import read_pixels
 from twocet.photo.sheets import Cell, sheet
 from twocet.runtime.files import whole_file
 
@@ -97,4 +97,4 @@ def _spread(photos: Sequence[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _cell(folder: Path, row: dict[str, str]) -> Cell:
-    return Cell(read_photo(folder / row["file"]).pixels, f"{row['identity']} {row['expression']}")
+    return Cell(read_pixels(folder / row["file"]), f"{row['identity']} {row['expression']}")
