@@ -24,6 +24,7 @@ def batch(
     model: str = "default",
     crop_only: bool = False,
     no_mark: bool = False,
+    strip_private: bool = False,
     device: str = "cpu",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
@@ -48,6 +49,7 @@ def batch(
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         crop_only: Write the aligned faces alone, at the model's size.
         no_mark: Leave out the mark that says that a model changed the picture.
+        strip_private: Leave out of the results where (GPS), with which camera and by whom the photo was taken.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
@@ -67,7 +69,7 @@ def batch(
     known_as, sha256 = identify_model(path)
     settings = work.Settings(
         model=str(path), model_sha256=sha256, device=device, mark=not no_mark, crop_only=crop_only, mouth=mouth,
-        strict=strict,
+        strict=strict, strip_private=strip_private,
     )  # fmt: skip
     table = read_table(jobs, output, lambda name: presets.find(name, known_as, sha256).code)
     make_folder(output)

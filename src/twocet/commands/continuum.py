@@ -45,6 +45,7 @@ def continuum(
     keep: Keep = (),
     strict: bool = False,
     no_mark: bool = False,
+    strip_private: bool = False,
     device: str = "cpu",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
@@ -88,6 +89,7 @@ def continuum(
         keep: Parts of the face that stay as they are; gaze is what is seen between the lids.
         strict: Refuse what would otherwise be done with a note that it cannot be done well.
         no_mark: Leave out the mark that says that a model changed the picture.
+        strip_private: Leave out of the results where (GPS), with which camera and by whom the photo was taken.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
@@ -108,7 +110,8 @@ def continuum(
     look = Look(size=size, oval=mask == "oval", grey=grey, match_luminance=match_luminance)
     film = Film(kind=ramp, fps=fps, seconds=seconds, hold=hold, easing=easing)
     continuum = Continuum(
-        editor=editors.load(model, device=device, mouth=mouth, strict=strict), target=target, expression=expression,
+        editor=editors.load(model, device=device, mouth=mouth, strict=strict, strip_private=strip_private),
+        target=target, expression=expression,
         steps=wanted, look=look, film=film, aligned=aligned, face=face, reference_face=reference_face,
         regions=tuple(kept(keep)), mouth_from=mouth_from, mark=not no_mark,
     )  # fmt: skip

@@ -6,7 +6,18 @@ import re
 import sys
 from collections.abc import Iterable
 
-_FLAGS = ("aligned", "crop", "device", "equalize", "face", "mouth", "mouth_from", "reference_face", "strict")
+_FLAGS = (
+    "aligned",
+    "crop",
+    "device",
+    "equalize",
+    "face",
+    "mouth",
+    "mouth_from",
+    "reference_face",
+    "strict",
+    "strip_private",
+)
 _ARGUMENT = re.compile(rf"\b({'|'.join(_FLAGS)})=(True\b)?")
 
 

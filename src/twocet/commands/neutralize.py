@@ -23,6 +23,7 @@ def neutralize(
     strict: bool = False,
     crop_only: bool = False,
     no_mark: bool = False,
+    strip_private: bool = False,
     device: str = "cpu",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
@@ -44,6 +45,7 @@ def neutralize(
         strict: Refuse what would otherwise be done with a note that it cannot be done well.
         crop_only: Write the aligned face alone, at the model's size.
         no_mark: Leave out the mark that says that a model changed the picture.
+        strip_private: Leave out of the results where (GPS), with which camera and by whom the photo was taken.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
@@ -60,11 +62,11 @@ def neutralize(
         points.neutralize(targets[0], output, model, as_json=as_json)
         return
     check_one_face(face, crop_only)
-    jobs = plan(expand(targets), output)
-    editor = editors.load(model, device=device, mouth=mouth, strict=strict)
+    jobs = plan(expand(targets), output, whole=not crop_only)
+    editor = editors.load(model, device=device, mouth=mouth, strict=strict, strip_private=strip_private)
 
     def edit(photo: Path, file: Path) -> Report:
         result = editor.neutralize(photo, aligned=aligned, face=face, regions=kept(keep))
         return save_result(result, photo, file, mark=not no_mark, crop_only=crop_only)
 
-    run_jobs(jobs, edit, as_json=as_json)
+    run_jobs(jobs, edit, as_json=as_json, whole=not crop_only)

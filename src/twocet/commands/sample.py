@@ -29,6 +29,7 @@ def sample(
     strict: bool = False,
     crop_only: bool = False,
     no_mark: bool = False,
+    strip_private: bool = False,
     device: str = "cpu",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
@@ -53,6 +54,7 @@ def sample(
         strict: Refuse what would otherwise be done with a note that it cannot be done well.
         crop_only: Write the aligned face alone, at the model's size.
         no_mark: Leave out the mark that says that a model changed the picture.
+        strip_private: Leave out of the results where (GPS), with which camera and by whom the photo was taken.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
@@ -76,7 +78,7 @@ def sample(
         raise UserError(f"{num} pictures go to a folder: give the name of one in place of {output}.")
     check_one_face(face, crop_only)
     photo = read_photo(target)
-    editor = editors.load(model, device=device, mouth=mouth, strict=strict)
+    editor = editors.load(model, device=device, mouth=mouth, strict=strict, strip_private=strip_private)
     results = editor.sample(
         photo, num, seed=seed, strength=strength, aligned=aligned, face=face, regions=kept(keep), mouth_from=mouth_from
     )
@@ -85,7 +87,7 @@ def sample(
     digits = len(str(num))
     reports = []
     for number, result in enumerate(tqdm(results, unit="picture", disable=None), start=1):
-        _, file = plan([target], output / f"{name.stem}-{number:0{digits}}{name.suffix}")[0]
+        _, file = plan([target], output / f"{name.stem}-{number:0{digits}}{name.suffix}", whole=not crop_only)[0]
         reports.append(save_result(result, target, file, mark=not no_mark, crop_only=crop_only))
     cells = [Cell(fitted(shown(photo)), f"target: {target.name}")]
     cells += [Cell(fitted(r.crop if crop_only else r.shown), f"{number}") for number, r in enumerate(results, start=1)]

@@ -13,13 +13,26 @@ from twocet.commands.messages import as_flags, print_notes
 from twocet.edit.editor import Editor
 from twocet.edit.result import Result
 from twocet.errors import UserError, check
-from twocet.photo.images import READABLE_SUFFIXES, SUFFIXES, Photo, Pixels, check_writable, read_pixels
+from twocet.photo.images import (
+    READABLE_SUFFIXES,
+    SUFFIXES,
+    Photo,
+    Pixels,
+    check_fits,
+    check_writable,
+    notes_on_writing,
+    read_pixels,
+)
 from twocet.photo.marks import edit_mark, write_marked
+from twocet.photo.privacy import privacy_notes
 from twocet.photo.sheets import Cell, fitted, sheet
 from twocet.runtime.files import make_folder as make_folder
 
 Report = dict[str, object]
 """What happened to one photo, JSON-able; ``output`` is the file that was written."""
+
+_NAMED = 5
+"""Of many files so many are named."""
 
 Job = tuple[Path, Path]
 """A target and the file for its result."""
@@ -29,10 +42,20 @@ def photos_in(path: Path) -> list[Path]:
     """The file itself, or the pictures of a folder in alphabetical order. Raises UserError for an empty folder."""
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in READABLE_SUFFIXES)
-    if not found:
+    files = sorted(file for file in path.iterdir() if not file.name.startswith(".") and not file.is_dir())
+    found = [file for file in files if file.suffix.lower() in READABLE_SUFFIXES]
+    if found:
+        print_notes(_skipped([file.name for file in files if file not in found], path))
+    else:
         raise UserError(f"The folder {path} holds no pictures ({', '.join(sorted(SUFFIXES))}).")
     return found
+
+
+def _skipped(names: Sequence[str], folder: Path) -> list[str]:
+    """One line that names the files of a folder which are no pictures by their names."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    listed = ", ".join(names[:_NAMED])
+    return [f"{folder}: left out, no pictures by their names: {listed}{more}"] if names else []
 
 
 def is_folder(output: Path) -> bool:
@@ -40,12 +63,12 @@ def is_folder(output: Path) -> bool:
     return output.is_dir() or not output.suffix
 
 
-def plan(given: Sequence[Path], output: Path, inputs: Sequence[Path] = ()) -> list[Job]:
+def plan(given: Sequence[Path], output: Path, inputs: Sequence[Path] = (), *, whole: bool = True) -> list[Job]:
     """Which file each of the photos ``given``, or of the folders of photos, goes to.
 
     Several photos and folders go to a folder (made if it is missing), one photo to a file or into a folder. Raises
     UserError, before any work is done, when an output cannot be written or would overwrite a photo that is read: a
-    target or one of ``inputs``.
+    target or one of ``inputs``; also when its format has no room for the photo, if that is written ``whole``.
     """
     targets = [file for path in given for file in photos_in(path)]
     if len(given) > 1 or given[0].is_dir() or is_folder(output):
@@ -63,6 +86,8 @@ def plan(given: Sequence[Path], output: Path, inputs: Sequence[Path] = ()) -> li
         check_writable(file)
         if file.resolve() in read:
             raise UserError(f"{file} would overwrite a photo that is read: choose another output.")
+    if whole and len(jobs) == 1:
+        check_fits(jobs[0][1], jobs[0][0])
     return jobs
 
 
@@ -85,7 +110,7 @@ def output_name(photo: Path) -> str:
     return photo.name if photo.suffix.lower() in SUFFIXES else f"{photo.name}.png"
 
 
-def run_jobs(jobs: Sequence[Job], edit: Callable[[Path, Path], Report], *, as_json: bool) -> None:
+def run_jobs(jobs: Sequence[Job], edit: Callable[[Path, Path], Report], *, as_json: bool, whole: bool = True) -> None:
     """Does every job, prints what was written, and raises UserError at the end when some failed."""
     if len(jobs) == 1:
         announce([edit(*jobs[0])], as_json=as_json)
@@ -94,6 +119,8 @@ def run_jobs(jobs: Sequence[Job], edit: Callable[[Path, Path], Report], *, as_js
     failures: list[str] = []
     for target, output in tqdm(jobs, unit="photo", disable=None):
         try:
+            if whole:
+                check_fits(output, target)
             reports.append(edit(target, output))
         except UserError as error:
             failures.append(str(error))
@@ -110,9 +137,12 @@ def announce(reports: Sequence[Report], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2))
         return
+    said: set[str] = set()
     for report in reports:
         notes = report.get("notes")
-        print_notes(notes if isinstance(notes, list) else [])
+        new = [note for note in notes if note not in said] if isinstance(notes, list) else []
+        print_notes(new)
+        said.update(new)
         if report["output"] is not None:
             print(f"wrote {report['output']}")
 
@@ -129,7 +159,7 @@ def save_result(result: Result, target: Path, output: Path, *, mark: bool, crop_
         "model": result.mark.model,
         "model_sha256": result.mark.model_sha256,
         "marked": mark,
-        "notes": notes_of([result], output, mark=mark),
+        "notes": [*notes_of([result], output, mark=mark), *notes_on_writing(result.target, output)],
     }
 
 
@@ -174,7 +204,9 @@ def save_sheet(
         "model": editor.name,
         "model_sha256": editor.sha256,
         "marked": mark,
-        "notes": notes_of(results, output, mark=mark),
+        "notes": [
+            note for note in notes_of(results, output, mark=mark) if note not in privacy_notes(results[0].target)
+        ],
     }
 
 

@@ -34,6 +34,7 @@ def transfer(
     strict: bool = False,
     crop_only: bool = False,
     no_mark: bool = False,
+    strip_private: bool = False,
     device: str = "cpu",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
@@ -69,6 +70,7 @@ def transfer(
         strict: Refuse what would otherwise be done with a note that it cannot be done well.
         crop_only: Write the aligned face alone, at the model's size.
         no_mark: Leave out the mark that says that a model changed the picture.
+        strip_private: Leave out of the results where (GPS), with which camera and by whom the photo was taken.
         device: Where the model runs, for example cpu or cuda.
         as_json: Report in JSON.
     """
@@ -97,8 +99,9 @@ def transfer(
         raise UserError("A strength is missing: for example --strength 0.5 1.0")
     targets, lending = _roles([target, *references], output, bool(preset))
     reference_files = [file for path in lending for file in photos_in(path)]
-    jobs = plan(targets, output, reference_files)
-    editor = editors.load(model, device=device, mouth=mouth, strict=strict)
+    whole = not crop_only and len(reference_files) + len(preset) == len(strength) == 1
+    jobs = plan(targets, output, reference_files, whole=whole)
+    editor = editors.load(model, device=device, mouth=mouth, strict=strict, strip_private=strip_private)
     given: list[tuple[Path | str, Path | Code]] = [(file, file) for file in reference_files]
     given += [(name, editor.preset(name)) for name in preset]
     # A reference without a face is wrong for every target: say so before any work is done.
@@ -120,7 +123,7 @@ def transfer(
         grid = transfer_sheet(photo, [shown for shown, _ in expressions], rows, crop_only=crop_only)
         return save_sheet(grid, editor, [result for row in rows for result in row], photo, file, mark=not no_mark)
 
-    run_jobs(jobs, edit, as_json=as_json)
+    run_jobs(jobs, edit, as_json=as_json, whole=whole)
 
 
 def _roles(photos: Sequence[Path], output: Path, has_preset: bool) -> tuple[list[Path], list[Path]]:

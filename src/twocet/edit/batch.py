@@ -54,6 +54,7 @@ class Settings:
     crop_only: bool
     mouth: MouthKind
     strict: bool
+    strip_private: bool
 
 
 def key_of(job: Job, settings: Settings) -> str:
@@ -154,7 +155,13 @@ def _prepare(settings: Settings) -> None:
     from twocet.edit import editor as editors
 
     _editor, _settings = (
-        editors.load(settings.model, device=settings.device, mouth=settings.mouth, strict=settings.strict),
+        editors.load(
+            settings.model,
+            device=settings.device,
+            mouth=settings.mouth,
+            strict=settings.strict,
+            strip_private=settings.strip_private,
+        ),
         settings,
     )
 
@@ -175,12 +182,16 @@ def _try(job: Job, key: str) -> Outcome:
 def _edit(job: Job) -> tuple[str, ...]:
     import numpy as np
 
+    from twocet.photo.images import check_fits, notes_on_writing
+
     assert _editor is not None
     assert _settings is not None
     expression = job.reference if job.code is None else np.array(job.code, np.float32)
     assert expression is not None
     if job.face == "all" and _settings.crop_only:
         raise UserError("face is all, but --crop-only writes one face: give its number")
+    if not _settings.crop_only:
+        check_fits(job.output, Path(job.target))
     result = _editor.transfer(
         job.target,
         expression,
@@ -193,7 +204,7 @@ def _edit(job: Job) -> tuple[str, ...]:
     )
     Path(job.output).parent.mkdir(parents=True, exist_ok=True)
     result.save(job.output, mark=_settings.mark, crop=_settings.crop_only)
-    return result.notes
+    return (*result.notes, *notes_on_writing(result.target, job.output))
 
 
 def report_csv(table: Table, outcomes: dict[int, Outcome]) -> bytes:

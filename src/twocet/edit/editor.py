@@ -24,6 +24,7 @@ from twocet.photo.align import apply
 from twocet.photo.faces import Face, FaceFinder, WhichFace
 from twocet.photo.images import PhotoLike, Pixels, photo_key
 from twocet.photo.marks import edit_mark
+from twocet.photo.privacy import privacy_notes
 from twocet.runtime import devices
 from twocet.runtime.arrays import Floats
 from twocet.runtime.cache import Recent
@@ -52,17 +53,19 @@ class Editor:
         finder: FaceFinder | None = None,
         mouth: MouthKind = "real",
         strict: bool = False,
+        strip_private: bool = False,
     ) -> None:
         """``name`` and ``sha256`` go into the marks of results; ``finder`` None loads one when it is first needed.
 
         ``mouth``: "real" mouths are made of real pixels, "painted" ones by the model alone. ``strict``: what would be
         noted because it cannot be done well raises UserError.
+        ``strip_private``: results leave out where, with which camera and by whom the target was taken.
         """
         self.model = model
         self.name = name
         self.sha256 = sha256
         self.mouth: MouthKind = mouth
-        self._locator = Locator(model, finder, strict=strict)
+        self._locator = Locator(model, finder, strict=strict, strip_private=strip_private)
         self._targets: Recent[list[Neutral]] = Recent(_KEPT_TARGETS)
         self._expressions: Recent[Expression] = Recent(_KEPT_CODES)
         self.stages = Stages(model, find_movement(sha256), self._landmarks)
@@ -262,6 +265,7 @@ class Editor:
         located = neutral.located
         corner = np.array(located.corner, np.float64)
         said = tuple(f"{name_of(located.photo, 'target')}: {note}." for note in located.photo.notes)
+        said += privacy_notes(located.photo)
         return Result(
             target=located.photo,
             changes=(change(located.corner, located.pixels, pixels),),
@@ -294,16 +298,20 @@ def load(
     face_model: str | os.PathLike[str] | None = None,
     mouth: MouthKind = "real",
     strict: bool = False,
+    strip_private: bool = False,
 ) -> Editor:
     """An editor with a packaged model, a model file, a run folder, an exported model or ``hf:OWNER/NAME``.
 
     Raises UserError.
 
     ``device``: as torch names it. ``face_model``: a ``face_landmarker.task`` to use instead of the packaged one.
-    ``mouth`` and ``strict``: see :class:`Editor`.
+    ``mouth``, ``strict`` and ``strip_private``: see :class:`Editor`.
     """
     from twocet.model.model import find_model, identify_model, load_model
 
     path = find_model(Path(model) if isinstance(model, os.PathLike) else model)
     finder = FaceFinder(face_model) if face_model is not None else None
-    return Editor(load_model(path, device), **identify_model(path)._asdict(), finder=finder, mouth=mouth, strict=strict)
+    return Editor(
+        load_model(path, device), **identify_model(path)._asdict(), finder=finder, mouth=mouth, strict=strict,
+        strip_private=strip_private,
+    )  # fmt: skip

@@ -16,6 +16,7 @@ from twocet.photo import align, resample
 from twocet.photo.colour import shown, to_srgb
 from twocet.photo.faces import Face, FaceFinder, WhichFace, choose_faces
 from twocet.photo.images import Photo, PhotoLike, Pixels, photo_key, read_photo
+from twocet.photo.privacy import without_private
 from twocet.photo.scaling import to_image
 from twocet.runtime.arrays import Floats, Floats32
 from twocet.runtime.cache import Recent
@@ -60,11 +61,14 @@ class Located(NamedTuple):
 class Locator:
     """Finds the faces of photos for one model. Keeps the faces of the latest photos."""
 
-    def __init__(self, model: Model, finder: FaceFinder | None, *, strict: bool) -> None:
-        """``finder`` None loads one when it is first needed; ``strict`` raises what would be noted."""
+    def __init__(self, model: Model, finder: FaceFinder | None, *, strict: bool, strip_private: bool) -> None:
+        """``finder`` None loads one when it is first needed; ``strict`` raises what would be noted;
+        ``strip_private`` leaves out of targets where, with which camera and by whom they were taken.
+        """
         self._model = model
         self._finder = finder
         self._strict = strict
+        self._strip_private = strip_private
         self._faces: Recent[list[Face]] = Recent(_KEPT_PHOTOS)
 
     @property
@@ -76,7 +80,7 @@ class Locator:
 
     def locate(self, given: PhotoLike, role: Role, aligned: bool, which: WhichFace) -> list[Located]:
         """The faces asked for, largest first; one if ``aligned``, or unless ``which`` is "all". Raises UserError."""
-        photo = read_photo(given)
+        photo = without_private(read_photo(given)) if self._strip_private else read_photo(given)
         name = name_of(photo, role)
         if aligned:
             return [_whole(photo, name, self._model)]

@@ -20,6 +20,7 @@ from twocet.photo import resample
 from twocet.photo.colour import changed_in_place, shown
 from twocet.photo.images import Photo, Pixels
 from twocet.photo.marks import Mark, write_marked
+from twocet.photo.privacy import without_private
 from twocet.runtime.arrays import Floats, Floats32
 
 _SHOWN_SIDE = 640
@@ -115,9 +116,16 @@ class Result:
         preview.save(buffer, "PNG")
         return buffer.getvalue()
 
-    def save(self, path: str | os.PathLike[str], *, mark: bool = True, crop: bool = False) -> Path:
-        """Writes the picture (``crop``: the face alone) with the AI mark, whole or not at all. Raises UserError."""
+    def save(
+        self, path: str | os.PathLike[str], *, mark: bool = True, crop: bool = False, strip_private: bool = False
+    ) -> Path:
+        """Writes the picture (``crop``: the face alone) with the AI mark, whole or not at all.
+
+        ``strip_private`` leaves out where, with which camera and by whom the photo was taken. Raises UserError.
+        """
         photo = self.__dict__.get("photo") or self._made()
+        if strip_private:
+            photo = without_private(photo)
         if crop:
             photo = replace(photo, pixels=self.crop, alpha=None, low=None)
         return write_marked(path, photo, self.mark if mark else None)

@@ -17,7 +17,7 @@ from PIL import Image, PngImagePlugin
 
 from twocet.errors import UserError
 from twocet.photo import containers, exif
-from twocet.photo.decode import MAX_SIDE
+from twocet.photo.decode import MAX_SIDE, read_size
 from twocet.photo.photo import Photo
 from twocet.photo.png import png_info
 from twocet.runtime.files import make_folder, write_whole
@@ -51,7 +51,7 @@ def write_photo(path: str | os.PathLike[str], photo: Photo, *, xmp: bytes | None
     """
     path = Path(path)
     check_writable(path)
-    check_fits(path, photo.size)
+    check_fits(path, photo)
     make_folder(path.parent)
     return write_whole(path, encode_photo(photo, SUFFIXES[path.suffix.lower()], xmp=xmp))
 
@@ -82,16 +82,24 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise UserError(f"The folder {folder} may not be written: choose another one.")
 
 
-def check_fits(path: str | os.PathLike[str], size: tuple[int, int]) -> None:
-    """Raises UserError if a picture of ``size`` is too long for the format that the suffix names."""
+def check_fits(path: str | os.PathLike[str], photo: Photo | Path) -> None:
+    """Raises UserError if a photo, or that in a file, is too long for the format that the suffix of ``path`` names."""
     path = Path(path)
-    file_format = SUFFIXES.get(path.suffix.lower(), "")
-    longest = LONGEST_SIDE.get(file_format)
-    if longest is not None and max(size) > longest:
+    longest = LONGEST_SIDE.get(SUFFIXES.get(path.suffix.lower(), ""))
+    if longest is None:
+        return
+    size = photo.size if isinstance(photo, Photo) else read_size(photo)
+    if max(size) > longest:
         raise UserError(
             f"{path}: {path.suffix[1:]} files have sides of {longest} pixels at most, the picture has {max(size)}: "
             "end the name in .png or .tif."
         )
+
+
+def notes_on_writing(photo: Photo, path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """A line for each thing that the format of ``path`` has no room for."""
+    _, notes = fitted(photo, SUFFIXES.get(Path(path).suffix.lower(), ""))
+    return tuple(f"{path}: {note}." for note in notes)
 
 
 def fitted(photo: Photo, file_format: str) -> tuple[Photo, tuple[str, ...]]:

@@ -17,7 +17,14 @@ from twocet.errors import UserError
 from twocet.photo import metadata, raster
 from twocet.photo.colour import shown
 from twocet.photo.decode import MAX_PIXELS, check_size, decode_photo, to_photo
-from twocet.photo.encode import JPEG_XMP_LIMIT, SUFFIXES, check_writable, write_photo
+from twocet.photo.encode import (
+    JPEG_XMP_LIMIT,
+    SUFFIXES,
+    check_fits,
+    check_writable,
+    notes_on_writing,
+    write_photo,
+)
 from twocet.photo.photo import Photo, Pixels
 
 __all__ = [
@@ -28,13 +35,15 @@ __all__ = [
     "Photo",
     "PhotoLike",
     "Pixels",
+    "check_fits",
     "check_writable",
     "decode_photo",
+    "notes_on_writing",
     "photo_key",
     "read_photo",
     "read_pixels",
     "write_photo",
-]  # fmt: skip
+]
 
 READABLE_SUFFIXES = frozenset(SUFFIXES) | {".bmp", ".dib", ".gif", ".avif", ".heic", ".heif", ".jif", ".mpo", ".apng"}
 

@@ -254,7 +254,8 @@ async def _wish(request: Request) -> Wish:
 
 def _described(picture: Picture) -> Response:
     width, height = picture.preview.size
-    return JSONResponse({"name": picture.name, "width": width, "height": height, "faces": picture.boxes})
+    facts = {"name": picture.name, "width": width, "height": height, "faces": picture.boxes, "private": picture.private}
+    return JSONResponse(facts)
 
 
 def _jpeg(content: bytes, headers: Mapping[str, str] | None = None) -> Response:

@@ -17,6 +17,7 @@ from twocet.model.model import Model
 from twocet.photo.colour import shown
 from twocet.photo.faces import Face, FaceFinder
 from twocet.photo.images import Photo, Pixels
+from twocet.photo.privacy import KINDS, private_kinds
 from twocet.web.pictures import decode, marked_file, preview, to_jpeg
 
 Role = Literal["target", "reference"]
@@ -38,9 +39,11 @@ class Studio(NamedTuple):
     finder: FaceFinder
     presets: Mapping[str, Code]
 
-    def editor(self) -> Editor:
+    def editor(self, *, strip_private: bool = False) -> Editor:
         """A new editor, with nothing kept from earlier photos."""
-        return Editor(self.model, name=self.model_name, sha256=self.model_sha256, finder=self.finder)
+        return Editor(
+            self.model, name=self.model_name, sha256=self.model_sha256, finder=self.finder, strip_private=strip_private
+        )
 
 
 class Picture(NamedTuple):
@@ -50,6 +53,8 @@ class Picture(NamedTuple):
     content: bytes
     preview: Photo
     faces: list[Face]
+    private: tuple[str, ...]
+    """What it tells of where, with which camera and by whom it was taken."""
 
     @property
     def boxes(self) -> list[list[float]]:
@@ -74,6 +79,8 @@ class Wish:
     y: float = 0.0
     """Place on the pad, -1..1."""
     preset: str = ""
+    strip_private: bool = False
+    """Whether the download leaves out what the target tells of place, camera and owner."""
 
     @classmethod
     def parse(cls, values: Mapping[str, object]) -> Wish:
@@ -88,6 +95,7 @@ class Wish:
                 x=_bounded(values.get("x", 0.0), -1, 1),
                 y=_bounded(values.get("y", 0.0), -1, 1),
                 preset=str(values.get("preset", "")),
+                strip_private=values.get("strip_private") is True,
             )
         except (KeyError, TypeError, ValueError):
             raise UserError("The page sent something that makes no sense: reload it.") from None
@@ -113,13 +121,20 @@ class Session:
 
     def give(self, role: Role, content: bytes, name: str) -> Picture:
         """Takes an uploaded file in place of the one before. Raises UserError if it shows no face."""
-        small = preview(decode(content, name))
+        whole = decode(content, name)
+        small = preview(whole)
         faces = self._studio.finder.find(shown(small))
         if not faces:
             raise UserError(
                 f"No face found in {name}: choose a picture in which the face is larger and seen from the front."
             )
-        picture = Picture(name, content if role == "target" else b"", small, faces)
+        picture = Picture(
+            name,
+            content if role == "target" else b"",
+            small,
+            faces,
+            tuple(KINDS[kind] for kind in private_kinds(whole)),
+        )
         if role == "target":
             # The old target's analysis goes with the old editor.
             self._editor = self._studio.editor()
@@ -157,7 +172,7 @@ class Session:
         picture = self.picture("target")
         photo = decode(picture.content, picture.name)
         # Its own editor: the full photo and its analysis are forgotten at the end.
-        editor = self._studio.editor()
+        editor = self._studio.editor(strip_private=wish.strip_private)
         face = _same_face(picture, wish.face, photo, self._studio.finder.find(shown(photo)))
         return marked_file(editor.transfer(photo, self._expression(wish), wish.strength, face=face), picture.name)
 

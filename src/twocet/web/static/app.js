@@ -213,6 +213,7 @@ async function take(role, photo, blob) {
   await show($(".thumb img", drop), blob);
   $(".thumb", drop).hidden = false;
   chooser(role, drop, photo.faces);
+  if (role === "target") tellPrivate(photo.private);
   if (role === "target") {
     wish.face = 1;
     generation += 1;
@@ -227,6 +228,12 @@ async function take(role, photo, blob) {
     stripFor = "";
     selectTab($("#tab-reference"));
   }
+}
+
+function tellPrivate(kinds) {
+  $("#privacy").hidden = kinds.length === 0;
+  $("#privacy span").textContent = kinds.join(", ");
+  $("#strip-private").checked = false;
 }
 
 function chooser(role, drop, faces) {
@@ -437,7 +444,7 @@ $("#download").onclick = async () => {
   $("#download").disabled = true;
   say("Making the picture at its full size …");
   await attempt(async () => {
-    const { blob, name } = await server.download(wish);
+    const { blob, name } = await server.download({ ...wish, strip_private: $("#strip-private").checked });
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
