@@ -103,8 +103,8 @@ def stub():
 def run(monkeypatch, stub, finder):
     """Runs the command line with the stub model in place of the packaged one."""
 
-    def load(*_, strict=False, **__):
-        return Editor(stub, name="stub", sha256="0" * 64, finder=finder, strict=strict)
+    def load(*_, strict=False, strip_private=False, **__):
+        return Editor(stub, name="stub", sha256="0" * 64, finder=finder, strict=strict, strip_private=strip_private)
 
     monkeypatch.setattr("twocet.edit.editor.load", load)
     return lambda *words: cli.main([str(word) for word in words])
