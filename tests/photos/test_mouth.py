@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import twocet
 from twocet.edit.inside import choose_inside, mouth_source
@@ -134,6 +135,13 @@ def test_the_own_mouth_goes_before_the_references(editor, smile):
     assert choose_inside(own.light, 0.05, (None, own._replace(lips=closed_lips(own.lips))), given).source is given
     assert choose_inside(own.light, 5 * own.opening, (None, own), given).source is given
     assert choose_inside(own.light, 0.05, (None,), None) is None
+
+
+def test_teeth_as_small_as_the_blocks_of_a_jpeg_file_are_not_taken_from_another_person(editor, smile):
+    small = np.asarray(Image.fromarray(smile).resize((256, 256)))
+    mouth = mouth_source(small, editor.find_faces(small)[0].landmarks[:, :2].astype(float))
+    assert choose_inside(mouth.light, 0.05, (None,), mouth) is None
+    assert choose_inside(mouth.light, 0.05, (mouth,), None).source is mouth
 
 
 def closed_lips(lips):

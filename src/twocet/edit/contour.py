@@ -48,6 +48,8 @@ _PALE, _STRIP = 0.6, 0.012
 _LESS_RED = 0.95
 """Red of most of what shows between lips, in that of the lips: up to 0.9 in shaded teeth; the line of closed lips and
 what is beside it have 1.09 and more."""
+_IN_THE_DARK = 0.5
+"""Logarithm by which what lies within a mouth is darker than lips, if it is not teeth."""
 _BAND, _EDGE, _SHARP = 3, 2.0, 8.0
 _DARKNESS, _LEAST = 4.0, 8.0
 
@@ -141,12 +143,20 @@ def _lips_end(columns: _Columns) -> tuple[Floats, Floats]:
         across = (y - outer) / np.where(inner == outer, 1, inner - outer)
         lip = telling & (across > 0.25) & (across < 0.8)
         odds = _odds(columns.colours, lip, inside)
+        if inner is inner_lower and lip.any():
+            odds = np.where(_as_red(columns.colours, lip), _DOUBT, odds)
         # What is beside the border on one side is lip, on the other inside.
         behind = np.cumsum(odds, axis=0)
         score = sign * (2 * behind - behind[-1]) + edges
         score = np.where(sign * (middle - y) > 0, score, -1e6)
         shifts.append(_drawn(columns, inner, score))
     return shifts[0], shifts[1]
+
+
+def _as_red(colours: Floats, lip: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """(n, k) what is as red as the samples that most likely are ``lip``, and not in the dark."""
+    red, brightness = _redness(colours), np.log(colours + _BLACK).mean(axis=-1)
+    return (red > _LESS_RED * np.median(red[lip])) & (brightness > np.median(brightness[lip]) - _IN_THE_DARK)
 
 
 def _odds(colours: Floats, lip: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> Floats:

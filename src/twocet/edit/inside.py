@@ -31,6 +31,11 @@ STRETCH = (0.9, 1.2)
 _SMOOTH = np.hanning(23)[1:-1] / np.hanning(23).sum()
 _BORDER = 1.2
 """Pixels over which the source's own lips end."""
+_RIM, _RIM_SHADE = 0.014, 0.55
+"""Mouth widths of the source beside its lower lip where what is above goes on instead, ever darker down to this share:
+the wet rim of that lip would show as a line in its own colour."""
+_FINE = 75.0
+"""Pixels across a mouth that another person's teeth need: of a smaller one each is a block of its JPEG file."""
 _DEPTH = 0.2
 """Brightness of the depth of a mouth beside the lips' at most."""
 
@@ -86,10 +91,11 @@ def choose_inside(
         light: On the target.
         opening: That the mouth shall have.
         own: Mouths of the same person: the first one goes that is open enough.
-        reference: Whose opening it is.
+        reference: Whose opening it is; its inside is taken if it is fine enough.
     """
     fitting = [mouth for mouth in own if mouth is not None and mouth.opening > max(_OPEN, _ENOUGH * opening)]
-    source = fitting[0] if fitting else reference
+    fine = reference if reference is not None and frame_of(reference.lips).width >= _FINE else None
+    source = fitting[0] if fitting else fine
     return None if source is None else Inside(source, light_ratio(light, source.light))
 
 
@@ -110,7 +116,9 @@ def inside_at(inside: Inside, place: Floats, frame: MouthFrame, full: Floats) ->
     there, here = Slit(own.enter(source.lips)), Slit(frame.enter(full))
     x = place[..., 0]
     y = there.upper(x) + (place[..., 1] - here.upper(x)) / _stretch(there, here, x)
-    colours = _seen(source.pixels, own.leave(np.stack([x, y], axis=-1)), own.width / frame.width)
+    rim = np.clip((y - there.lower(x)) / _RIM + 1, 0, 1)
+    within = own.leave(np.stack([x, y - _RIM * rim], axis=-1))
+    colours = _seen(source.pixels, within, own.width / frame.width) * (1 - (1 - _RIM_SHADE) * rim[..., None])
     soft = _BORDER / frame.width
     shown = smoothstep((y - there.upper(x)) / soft + 0.5) * smoothstep((there.lower(x) - y) / soft + 0.5)
     shown = shown * ((x > there.left) & (x < there.right))

@@ -54,6 +54,8 @@ _PRIOR = _Usual((0, 0, 0), 0.5, 0.05)
 """How much the light differs between photos."""
 _BRIGHTEST_TEETH = 1.2
 """Bright parts of teeth, in whites of the eyes: 1.15 in 34 London smiles, 1.05 in 10 snapshots."""
+_WHITEST_TEETH = 225.0
+"""Level of bright parts of teeth at most: beyond, they are one white bar."""
 _COOLEST_TEETH = 1.03
 """Green and blue of teeth against their red at most: 0.97 and 0.94 in London smiles."""
 _SHOULDER, _HIGHLIGHT = 195.0, 244.0
@@ -71,8 +73,8 @@ def light_ratio(target: Light, reference: Light) -> Floats:
     if np.isfinite(teeth).all():
         # Where the light is told wrongly, greenish or bluish teeth are what shows it.
         ratio = ratio * np.minimum(1, _COOLEST_TEETH * teeth[0] / teeth)
-    bright = _BRIGHTEST_TEETH * target.white.mean() / teeth.mean()
-    return ratio * min(1.0, bright) if np.isfinite(bright) else ratio
+    brightest = np.fmin(_BRIGHTEST_TEETH * target.white.mean(), _WHITEST_TEETH) / teeth.mean()
+    return ratio * min(1.0, brightest) if np.isfinite(brightest) else ratio
 
 
 def softened(colours: Floats) -> Floats:

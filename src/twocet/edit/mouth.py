@@ -38,8 +38,10 @@ _SMOOTHING = 1e-4
 _SPARSE = 3
 _SOFT_PIXELS, _SOFT = 0.7, 0.006
 """Half the width of the lips' inner borders: pixels at least, and mouth widths."""
-_SHADOW, _SHADOW_REACH, _COVERED = 0.5, 0.04, 0.04
-"""Depth of the upper lip's shadow on teeth, its length, and what must be covered for the whole of it (mouth widths)."""
+_SHADOW = np.array((0.38, 0.5, 0.52))
+"""Depth of the upper lip's shadow on teeth: the lips throw some red light into it."""
+_SHADOW_REACH, _COVERED = 0.04, 0.04
+"""Its length, and what must be covered for the whole of it, in mouth widths."""
 _BEYOND = 0.25
 """How much softer the border between upper and lower layer becomes beyond the corners of the mouth."""
 
@@ -150,7 +152,7 @@ def _joined(upper: Pixels, lower: Pixels, photo: Floats, lips: Floats, full: Flo
 
 
 def _shade(place: Floats, whole: MouthFrame, full: Floats, lips: Floats) -> Floats:
-    """(h, w, 1) how much light the upper lip leaves on what it covers more of than in the source, 0..1.
+    """(h, w, 3) how much light the upper lip leaves on what it covers more of than in the source, 0..1.
 
     What the source shows under its own lip is in that lip's shadow; a lip that hangs lower throws its shadow lower.
 
@@ -163,7 +165,8 @@ def _shade(place: Floats, whole: MouthFrame, full: Floats, lips: Floats) -> Floa
     x, y = place[..., 0], place[..., 1]
     edge = Slit(whole.enter(lips)).upper(x)
     covered = np.clip((edge - Slit(whole.enter(full)).upper(x)) / _COVERED, 0, 1)
-    return (1 - _SHADOW * covered * np.exp(-np.maximum(y - edge, 0) / _SHADOW_REACH))[..., None]
+    shadow = covered * np.exp(-np.maximum(y - edge, 0) / _SHADOW_REACH)
+    return np.asarray(1 - _SHADOW * shadow[..., None])
 
 
 def _covers(place: Floats, slit: Slit, soft: float) -> tuple[Floats, Floats]:
