@@ -156,7 +156,8 @@ def _lips_end(columns: _Columns) -> tuple[Floats, Floats]:
 def _as_red(colours: Floats, lip: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """(n, k) what is as red as the samples that most likely are ``lip``, and not in the dark."""
     red, brightness = _redness(colours), np.log(colours + _BLACK).mean(axis=-1)
-    return (red > _LESS_RED * np.median(red[lip])) & (brightness > np.median(brightness[lip]) - _IN_THE_DARK)
+    lit = brightness > np.median(brightness[lip]) - _IN_THE_DARK
+    return np.asarray(lit & (red > _LESS_RED * np.median(red[lip])))
 
 
 def _odds(colours: Floats, lip: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> Floats:
