@@ -24,11 +24,12 @@ FILE = Path(__file__).resolve().parents[1] / "src" / "twocet" / "edit" / BANK
 PERSON = 42
 SIZE = 768
 SHAPES = (
-    "mouthSmile* 0.6, mouthUpperUp* 0.35, mouthLowerDown* 0.25, jawOpen 0.03",
-    "mouthSmile* 0.8, mouthUpperUp* 0.55, mouthLowerDown* 0.35, jawOpen 0.06",
-    "mouthSmile* 0.9, mouthUpperUp* 0.6, mouthLowerDown* 0.5, jawOpen 0.12",
-    "mouthSmile* 0.95, mouthUpperUp* 0.5, mouthLowerDown* 0.35, jawOpen 0.25",
-    "mouthSmile* 0.95, mouthUpperUp* 0.5, mouthLowerDown* 0.35, jawOpen 0.42",
+    "mouthSmile* 0.7, mouthUpperUp* 0.1, mouthLowerDown* 0.4, jawOpen 0.06",
+    "mouthSmile* 0.8, mouthUpperUp* 0.25, mouthLowerDown* 0.6, jawOpen 0.06",
+    "mouthSmile* 0.9, mouthUpperUp* 0.3, mouthLowerDown* 0.9, jawOpen 0.1",
+    "mouthSmile* 0.95, mouthUpperUp* 0.35, mouthLowerDown* 0.9, jawOpen 0.22",
+    "mouthSmile* 0.95, mouthUpperUp* 0.35, mouthLowerDown* 0.9, jawOpen 0.35",
+    "mouthSmile* 0.95, mouthUpperUp* 0.4, mouthLowerDown* 0.6, jawOpen 0.5",
     "jawOpen 0.12",
     "jawOpen 0.25",
     "jawOpen 0.4",
@@ -37,9 +38,9 @@ SHAPES = (
     "jawOpen 0.3, mouthFunnel 0.7",
     "jawOpen 0.85, mouthStretch* 0.5, mouthUpperUp* 0.4, mouthLowerDown* 0.5",
     "mouthStretch* 0.9, jawOpen 0.12, mouthLowerDown* 0.35",
-    "mouthStretch* 0.9, jawOpen 0.24, mouthLowerDown* 0.5",
+    "mouthStretch* 0.9, jawOpen 0.28, mouthLowerDown* 0.15",
     "mouthUpperUp* 0.75, noseSneer* 0.6, mouthLowerDown* 0.2",
-    "mouthUpperUp* 0.6, mouthLowerDown* 0.8, noseSneer* 0.5, mouthStretch* 0.4, jawOpen 0.06",
+    "mouthUpperUp* 0.6, mouthLowerDown* 0.5, noseSneer* 0.5, mouthStretch* 0.4, jawOpen 0.06",
 )
 LIGHT = {"key_light": (8.0, 32.0), "key_gain": 1.0, "sky_gain": 1.1, "temperature": 0.0, "pose": (0.0, 0.0, 0.0),
          "gaze": (0.0, 0.0), "stubble": 0.0}  # fmt: skip

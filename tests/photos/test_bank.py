@@ -8,7 +8,7 @@ import pytest
 import twocet
 from twocet.edit import presets as book
 from twocet.edit.bank import nearest, pack, packaged_bank, unpack
-from twocet.edit.lips import CLOSED, CURVES, opening_of
+from twocet.edit.lips import CLOSED, CURVES, Slit, frame_of, opening_of
 from twocet.synth import Head, Identity, render
 
 
@@ -24,14 +24,33 @@ def test_bank_has_small_and_large_openings(bank):
     assert all(np.isfinite(mouth.light.skin).all() and np.isfinite(mouth.light.white).all() for mouth in bank)
 
 
-def test_each_mouth_is_nearest_to_its_own_gap(bank):
-    assert [nearest(mouth.gap, bank) is mouth for mouth in bank] == [True] * len(bank)
+def test_each_mouth_is_nearest_to_its_own_lips(bank):
+    assert [nearest(mouth.lips, bank) is mouth for mouth in bank] == [True] * len(bank)
 
 
 def test_rather_a_mouth_too_open_than_one_with_too_little_inside(bank):
-    gap = (bank[8].gap + bank[9].gap) / 2
-    chosen = nearest(gap, [bank[8], bank[9]])
-    assert chosen.opening == max(bank[8].opening, bank[9].opening)
+    both = (bank[9], bank[10])
+    between = np.mean([frame_of(mouth.lips).enter(mouth.lips) for mouth in both], axis=0)
+    assert nearest(between, both).opening == max(mouth.opening for mouth in both)
+
+
+def test_a_smile_shows_more_teeth_than_a_dropped_jaw_with_the_same_gap(bank):
+    def paleness(mouth):
+        """How grey the brighter half of what shows is."""
+        frame, slit = frame_of(mouth.lips), Slit(frame_of(mouth.lips).enter(mouth.lips))
+        height, width = mouth.pixels.shape[:2]
+        place = frame.enter(np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), axis=-1))
+        x, y = place[..., 0], place[..., 1]
+        inside = mouth.pixels[(np.abs(x) < 0.3) & (y > slit.upper(x)) & (y < slit.lower(x))].mean(axis=-1)
+        return (inside > 100).mean()
+
+    jaw = bank[8]
+    lifted = frame_of(jaw.lips).enter(jaw.lips)
+    across = lifted[0, :, 0]
+    lifted[..., 1] += 0.35 * (0.25 - across**2)
+    smile = nearest(lifted, bank)
+    assert smile.opening == pytest.approx(jaw.opening, rel=0.4)
+    assert paleness(smile) > paleness(jaw) + 0.2
 
 
 def test_packed_mouths_come_back(bank):

@@ -14,6 +14,7 @@ from PIL import Image
 
 from twocet.edit.inside import MouthSource
 from twocet.edit.light import Light
+from twocet.edit.lips import UPPER_INNER, frame_of, gap_of
 from twocet.photo.images import Pixels
 from twocet.runtime.arrays import Floats
 
@@ -31,14 +32,26 @@ def packaged_bank() -> tuple[MouthSource, ...]:
         return unpack(dict(content))
 
 
-def nearest(gap: Floats, mouths: Sequence[MouthSource]) -> MouthSource:
-    """The mouth whose gap between the lips is most like ``gap`` (11, 2), in mouth coordinates."""
+def nearest(lips: Floats, mouths: Sequence[MouthSource]) -> MouthSource:
+    """The mouth whose lips part most like ``lips`` (4, 11, 2), in any unit, and under most the same upper lip.
+
+    A smile lifts the corners of the mouth and shows a row of teeth; a jaw that drops the same way shows the depth.
+    """
+    gap, line = gap_of(lips)[:, 1], _upper_line(lips)
 
     def distance(mouth: MouthSource) -> float:
-        difference = mouth.gap[:, 1] - gap[:, 1]
-        return float(np.mean(np.where(difference < 0, _MISSING, 1.0) * difference**2))
+        difference = mouth.gap[:, 1] - gap
+        return float(
+            np.mean(np.where(difference < 0, _MISSING, 1.0) * difference**2 + (_upper_line(mouth.lips) - line) ** 2)
+        )
 
     return min(mouths, key=distance)
+
+
+def _upper_line(lips: Floats) -> Floats:
+    """(11,) how far below the corners of the mouth the upper lip ends, mouth widths."""
+    heights: Floats = frame_of(lips).enter(lips[UPPER_INNER])[:, 1]
+    return heights
 
 
 def pack(mouths: Sequence[MouthSource]) -> dict[str, npt.NDArray[Any]]:

@@ -204,7 +204,7 @@ def plan_mouth(
     if inside is None and opening > CLOSED:
         if not bank:
             return None
-        source = nearest(gap_of(full[CURVES]), bank)
+        source = nearest(full[CURVES], bank)
         inside = Inside(source, light_ratio(own.light, source.light))
     if inside is not None:
         # Lips that open wider than the teeth may be stretched would bare a strip of nothing.
