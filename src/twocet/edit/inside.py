@@ -30,10 +30,12 @@ STRETCH = (0.9, 1.2)
 """How much teeth may be stretched in height."""
 _SMOOTH = np.hanning(23)[1:-1] / np.hanning(23).sum()
 _BORDER = 1.2
-"""Pixels over which the source's own lips end."""
+"""Pixels over which the source's own upper lip ends."""
 _RIM, _RIM_SHADE = 0.014, 0.55
 """Mouth widths of the source beside its lower lip where what is above goes on instead, ever darker down to this share:
 the wet rim of that lip would show as a line in its own colour."""
+_FADING = 0.03
+"""Mouth widths over which what goes on beyond the source fades to the depth of the mouth."""
 _FINE = 75.0
 """Pixels across a mouth that another person's teeth need: of a smaller one each is a block of its JPEG file."""
 _DEPTH = 0.2
@@ -116,12 +118,12 @@ def inside_at(inside: Inside, place: Floats, frame: MouthFrame, full: Floats) ->
     there, here = Slit(own.enter(source.lips)), Slit(frame.enter(full))
     x = place[..., 0]
     y = there.upper(x) + (place[..., 1] - here.upper(x)) / _stretch(there, here, x)
-    rim = np.clip((y - there.lower(x)) / _RIM + 1, 0, 1)
-    within = own.leave(np.stack([x, y - _RIM * rim], axis=-1))
+    beyond = y - there.lower(x)
+    rim = np.clip(beyond / _RIM + 1, 0, 1)
+    within = own.leave(np.stack([x, y - _RIM * rim - np.maximum(beyond, 0)], axis=-1))
     colours = _seen(source.pixels, within, own.width / frame.width) * (1 - (1 - _RIM_SHADE) * rim[..., None])
-    soft = _BORDER / frame.width
-    shown = smoothstep((y - there.upper(x)) / soft + 0.5) * smoothstep((there.lower(x) - y) / soft + 0.5)
-    shown = shown * ((x > there.left) & (x < there.right))
+    shown = smoothstep((y - there.upper(x)) * frame.width / _BORDER + 0.5) * np.exp(-np.maximum(beyond, 0) / _FADING)
+    shown *= smoothstep(np.minimum(x - there.left, there.right - x) / _RIM)
     depth = _depth(source)
     return softened((depth + (colours - depth) * shown[..., None]) * inside.light)
 

@@ -65,6 +65,11 @@ class Slit:
         """y of the lower lip's border."""
         return np.interp(x, self._xs, self._lower)
 
+    def levelness(self, x: Floats) -> Floats:
+        """Cosine of the steeper border's slope at ``x``: by so much nearer than straight up or down is a border."""
+        slopes = [np.abs(np.gradient(heights, self._xs)) for heights in (self._upper, self._lower)]
+        return np.interp(x, self._xs, 1 / np.hypot(1, np.maximum(*slopes)))
+
 
 def frame_of(curves: Floats) -> MouthFrame:
     """The coordinates of the mouth with these lips (4, 11, 2)."""

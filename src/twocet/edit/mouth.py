@@ -175,7 +175,7 @@ def _covers(place: Floats, slit: Slit, soft: float) -> tuple[Floats, Floats]:
     ``place``: (h, w, 2) mouth coordinates. Beyond the corners of the mouth the layers run into each other.
     """
     x, y = place[..., 0], place[..., 1]
-    soft_here = soft + _BEYOND * np.maximum(np.maximum(slit.left - x, x - slit.right), 0)
+    soft_here = soft / slit.levelness(x) + _BEYOND * np.maximum(np.maximum(slit.left - x, x - slit.right), 0)
     under, below = (smoothstep(0.5 + (y - border(x)) / (2 * soft_here)) for border in (slit.upper, slit.lower))
     return under, below
 
