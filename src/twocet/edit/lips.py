@@ -68,7 +68,8 @@ class Slit:
     def levelness(self, x: Floats) -> Floats:
         """Cosine of the steeper border's slope at ``x``: by so much nearer than straight up or down is a border."""
         slopes: Floats = np.gradient(np.stack([self._upper, self._lower]), self._xs, axis=1)
-        return np.interp(x, self._xs, 1 / np.hypot(1, np.abs(slopes).max(axis=0)))
+        cosine: Floats = 1 / np.hypot(1, np.abs(slopes).max(axis=0))
+        return np.interp(x, self._xs, cosine)
 
 
 def frame_of(curves: Floats) -> MouthFrame:
