@@ -31,9 +31,9 @@ STRETCH = (0.9, 1.2)
 _SMOOTH = np.hanning(23)[1:-1] / np.hanning(23).sum()
 _BORDER = 1.2
 """Pixels over which the source's own upper lip ends."""
-_RIM, _RIM_SHADE = 0.014, 0.55
-"""Mouth widths of the source beside its lower lip where what is above goes on instead, ever darker down to this share:
-the wet rim of that lip would show as a line in its own colour."""
+_RIM = 0.014
+"""Mouth widths of the source beside its lower lip where what is above goes on instead: the wet rim of that lip would
+show as a line in its own colour."""
 _FADING = 0.03
 """Mouth widths over which what goes on beyond the source fades to the depth of the mouth."""
 _FINE = 75.0
@@ -121,7 +121,7 @@ def inside_at(inside: Inside, place: Floats, frame: MouthFrame, full: Floats) ->
     beyond = y - there.lower(x)
     rim = np.clip(beyond / _RIM + 1, 0, 1)
     within = own.leave(np.stack([x, y - _RIM * rim - np.maximum(beyond, 0)], axis=-1))
-    colours = _seen(source.pixels, within, own.width / frame.width) * (1 - (1 - _RIM_SHADE) * rim[..., None])
+    colours = _seen(source.pixels, within, own.width / frame.width)
     shown = smoothstep((y - there.upper(x)) * frame.width / _BORDER + 0.5) * np.exp(-np.maximum(beyond, 0) / _FADING)
     shown *= smoothstep(np.minimum(x - there.left, there.right - x) / _RIM)
     depth = _depth(source)
