@@ -20,7 +20,8 @@ from twocet.model.model import new_model, save_model
 from twocet.networks.build import build
 from twocet.networks.config import NetworkConfig
 from twocet.photo.faces import FaceFinder
-from twocet.web.session import Studio, pad_directions
+from twocet.web.pad import principal_directions
+from twocet.web.session import Studio
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +56,7 @@ def own_presets(model_file, tmp_path_factory):
     (folder / "twocet").mkdir()
     found = [
         Preset(name, tuple(map(float, 0.5 * direction)), editor.sha256, "a test", own=True)
-        for name, direction in zip(("across", "upward"), pad_directions(editor), strict=True)
+        for name, direction in zip(("across", "upward"), principal_directions(editor), strict=True)
     ]
     write_file(folder / "twocet" / "presets.json", found)
     return folder

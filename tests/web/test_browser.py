@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import time
+import zipfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def test_upload_drag_see_download(open_page, tmp_path):
         page.click("#download")
     path = tmp_path / download.value.suggested_filename
     download.value.save_as(path)
-    assert path.name == "target-4-twocet.jpg"
+    assert path.name == "target-4-reference-2-surprise--0.30.jpg"
     mark = read_mark(path)
     assert (mark.digital_source_type, mark.model) == (COMPOSITE, "tiny")
     assert mark.strength == pytest.approx(-0.3)
@@ -154,10 +155,11 @@ def test_several_faces_are_chosen_by_clicking(open_page, group, tmp_path):
     right = np.abs(shown(page) - shown(page, "#before")).max(axis=2) > 40
     page.get_by_role("button", name="Face 2 of 2").click()
     wait_for_renders(page, 2)
-    left = np.abs(shown(page) - shown(page, "#before")).max(axis=2) > 40
+    both = np.abs(shown(page) - shown(page, "#before")).max(axis=2) > 40
     middle = right.shape[1] * 700 // 1800
     assert right[:, middle:].sum() > 100 > right[:, :middle].sum()
-    assert left[:, :middle].sum() > 100 > left[:, middle:].sum()
+    assert both[:, :middle].sum() > 100, "the second face is edited"
+    assert both[:, middle:].sum() == right[:, middle:].sum(), "the first face keeps what it was given"
 
 
 def test_examples_pad_strip_and_neutral_by_keyboard_alone(open_page):
@@ -181,6 +183,50 @@ def test_examples_pad_strip_and_neutral_by_keyboard_alone(open_page):
     page.wait_for_selector("#frame:not(.working)")
     assert np.abs(shown(page) - shown(page, "#before")).max() == 0
     assert page.evaluate("() => document.documentElement.scrollWidth") == PHONE["width"], "nothing sticks out sideways"
+
+
+def test_a_new_face_after_neutralize_shows_the_expression(open_page):
+    page = open_page()
+    page.click("#try-example")
+    wait_for_renders(page, 1)
+    page.click("#neutral")
+    wait_for_renders(page, 2)
+    page.locator(".examples[data-role=target] button").nth(2).click()
+    wait_for_renders(page, 3)
+    page.wait_for_selector("#frame:not(.working)")
+    assert page.locator("#strength").input_value() == "1"
+    assert np.abs(shown(page) - shown(page, "#before")).max() > 40
+
+
+def test_zoom_brings_the_face_to_the_middle(open_page, group, tmp_path):
+    (tmp_path / "group.jpg").write_bytes(group)
+    page = open_page()
+    give(page, "target", tmp_path / "group.jpg")
+    page.get_by_text("2 faces: choose one").wait_for()
+    page.click("#zoom")
+    box, frame = (page.locator(name).bounding_box() for name in ("#before", "#frame"))
+    assert box["width"] > 1.4 * frame["width"]
+    assert page.evaluate("() => document.documentElement.scrollWidth") == DESKTOP["width"]
+    page.click("#zoom")
+    assert page.locator("#before").bounding_box()["width"] == pytest.approx(frame["width"], abs=1)
+
+
+def test_regions_continuum_and_other_photos(open_page, tmp_path):
+    page = open_page()
+    page.click("#try-example")
+    wait_for_renders(page, 1)
+    page.click("#keep button[data-region=mouth]")
+    wait_for_renders(page, 2)
+    assert page.locator("#keep button[aria-pressed=true]").inner_text() == "Mouth"
+    page.click("summary")
+    with page.expect_download() as download:
+        page.click("#continuum")
+    assert download.value.suggested_filename.endswith("-continuum.zip")
+    with page.expect_download() as download:
+        page.set_input_files("#batch input", [TARGET, REFERENCE])
+    download.value.save_as(tmp_path / "others.zip")
+    with zipfile.ZipFile(tmp_path / "others.zip") as packed:
+        assert len(packed.namelist()) == 2
 
 
 def test_the_bar_is_for_pictures_that_are_long_in_coming(open_page):

@@ -50,7 +50,7 @@ def test_no_face_and_no_photo_are_said(client, wall):
 
 def test_an_upload_ends_at_the_limit(client):
     refused = client.send("PUT", "/api/photos/target", bytes(MAX_BYTES + 1))
-    assert (refused.status, "more than 20 MB" in refused.json["error"]) == (413, True)
+    assert (refused.status, "more than 50 MB" in refused.json["error"]) == (413, True)
 
 
 def test_sessions_are_private_and_end(address):

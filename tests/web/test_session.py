@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import threading
+import zipfile
 
 import numpy as np
 import pytest
@@ -18,9 +19,11 @@ from twocet.edit.locate import Locator
 from twocet.errors import UserError
 from twocet.photo.marks import COMPOSITE, read_mark
 from twocet.web import visitors
+from twocet.web.pad import Pad, principal_directions
 from twocet.web.pictures import PREVIEW_SIDE, decode
-from twocet.web.session import STRIP, Session, Studio, Wish, pad_directions, pad_places
+from twocet.web.session import STRIP, Session, Studio
 from twocet.web.visitors import Busy, Turns, Visitor, Visitors
+from twocet.web.wishes import Wish
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,7 @@ def wish(kind="reference", strength=1.0, **values):
 
 def large_png():
     buffer = io.BytesIO()
-    Image.new("1", (8000, 6000)).save(buffer, "PNG")
+    Image.new("1", (12000, 9000)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -48,7 +51,7 @@ def large_png():
         (b"", "me.jpg is empty"),
         (b"<svg/>", "me.jpg is not a picture"),
         (TARGET.read_bytes()[:5000], "me.jpg is damaged"),
-        (large_png(), "me.jpg has more than 40 million pixels"),
+        (large_png(), "me.jpg has more than 100 million pixels"),
     ],
     ids=["empty", "no picture", "damaged", "too large"],
 )
@@ -106,18 +109,88 @@ def test_presets_are_shown_on_the_visitors_own_face(studio):
     assert np.abs(shown["smile"].astype(int) - shown["frown"]).max() > 40
 
 
-def test_signposts_stand_where_the_pad_makes_what_is_nearest_to_the_preset(studio):
-    editor = studio.editor()
-    pad = pad_directions(editor)
-    # Two orthogonal directions, as those of a model that knows its codes.
-    across, up = np.linalg.qr(pad.T.astype(np.float64))[0].T
-    model = type("Known", (), {"code_dim": 8, "metadata": {"code_covariance": (4 * np.outer(across, across)
-                               + np.outer(up, up)).tolist()}})()  # fmt: skip
-    right, top = pad_directions(Editor(model))
-    beside = np.linalg.svd(np.array([right, top]))[2][-1]
-    places = pad_places(Editor(model), {"on": 0.5 * right - 0.25 * top + 3 * beside, "off": 1.5 * right})
-    assert list(places) == ["on"]
-    assert places["on"] == pytest.approx((0.5, -0.25), abs=1e-5)
+def test_on_the_pad_a_name_is_its_preset_and_the_middle_is_neutral(studio):
+    presets = {f"p{number}": np.random.default_rng(number).normal(size=8).astype(np.float32) for number in range(12)}
+    pad = Pad(studio.editor(), presets)
+    assert set(pad.places) == set(presets)
+    for name, place in pad.places.items():
+        assert np.array_equal(pad.code(*place), presets[name])
+    assert not pad.code(0, 0).any()
+
+
+def test_names_on_the_pad_keep_their_distance(studio):
+    presets = {f"p{number}": np.random.default_rng(number).normal(size=8).astype(np.float32) for number in range(15)}
+    places = np.array(list(Pad(studio.editor(), presets).places.values()))
+    apart = np.hypot(*(places[:, None] - places).transpose(2, 0, 1)) + 9 * np.eye(15)
+    assert apart.min() > 0.3
+    assert np.abs(places).max() <= 0.82
+
+
+def test_between_names_the_pad_mixes(studio):
+    pad = Pad(studio.editor(), {"on": np.ones(8, np.float32)})
+    (x, y) = pad.places["on"]
+    halfway = pad.code(x / 2, y / 2)
+    assert halfway == pytest.approx(np.full(8, 0.5), abs=1e-6)
+    assert pad.code(0.9 * x, 0.9 * y)[0] > 0.9
+
+
+def test_every_face_keeps_its_own_edit(studio, group):
+    session = Session(studio)
+    session.give("target", group, "us.jpg")
+    alone = [session.render(wish("random", seed=3, face=face)).pixels.astype(int) for face in (1, 2)]
+    both = session.render(wish("random", seed=3, face=1, others=[{"kind": "random", "seed": 3, "face": 2}])).pixels
+    original = session.picture("target").preview.pixels.astype(int)
+    assert np.array_equal(both - original, (alone[0] - original) + (alone[1] - original))
+
+
+def test_regions_stay_as_they_are(session):
+    kept = session.render(wish("random", seed=1, keep=["mouth", "eyes", "brows", "gaze"])).pixels
+    free = session.render(wish("random", seed=1)).pixels
+    before = session.picture("target").preview.pixels.astype(int)
+    assert np.abs(kept - before).sum() < np.abs(free - before).sum()
+    with pytest.raises(UserError):
+        wish(keep=["ears"])
+
+
+def test_a_continuum_is_taken_away_in_one_file(session):
+    name, content = session.continuum(wish(strength=0.8))
+    assert name == "me-smile-continuum.zip"
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        names = packed.namelist()
+        first = decoded(packed.read(names[0]))
+    assert (names[0], names[5], names[-1]) == ("me-neutral-0.00.jpg", "me-smile-0.40.jpg", "me-smile-0.80.jpg")
+    assert len(names) == 11
+    assert np.abs(first.astype(int) - decoded(TARGET.read_bytes())).mean() < 2
+
+
+def test_other_photos_get_the_expression_and_wait_to_be_fetched(session, monkeypatch):
+    other = (TARGET.parent / "target-1.jpg").read_bytes()
+    assert session.finish(other, "you.jpg", wish()) == "you-smile-1.00.jpg"
+    assert session.finish(other, "you.jpg", wish()) == "again-you-smile-1.00.jpg"
+    monkeypatch.setattr("twocet.web.session.MOST_FINISHED_BYTES", 10)
+    with pytest.raises(UserError, match="fetch them first"):
+        session.finish(other, "you.jpg", wish())
+    name, content = session.fetch()
+    assert name == "twocet.zip"
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        assert packed.namelist() == ["you-smile-1.00.jpg", "again-you-smile-1.00.jpg"]
+    with pytest.raises(UserError, match="No pictures are ready"):
+        session.fetch()
+
+
+def test_presets_are_saved_only_on_this_computer(studio, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for may_save in (False, True):
+        session = Session(studio._replace(presets={}, may_save=may_save))
+        session.give("target", TARGET.read_bytes(), "me.jpg")
+        if not may_save:
+            with pytest.raises(UserError, match="only on the computer that runs the page"):
+                session.save_preset("mine", wish("random", seed=5))
+            continue
+        session.save_preset("mine", wish("random", 0.5, seed=5))
+        again = session.render(wish("preset", preset="mine"))
+        assert again.code == pytest.approx(session.render(wish("random", 0.5, seed=5)).code, abs=1e-6)
+    assert (tmp_path / "twocet" / "presets.json").is_file()
 
 
 def test_a_new_strength_is_one_edit(session, monkeypatch):
@@ -154,7 +227,7 @@ def test_the_download_is_the_face_chosen_at_full_size_and_marked(studio, group, 
     assert boxes.shape == (2, 4)
     assert boxes[0, 0] > 0.4 > boxes[1, 0], "the larger face, on the right, comes first"
     name, content = session.download(wish("random", 1.5, seed=3, face=2))
-    assert name == "us two-twocet.jpg"
+    assert name == "us two-random3-1.50.jpg"
     changed = np.abs(decoded(content).astype(int) - decoded(group)).max(axis=2) > 40
     assert changed.shape == (1100, 1800)
     assert changed[:, :700].sum() > 500
@@ -175,11 +248,11 @@ def test_pad_directions_are_the_widest_of_the_codes_in_photos(studio):
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(8, 8)))[0]
     covariance = turn @ np.diag([1, 9, 0.1, 4, 0.2, 0.3, 0, 0]) @ turn.T
     model = type("Known", (), {"code_dim": 8, "metadata": {"code_covariance": covariance.tolist()}})()
-    x, y = pad_directions(Editor(model))
+    x, y = principal_directions(Editor(model))
     assert abs(x @ turn[:, 1]) == pytest.approx(6, abs=1e-3)
     assert abs(y @ turn[:, 3]) == pytest.approx(4, abs=1e-3)
     assert np.linalg.norm([x, y], axis=1) == pytest.approx([6, 4], abs=1e-3)
-    unknown = pad_directions(studio.editor())
+    unknown = principal_directions(studio.editor())
     assert np.linalg.matrix_rank(unknown) == 2
 
 

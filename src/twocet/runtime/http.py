@@ -43,6 +43,11 @@ class Guard:
         return await self._app(scope, receive, send_with_headers)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this computer can reach an address."""
+    return host in _LOOPBACK
+
+
 def serve(make_app: Callable[[list[str] | None], ASGIApp], name: str, host: str, port: int) -> None:
     """Serve an application until it is interrupted; prints the address first. Raises UserError.
 

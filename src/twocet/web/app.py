@@ -25,9 +25,11 @@ from twocet import __version__
 from twocet.errors import UserError
 from twocet.photo.images import Photo, read_pixels
 from twocet.runtime import http
+from twocet.web.pad import Pad
 from twocet.web.pictures import MAX_BYTES, preview, to_jpeg
-from twocet.web.session import ROLES, STRENGTHS, STRIP, Picture, Role, Session, Studio, Wish, pad_places
+from twocet.web.session import ROLES, STRIP, Picture, Role, Session, Studio
 from twocet.web.visitors import IDLE_SECONDS, Busy, Turns, Visitor, Visitors
+from twocet.web.wishes import STRENGTHS, Wish
 
 _STATIC = Path(__file__).parent / "static"
 _EXAMPLES = Path(__file__).parents[1] / "commands" / "examples"
@@ -73,7 +75,11 @@ class Page:
             Route("/api/render", self.render, methods=["POST"]),
             Route("/api/strip", self.strip, methods=["POST"]),
             Route("/api/presets", self.presets, methods=["POST"]),
+            Route("/api/presets/{name}", self.save_preset, methods=["PUT"]),
             Route("/api/download", self.download, methods=["POST"]),
+            Route("/api/continuum", self.continuum, methods=["POST"]),
+            Route("/api/batch", self.finish, methods=["PUT"]),
+            Route("/api/batch", self.fetch, methods=["POST"]),
             Route("/examples/{name}.jpg", self.example),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ]
@@ -106,7 +112,8 @@ class Page:
                 "strengths": STRENGTHS,
                 "strip": STRIP,
                 "presets": list(self._studio.presets),
-                "pad": pad_places(self._studio.editor(), self._studio.presets),
+                "pad": Pad(self._studio.editor(), self._studio.presets).places,
+                "may_save": self._studio.may_save,
                 "examples": list(self._examples),
                 "max_bytes": MAX_BYTES,
                 "idle_minutes": round(IDLE_SECONDS / 60),
@@ -124,7 +131,7 @@ class Page:
     async def give(self, request: Request) -> Response:
         visitor, role = self._visitor(request), _role(request)
         content = await _body(request, MAX_BYTES)
-        name = Path(unquote(request.headers.get("X-Name", ""))).name[:100] or f"the {role}"
+        name = _name(request) or f"the {role}"
         return _described(await self._turns.run(visitor, visitor.session.give, role, content, name))
 
     async def give_example(self, request: Request) -> Response:
@@ -169,9 +176,26 @@ class Page:
 
     async def download(self, request: Request) -> Response:
         visitor, wish = self._visitor(request), await _wish(request)
-        name, content = await self._turns.run(visitor, visitor.session.download, wish)
-        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", "X-Name": quote(name)}
-        return Response(content, media_type="application/octet-stream", headers=headers)
+        return _file(*await self._turns.run(visitor, visitor.session.download, wish))
+
+    async def continuum(self, request: Request) -> Response:
+        visitor, wish = self._visitor(request), await _wish(request)
+        return _file(*await self._turns.run(visitor, visitor.session.continuum, wish))
+
+    async def finish(self, request: Request) -> Response:
+        """Another photo, its name and the wish in headers, for the zip file."""
+        visitor, wish = self._visitor(request), _parsed(unquote(request.headers.get("X-Wish", "")))
+        content, name = await _body(request, MAX_BYTES), _name(request) or "photo"
+        return JSONResponse({"name": await self._turns.run(visitor, visitor.session.finish, content, name, wish)})
+
+    async def fetch(self, request: Request) -> Response:
+        visitor = self._visitor(request)
+        return _file(*await self._turns.run(visitor, visitor.session.fetch))
+
+    async def save_preset(self, request: Request) -> Response:
+        visitor, wish, name = self._visitor(request), await _wish(request), request.path_params["name"]
+        await self._turns.run(visitor, visitor.session.save_preset, name, wish)
+        return await self.about(request)
 
     async def example(self, request: Request) -> Response:
         content = await asyncio.to_thread(thumbnail, self._example(request))
@@ -244,9 +268,23 @@ async def _body(request: Request, most: int) -> bytes:
     return bytes(content)
 
 
+def _name(request: Request) -> str:
+    """The name of the file that is sent, without folders."""
+    return Path(unquote(request.headers.get("X-Name", ""))).name[:100]
+
+
+def _file(name: str, content: bytes) -> Response:
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", "X-Name": quote(name)}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
 async def _wish(request: Request) -> Wish:
+    return _parsed(await _body(request, _MAX_WISH_BYTES))
+
+
+def _parsed(text: str | bytes) -> Wish:
     try:
-        values = json.loads(await _body(request, _MAX_WISH_BYTES))
+        values = json.loads(text)
     except ValueError:
         values = None
     return Wish.parse(values if isinstance(values, dict) else {})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import tempfile
+import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ from PIL import Image
 from twocet.edit.result import Result
 from twocet.photo.images import Photo, Pixels, decode_photo
 
-MAX_BYTES = 20_000_000
-MAX_PIXELS = 40_000_000
+MAX_BYTES = 50_000_000
+MAX_PIXELS = 100_000_000
+"""Phones take 50 million pixels and more."""
 PREVIEW_SIDE = 1024
 """The page works on a copy of at most this side; only the download is made at the photo's own resolution."""
 _DOWNLOAD_SUFFIXES = {"JPEG": ".jpg", "WEBP": ".webp"}
@@ -40,9 +43,18 @@ def to_jpeg(pixels: Pixels, icc: bytes | None = None, quality: int = _PREVIEW_QU
     return buffer.getvalue()
 
 
-def marked_file(result: Result, name: str) -> tuple[str, bytes]:
+def marked_file(result: Result, stem: str) -> tuple[str, bytes]:
     """The result as a file with AI marks, in the format of the target: its name and its bytes."""
     suffix = _DOWNLOAD_SUFFIXES.get(result.photo.format or "", ".png")
     with tempfile.TemporaryDirectory(prefix="twocet-") as folder:
         path = result.save(Path(folder) / f"result{suffix}")
-        return f"{Path(name).stem or 'face'}-twocet{suffix}", path.read_bytes()
+        return f"{stem}{suffix}", path.read_bytes()
+
+
+def archive(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """A zip file of files by name; pictures are small already and are stored as they are."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as packed:
+        for name, content in files:
+            packed.writestr(name, content)
+    return buffer.getvalue()

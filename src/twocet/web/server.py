@@ -20,5 +20,6 @@ def serve(editor: Editor, host: str, port: int, presets: Mapping[str, Code]) -> 
 
     ``editor`` lends its model to the visitors' own editors.
     """
-    studio = Studio(editor.model, editor.name, editor.sha256, FaceFinder(threads=1), presets)
+    finder = FaceFinder(threads=1)
+    studio = Studio(editor.model, editor.name, editor.sha256, finder, dict(presets), may_save=http.is_loopback(host))
     http.serve(lambda allowed: make_app(studio, workers=_WORKERS, allowed_hosts=allowed), "twocet", host, port)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from twocet.edit import presets as book
 from twocet.edit.editor import Editor
-from twocet.edit.result import Result
+from twocet.edit.result import Result, together
 from twocet.edit.stages import Code, Expression
 from twocet.errors import UserError
 from twocet.model.model import Model
@@ -18,16 +19,19 @@ from twocet.photo.colour import shown
 from twocet.photo.faces import Face, FaceFinder
 from twocet.photo.images import Photo, Pixels
 from twocet.photo.privacy import KINDS, private_kinds
-from twocet.web.pictures import decode, marked_file, preview, to_jpeg
+from twocet.web.pad import Pad
+from twocet.web.pictures import archive, decode, marked_file, preview, to_jpeg
+from twocet.web.wishes import STRENGTHS, Wish
 
 Role = Literal["target", "reference"]
 ROLES: tuple[Role, ...] = ("target", "reference")
 
-STRENGTHS = (-0.5, 1.5)
 STRIP = tuple(np.linspace(*STRENGTHS, 9).tolist())
 """The strengths of the continuum under the slider."""
-_PAD_REACH = 2.0
-"""The edge of the pad, in standard deviations of the codes that the encoder finds in photos."""
+STEPS = tuple(np.linspace(0, 1, 11).tolist())
+"""The strengths of a continuum that is taken away, in shares of the strength wished for."""
+MOST_FINISHED_BYTES = 300_000_000
+"""Of the pictures of a batch that wait to be fetched."""
 
 
 class Studio(NamedTuple):
@@ -37,7 +41,9 @@ class Studio(NamedTuple):
     model_name: str
     model_sha256: str | None
     finder: FaceFinder
-    presets: Mapping[str, Code]
+    presets: dict[str, Code]
+    may_save: bool = False
+    """Whether a visitor may add to the presets of the computer's user: on this computer alone."""
 
     def editor(self, *, strip_private: bool = False) -> Editor:
         """A new editor, with nothing kept from earlier photos."""
@@ -64,60 +70,15 @@ class Picture(NamedTuple):
         return [[left / width, top / height, w / width, h / height] for left, top, w, h in boxes]
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What the face shall look like."""
-
-    kind: str
-    """``neutral``, ``reference``, ``random``, ``pad`` or ``preset``."""
-    strength: float
-    face: int
-    """Which face of the target, 1 = largest."""
-    reference_face: int = 1
-    seed: int = 0
-    x: float = 0.0
-    y: float = 0.0
-    """Place on the pad, -1..1."""
-    preset: str = ""
-    strip_private: bool = False
-    """Whether the download leaves out what the target tells of place, camera and owner."""
-
-    @classmethod
-    def parse(cls, values: Mapping[str, object]) -> Wish:
-        """From what the page sends. Raises UserError for anything else."""
-        try:
-            wish = cls(
-                kind=str(values["kind"]),
-                strength=_bounded(values.get("strength", 1.0), *STRENGTHS),
-                face=int(_bounded(values.get("face", 1), 1, 1000)),
-                reference_face=int(_bounded(values.get("reference_face", 1), 1, 1000)),
-                seed=int(_bounded(values.get("seed", 0), 0, 2**32 - 1)),
-                x=_bounded(values.get("x", 0.0), -1, 1),
-                y=_bounded(values.get("y", 0.0), -1, 1),
-                preset=str(values.get("preset", "")),
-                strip_private=values.get("strip_private") is True,
-            )
-        except (KeyError, TypeError, ValueError):
-            raise UserError("The page sent something that makes no sense: reload it.") from None
-        return wish
-
-
-def _bounded(value: object, low: float, high: float) -> float:
-    number = float(value)  # type: ignore[arg-type]
-    if not low <= number <= high:
-        raise ValueError(value)
-    return number
-
-
 class Session:
     """One visitor's photos. Its own editor keeps the analysis of them, so that a new strength costs one edit."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._editor = studio.editor()
-        self._pad = pad_directions(self._editor)
         self._pictures: dict[Role, Picture] = {}
         self._references: dict[int, Expression] = {}
+        self._finished: dict[str, bytes] = {}
 
     def give(self, role: Role, content: bytes, name: str) -> Picture:
         """Takes an uploaded file in place of the one before. Raises UserError if it shows no face."""
@@ -143,6 +104,10 @@ class Session:
         self._pictures[role] = picture
         return picture
 
+    def pad(self) -> Pad:
+        """The pad with the presets of today."""
+        return Pad(self._editor, self._studio.presets)
+
     def picture(self, role: Role) -> Picture:
         """The photo given as ``role``. Raises UserError if there is none."""
         if role not in self._pictures:
@@ -150,14 +115,21 @@ class Session:
         return self._pictures[role]
 
     def render(self, wish: Wish) -> Result:
-        """The small target with the wished expression."""
+        """The small target with the wished expressions."""
         target = self.picture("target").preview
-        return self._editor.transfer(target, self._expression(wish), wish.strength, face=wish.face)
+        results = [
+            self._editor.transfer(target, self._expression(one), one.strength, face=one.face, regions=one.keep)
+            for one in (wish, *wish.others)
+        ]
+        return together(results)
 
     def strip(self, wish: Wish) -> list[str]:
         """The face at the strengths ``STRIP``, as data URLs."""
         target, shown = self.picture("target").preview, self._expression(wish)
-        return [_data_url(self._editor.transfer_crop(target, shown, strength, face=wish.face)) for strength in STRIP]
+        return [
+            _data_url(self._editor.transfer_crop(target, shown, strength, face=wish.face, regions=wish.keep))
+            for strength in STRIP
+        ]
 
     def preset_pictures(self, face: int) -> dict[str, str]:
         """The face with every preset at strength 1, as data URLs."""
@@ -168,13 +140,78 @@ class Session:
         }
 
     def download(self, wish: Wish) -> tuple[str, bytes]:
-        """Name and bytes of the whole target at its own resolution with the wished expression and AI marks."""
+        """Name and bytes of the whole target at its own resolution with the wished expressions and AI marks."""
+        (made,) = self._full_size(wish, [wish.strength])
+        return made
+
+    def continuum(self, wish: Wish) -> tuple[str, bytes]:
+        """Name and bytes of a zip file: the whole target in equal steps from neutral to the wished strength."""
+        stem = f"{self._stem}-{self._named(wish)}"
+        return f"{stem}-continuum.zip", archive(self._full_size(wish, [share * wish.strength for share in STEPS]))
+
+    def _full_size(self, wish: Wish, strengths: Iterable[float]) -> list[tuple[str, bytes]]:
+        """Names and bytes of the whole target at its own resolution, at each strength of the wish's own face."""
         picture = self.picture("target")
         photo = decode(picture.content, picture.name)
         # Its own editor: the full photo and its analysis are forgotten at the end.
         editor = self._studio.editor(strip_private=wish.strip_private)
-        face = _same_face(picture, wish.face, photo, self._studio.finder.find(shown(photo)))
-        return marked_file(editor.transfer(photo, self._expression(wish), wish.strength, face=face), picture.name)
+        found = self._studio.finder.find(shown(photo))
+
+        def edit(one: Wish, strength: float) -> Result:
+            face = _same_face(picture, one.face, photo, found)
+            return editor.transfer(photo, self._expression(one), strength, face=face, regions=one.keep)
+
+        others = [edit(one, one.strength) for one in wish.others]
+        made = []
+        for strength in strengths:
+            result = together([edit(wish, strength), *others])
+            name = self._named(wish) if strength else "neutral"
+            made.append(marked_file(result, f"{self._stem}-{name}-{strength:.2f}"))
+        return made
+
+    @property
+    def _stem(self) -> str:
+        return Path(self.picture("target").name).stem or "face"
+
+    def _named(self, wish: Wish) -> str:
+        """A word for the expression, for names of files."""
+        if wish.is_neutral:
+            return "neutral"
+        names = {"reference": lambda: Path(self.picture("reference").name).stem, "preset": lambda: wish.preset}
+        return names.get(wish.kind, lambda: f"random{wish.seed}" if wish.kind == "random" else wish.kind)()
+
+    def finish(self, content: bytes, name: str, wish: Wish) -> str:
+        """Gives another photo's largest face the wished expression; its file waits for ``fetch``. Returns its name.
+
+        Raises UserError for what is no photo of a face, or when too much waits.
+        """
+        photo = decode(content, name)
+        editor = self._studio.editor(strip_private=wish.strip_private)
+        result = editor.transfer(photo, self._expression(wish), wish.strength, regions=wish.keep)
+        called, made = marked_file(result, f"{Path(name).stem or 'face'}-{self._named(wish)}-{wish.strength:.2f}")
+        if sum(map(len, self._finished.values())) + len(made) > MOST_FINISHED_BYTES:
+            raise UserError("The pictures that are ready fill the memory: fetch them first.")
+        while called in self._finished:
+            called = f"again-{called}"
+        self._finished[called] = made
+        return called
+
+    def fetch(self) -> tuple[str, bytes]:
+        """Name and bytes of a zip file of what ``finish`` made; it is forgotten then."""
+        if not self._finished:
+            raise UserError("No pictures are ready: choose photos first.")
+        finished, self._finished = self._finished, {}
+        return "twocet.zip", archive(list(finished.items()))
+
+    def save_preset(self, name: str, wish: Wish) -> None:
+        """Adds the wished expression, at its strength, to the presets of this computer's user. Raises UserError."""
+        if not self._studio.may_save or self._studio.model_sha256 is None:
+            raise UserError("Presets are saved only on the computer that runs the page.")
+        code = (wish.strength * self._expression(wish).code).astype(np.float32)
+        made_from = f"the page: {self._named(wish)}"
+        numbers = tuple(round(float(value), 6) for value in code)
+        book.save(book.Preset(name, numbers, self._studio.model_sha256, made_from, own=True))
+        self._studio.presets[name] = code
 
     def _expression(self, wish: Wish) -> Expression:
         if wish.kind == "neutral":
@@ -184,7 +221,7 @@ class Session:
         if wish.kind == "random":
             return Expression(self._editor.draw_codes(1, wish.seed).reshape(-1))
         if wish.kind == "pad":
-            return Expression(np.array([wish.x, wish.y], np.float32) @ self._pad)
+            return Expression(self.pad().code(wish.x, wish.y))
         if wish.kind == "preset" and wish.preset in self._studio.presets:
             return Expression(self._studio.presets[wish.preset])
         raise UserError(f"There is no expression {wish.preset or wish.kind!r} here: choose another one.")
@@ -193,33 +230,6 @@ class Session:
         if face not in self._references:
             self._references[face] = self._editor.read_expression(self.picture("reference").preview, face=face)
         return self._references[face]
-
-
-def pad_directions(editor: Editor) -> Code:
-    """(2, d) codes at the right and the upper edge of the pad.
-
-    The two principal directions of the codes that the encoder found in photos; two fixed random codes if the model
-    does not say what it found.
-    """
-    covariance = editor.model.metadata.get("code_covariance")
-    if covariance is None or editor.model.code_dim < 2:
-        return editor.draw_codes(2, seed=0)
-    variances, directions = np.linalg.eigh(np.asarray(covariance, np.float64))
-    reach = _PAD_REACH * np.sqrt(np.maximum(variances[-1:-3:-1], 0))
-    # An eigenvector may point either way: the largest number of a direction is made positive.
-    chosen = directions[:, -1:-3:-1].T
-    signs = np.sign(chosen[np.arange(2), np.abs(chosen).argmax(axis=1)])
-    reaching: Code = (chosen * (signs * reach)[:, None]).astype(np.float32)
-    return reaching
-
-
-def pad_places(editor: Editor, presets: Mapping[str, Code]) -> dict[str, tuple[float, float]]:
-    """Where on the pad the presets are (x, y in -1..1): their nearest points in the pad's plane, if they are on it."""
-    pad = pad_directions(editor).astype(np.float64)
-    # A model may vary in one direction alone: the other one has no length.
-    lengths = np.maximum(np.square(pad).sum(axis=1), 1e-12)
-    places = {name: np.asarray(code, np.float64) @ pad.T / lengths for name, code in presets.items()}
-    return {name: (float(x), float(y)) for name, (x, y) in places.items() if max(abs(x), abs(y)) <= 1}
 
 
 def _same_face(picture: Picture, number: int, photo: Photo, faces: list[Face]) -> int:

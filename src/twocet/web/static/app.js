@@ -5,7 +5,9 @@ const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
 const server = new Server();
-const wish = { kind: null, strength: 1, face: 1, reference_face: 1, seed: 0, x: 0, y: 0, preset: "" };
+const fresh = { kind: null, strength: 1, reference_face: 1, seed: 0, x: 0, y: 0, preset: "" };
+const wish = { ...fresh, face: 1, keep: [] };
+let edits = {}; // what is wished for the other faces, by their number
 const photos = { target: null, reference: null };
 let about = { strip: [], presets: [], pad: {}, examples: [], max_bytes: 2e7 };
 let changed = null; // when the latest change that is not on screen yet was made
@@ -55,6 +57,21 @@ async function show(image, blob) {
   image.hidden = false;
 }
 
+// What the server is asked for: the chosen face, and what the other ones have got.
+function wishes() {
+  const others = Object.entries(edits).filter(([face]) => Number(face) !== wish.face).map(([face, edit]) => ({ ...edit, face: Number(face) }));
+  return { ...wish, others, strip_private: $("#strip-private").checked };
+}
+
+function chooseFace(number) {
+  if (wish.kind) edits[wish.face] = { ...wish };
+  Object.assign(wish, edits[number] ?? { ...wish, kind: wish.kind }, { face: number });
+  setStrengthQuietly(wish.strength);
+  stripFor = "";
+  zoomTo();
+  change();
+}
+
 function change() {
   refresh();
   if (!photos.target || !wish.kind) return;
@@ -70,7 +87,7 @@ async function render() {
     const asked = generation;
     changed = null;
     await attempt(async () => {
-      const { blob, notes } = await server.render(wish).catch((error) => {
+      const { blob, notes } = await server.render(wishes()).catch((error) => {
         if (asked === generation) throw error;
         return {};
       });
@@ -152,7 +169,11 @@ function refresh() {
   const edited = target && wish.kind !== null;
   $("#strength").disabled = !edited || wish.kind === "neutral";
   $("#neutral").disabled = !target;
-  $("#compare").disabled = $("#download").disabled = !edited;
+  for (const id of ["compare", "download", "continuum", "save-preset"]) $(`#${id}`).disabled = !edited;
+  $("#zoom").disabled = !target;
+  $("#batch input").disabled = wish.kind === null;
+  $("#all-faces").hidden = !edited || photos.target.faces.length < 2;
+  for (const button of $$("#keep button")) press(button, wish.keep.includes(button.dataset.region));
   $("#strength-value").textContent = wish.strength.toFixed(2).replace("-", "−");
   for (const button of $$("#strip button")) press(button, Math.abs(button.dataset.strength - wish.strength) < 0.005);
   for (const button of $$("#presets button")) press(button, wish.kind === "preset" && button.dataset.name === wish.preset);
@@ -173,6 +194,7 @@ function comparing(on) {
 
 function startAgain() {
   photos.target = photos.reference = wish.kind = null;
+  edits = {};
   generation += 1;
   stripFor = presetsFor = "";
   for (const image of $$("#presets img")) image.hidden = true;
@@ -216,7 +238,12 @@ async function take(role, photo, blob) {
   if (role === "target") tellPrivate(photo.private);
   if (role === "target") {
     wish.face = 1;
+    edits = {};
+    // A new face is shown with the expression, not as neutral as the last one was left.
+    if (wish.kind === "neutral") wish.kind = null;
+    if (wish.strength === 0) setStrengthQuietly(1);
     generation += 1;
+    zoomTo();
     $("#frame").style.setProperty("--ratio", photo.width / photo.height);
     $("#frame").classList.remove("empty");
     $("#welcome").hidden = true;
@@ -242,7 +269,7 @@ function chooser(role, drop, faces) {
   text.hidden = faces.length < 2;
   $(".thumb", drop).classList.toggle("many", faces.length > 1);
   if (faces.length < 2) return;
-  text.textContent = `${faces.length} faces: choose one in the picture (the largest is chosen).`;
+  text.textContent = `${faces.length} faces: choose one in the picture (the largest is chosen). Each keeps what it was given.`;
   faces.forEach((face, index) => {
     const box = document.createElement("button");
     box.type = "button";
@@ -252,7 +279,8 @@ function chooser(role, drop, faces) {
     ["left", "top", "width", "height"].forEach((side, k) => box.style.setProperty(side, `${100 * face[k]}%`));
     box.append(Object.assign(document.createElement("span"), { textContent: index + 1 }));
     box.onclick = () => {
-      wish[role === "target" ? "face" : "reference_face"] = index + 1;
+      if (role === "target") return chooseFace(index + 1);
+      wish.reference_face = index + 1;
       change();
     };
     $(".thumb", drop).append(box);
@@ -364,6 +392,7 @@ function setStrengthQuietly(value) {
 
 function fillPresets() {
   $("#tab-preset").hidden = about.presets.length === 0;
+  $("#presets").replaceChildren();
   for (const name of about.presets) {
     const button = Object.assign(document.createElement("button"), { type: "button" });
     button.dataset.name = name;
@@ -398,18 +427,19 @@ function place(x, y) {
 
 function placeAt(event) {
   const box = pad.getBoundingClientRect();
-  place((2 * (event.clientX - box.left)) / box.width - 1, 1 - (2 * (event.clientY - box.top)) / box.height);
+  const [x, y] = [(2 * (event.clientX - box.left)) / box.width - 1, 1 - (2 * (event.clientY - box.top)) / box.height];
+  // Whoever points at a name means it.
+  const meant = Object.values(about.pad).find(([px, py]) => Math.hypot(x - px, y - py) < 0.1);
+  place(...(meant ?? [x, y]));
 }
 
-// Names of the presets where they lie, as signposts; of two that would cover each other the first is shown.
+// The names of the presets where they lie.
 function fillPad() {
-  const shown = [];
+  for (const post of $$("#pad span")) post.remove();
   for (const [name, [x, y]] of Object.entries(about.pad)) {
-    if (shown.some(([ox, oy]) => Math.abs(x - ox) < 0.55 && Math.abs(y - oy) < 0.16) || Math.hypot(x, y) < 0.2) continue;
-    shown.push([x, y]);
     const post = Object.assign(document.createElement("span"), { textContent: name, ariaHidden: "true" });
-    post.style.setProperty("--x", Math.max(-0.8, Math.min(0.8, x)));
-    post.style.setProperty("--y", Math.max(-0.93, Math.min(0.93, y)));
+    post.style.setProperty("--x", x);
+    post.style.setProperty("--y", y);
     pad.prepend(post);
   }
 }
@@ -440,17 +470,79 @@ $("#neutral").onclick = () => {
 };
 $("#compare").onclick = () => comparing($("#compare").getAttribute("aria-pressed") !== "true");
 $("#split").oninput = () => $("#frame").style.setProperty("--split", `${$("#split").value}%`);
-$("#download").onclick = async () => {
-  $("#download").disabled = true;
-  say("Making the picture at its full size …");
+for (const button of $$("#keep button")) {
+  button.onclick = () => {
+    const { region } = button.dataset;
+    wish.keep = wish.keep.includes(region) ? wish.keep.filter((other) => other !== region) : [...wish.keep, region];
+    stripFor = "";
+    change();
+  };
+}
+
+// The chosen face fills the frame, or the whole picture does.
+function zoomTo(on = $("#zoom").getAttribute("aria-pressed") === "true") {
+  const style = $("#frame").style;
+  press($("#zoom"), on);
+  const face = photos.target?.faces[wish.face - 1];
+  if (!on || !face) return ["--zoom", "--zoom-x", "--zoom-y"].forEach((name) => style.removeProperty(name));
+  const [left, top, width, height] = face;
+  const zoom = Math.max(1.5, Math.min(8, 0.85 / Math.max(width, height)));
+  // The origin stays in place under scaling: chosen so that the face's middle comes to the frame's.
+  const origin = (middle) => Math.max(0, Math.min(1, (zoom * middle - 0.5) / (zoom - 1)));
+  style.setProperty("--zoom", zoom);
+  style.setProperty("--zoom-x", `${100 * origin(left + width / 2)}%`);
+  style.setProperty("--zoom-y", `${100 * origin(top + height / 2)}%`);
+}
+$("#zoom").onclick = () => zoomTo($("#zoom").getAttribute("aria-pressed") !== "true");
+
+$("#all-faces").onclick = () => {
+  photos.target.faces.forEach((_, index) => (edits[index + 1] = { ...wish, face: index + 1 }));
+  change();
+};
+
+// Takes a file away when it is made, and says so.
+async function takeAway(making, make, said) {
+  say(making);
   await attempt(async () => {
-    const { blob, name } = await server.download({ ...wish, strip_private: $("#strip-private").checked });
+    const { blob, name } = await make();
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    say(`${name} carries a mark that says that a model changed it.`);
+    say(`${name} ${said}`);
   }, "picture");
   refresh();
+}
+
+$("#download").onclick = () => {
+  $("#download").disabled = true;
+  takeAway("Making the picture at its full size …", () => server.download(wishes()), "carries a mark that says that a model changed it.");
+};
+$("#continuum").onclick = () => {
+  $("#continuum").disabled = true;
+  takeAway("Making eleven pictures from neutral to this strength …", () => server.continuum(wishes()), "holds eleven pictures.");
+};
+$("#batch input").onchange = async () => {
+  const files = [...$("#batch input").files];
+  $("#batch input").value = "";
+  const failed = [];
+  for (const [index, file] of files.entries()) {
+    say(`Photo ${index + 1} of ${files.length} …`);
+    await server.finish(file, wishes()).catch((error) => failed.push(error.message));
+  }
+  if (failed.length) complain(new Error(`${failed.length} of ${files.length} photos failed: ${failed.join(" ")}`), "picture");
+  if (files.length > failed.length) await takeAway("Packing …", () => server.fetch(), `holds ${files.length - failed.length} pictures.`);
+};
+$("#save-preset").onclick = async () => {
+  const name = prompt("Name of the preset (letters, digits, - and _):");
+  if (!name) return;
+  await attempt(async () => {
+    about = await server.savePreset(name, wish);
+    fillPresets();
+    fillPad();
+    presetsFor = "";
+    say(`${name} is among your presets now, here and for --preset ${name}.`);
+    refresh();
+  }, "picture");
 };
 
 // --- camera -----------------------------------------------------------------------------------------------------
@@ -492,6 +584,7 @@ attempt(async () => {
   fillExamples();
   fillPresets();
   fillPad();
+  $("#save-preset").hidden = !about.may_save;
   refresh();
   document.documentElement.dataset.ready = "true";
 });

@@ -35,8 +35,29 @@ export class Server {
     return (await this.#send("POST", "/api/presets", JSON.stringify(wish))).json();
   }
 
+  async savePreset(name, wish) {
+    return (await this.#send("PUT", `/api/presets/${encodeURIComponent(name)}`, JSON.stringify(wish))).json();
+  }
+
   async download(wish) {
-    const answer = await this.#send("POST", "/api/download", JSON.stringify(wish));
+    return this.#file(await this.#send("POST", "/api/download", JSON.stringify(wish)));
+  }
+
+  async continuum(wish) {
+    return this.#file(await this.#send("POST", "/api/continuum", JSON.stringify(wish)));
+  }
+
+  // Gives another photo the wished expression; fetch takes all of them in one zip file.
+  async finish(file, wish) {
+    const headers = { "X-Name": encodeURIComponent(file.name), "X-Wish": encodeURIComponent(JSON.stringify(wish)) };
+    return (await this.#send("PUT", "/api/batch", file, headers)).json();
+  }
+
+  async fetch() {
+    return this.#file(await this.#send("POST", "/api/batch"));
+  }
+
+  async #file(answer) {
     return { blob: await answer.blob(), name: decodeURIComponent(answer.headers.get("X-Name")) };
   }
 
