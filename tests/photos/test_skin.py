@@ -88,3 +88,10 @@ def test_a_blurred_constant_is_itself_and_a_step_is_halved_at_its_place():
     assert torch.allclose(blurred(torch.ones(1, 1, 64, 64), 0.05), torch.ones(1, 1, 64, 64))
     assert float(soft[0, 1, 5, 31:33].mean()) == pytest.approx(0.5, abs=1e-4)
     assert float(soft[0, 0, 5, 35]) == pytest.approx(0.5 + 0.5 * 0.757, abs=0.01)
+
+
+def test_edits_smaller_than_the_crop_are_taken_at_its_size():
+    points = np.random.default_rng(0).uniform(0.2, 0.8, (478, 2))
+    image = torch.zeros(1, 3, 64, 64)
+    small = Edit(torch.zeros(1, 2, 32, 32), torch.full((1, 1, 32, 32), 0.5), torch.ones(1, 3, 32, 32))
+    assert all(field.shape[-2:] == (64, 64) for field in lit(small, image, points))

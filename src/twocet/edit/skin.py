@@ -14,7 +14,7 @@ from torch.nn.functional import conv2d, pad
 
 from twocet.edit.blend import FACE_OVAL, Change
 from twocet.networks.colours import LUMA
-from twocet.networks.edit import Edit, render, warp
+from twocet.networks.edit import Edit, render, resize, warp
 from twocet.runtime.arrays import Floats
 
 Outline = tuple[int, ...]
@@ -55,6 +55,7 @@ def lit(edit: Edit, image: torch.Tensor, points: Floats) -> Change:
         image: (1, 3, S, S) the crop that it is made for.
         points: (468 or more, 2) landmarks of the face that is to be made, crop sides.
     """
+    edit = Edit(*(resize(field, image) for field in edit))
     size = edit.flow.shape[-1]
     device = edit.flow.device
     eyes = _around(points, EYES, size, _EYE_REACH, _EYE_SOFT).to(device)
