@@ -20,7 +20,7 @@ from tqdm import tqdm
 from twocet.errors import UserError, check
 from twocet.photo.images import decode_photo
 from twocet.photo.scaling import to_unit
-from twocet.runtime.devices import here
+from twocet.runtime import devices
 
 TEMPLATE = "eyes-nose-v1"
 """The alignment of our crops; defined in ``align``."""
@@ -158,6 +158,11 @@ class Known(NamedTuple):
     supervised: Tensor
     """(m,) bool: whether the pair's pixels are to be learnt too, and not how they move alone."""
 
+    def to(self, device: torch.device) -> Known:
+        """The same, with the tensors on ``device``."""
+        flows, mouths, supervised = (values.to(device) for values in self[1:])
+        return Known(self.references, flows, mouths, supervised)
+
 
 class Faces(NamedTuple):
     """The photos of one split of one dataset in memory."""
@@ -177,6 +182,17 @@ class Faces(NamedTuple):
     def rows(self) -> list[dict[str, str]]:
         """The rows of all photos: the neutral ones, then the expressive ones."""
         return [*self.neutral_rows, *self.expressive_rows]
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory of the photos and of what is known of their pairs."""
+        tensors = [self.neutral, self.expressive, *(self.known[1:] if self.known else ())]
+        return sum(values.nbytes for values in tensors)
+
+    def to(self, device: torch.device) -> Faces:
+        """The same, with photos and what is known of their pairs on ``device``."""
+        known = self.known.to(device) if self.known else None
+        return self._replace(neutral=self.neutral.to(device), expressive=self.expressive.to(device), known=known)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -231,8 +247,8 @@ def _read_pixels(path: Path, expected: int, size: int) -> np.ndarray:
 
 
 def as_images(photos: Tensor) -> Tensor:
-    """(N, 3, S, S) uint8 to float32 in [-1, 1], on the device of ``devices.on``."""
-    return to_unit(photos.to(here()))
+    """(N, 3, S, S) uint8 to float32 in [-1, 1]. Photos on a card stay there, others go to where ``devices.on`` says."""
+    return to_unit(devices.sent(photos) if photos.device == devices.CPU else photos)
 
 
 def pairs(faces: Faces, most: int) -> Iterator[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -59,3 +60,9 @@ def judge(discriminator: nn.Module, image: Tensor, domain: Domain) -> Tensor:
     """D(x, y) of the paper as a logit, (N,): is ``image`` a real face of ``domain``?"""
     logits: Tensor = discriminator(image)[:, domain]
     return logits
+
+
+def judge_all(discriminator: nn.Module, images: Sequence[Tensor], domain: Domain) -> tuple[Tensor, ...]:
+    """:func:`judge` of each of ``images``, in one pass: D has no norm, so that its rows do not know of each other."""
+    logits = judge(discriminator, torch.cat(list(images)), domain)
+    return torch.split(logits, [len(image) for image in images])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +39,14 @@ FUSED_FROM = 32
 
 def widened(kernel: Tensor) -> Tensor:
     """(O, I, 3, 3) -> (O, I, 4, 4): the kernel summed over its applications at the pixels of a 2 x 2 block."""
-    return (kernel.flatten(2) @ _MEET.to(kernel)).view(*kernel.shape[:2], 4, 4)
+    meet = _MEET.to(kernel) if kernel.device.type == "cpu" else _meet_on(kernel.device, kernel.dtype)
+    return (kernel.flatten(2) @ meet).view(*kernel.shape[:2], 4, 4)
+
+
+@cache
+def _meet_on(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """``_MEET`` on a card, copied there once: the card's queue would have to run dry for every copy."""
+    return _MEET.to(device, dtype)
 
 
 def convolve_then_halve(features: Tensor, conv: nn.Conv2d) -> Tensor:

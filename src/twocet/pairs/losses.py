@@ -12,26 +12,32 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def unexplained_change(truth: Tensor, output: Tensor, given: Tensor, *, floor: float) -> Tensor:
+def unexplained_change(
+    truth: Tensor, output: Tensor, given: Tensor, *, floor: float, weight: Tensor | None = None
+) -> Tensor:
     """Identity pairs: error of the output as a share of what had to change (images (N, 3, S, S), mean over N).
 
     |output - truth| / (|given - truth| + floor), means over pixels. Dividing lets a lifted brow count as much as a
-    dropped jaw; ``floor`` keeps photos with nothing to change from counting without limit.
+    dropped jaw; ``floor`` keeps photos with nothing to change from counting without limit. Each row counts ``weight``
+    (N,) times.
     """
     error, change = ((other - truth).abs().mean(dim=(1, 2, 3)) for other in (output, given))
-    return (error / (change + floor)).mean()
+    share = error / (change + floor)
+    return (share if weight is None else weight * share).mean()
 
 
-def unexplained_over_scales(truth: Tensor, output: Tensor, given: Tensor, *, floor: float, scales: int = 3) -> Tensor:
+def unexplained_over_scales(
+    truth: Tensor, output: Tensor, given: Tensor, *, floor: float, weight: Tensor | None = None, scales: int = 3
+) -> Tensor:
     """Mean of :func:`unexplained_change` over ``scales`` sizes, each half of the one before.
 
     At half the size texture and misplaced pixels average out, and what moved is still there.
     """
     images = [truth, output, given]
-    total = unexplained_change(truth, output, given, floor=floor)
+    total = unexplained_change(truth, output, given, floor=floor, weight=weight)
     for _ in range(scales - 1):
         images = [functional.avg_pool2d(image, 2) for image in images]
-        total = total + unexplained_change(*images, floor=floor)
+        total = total + unexplained_change(*images, floor=floor, weight=weight)
     return total / scales
 
 

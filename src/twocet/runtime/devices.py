@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ParamSpec, TypeVar
 
 import torch
+from torch import Tensor
 
 from twocet.errors import UserError
 
@@ -84,6 +85,61 @@ def single_precision() -> Iterator[None]:
 def here() -> torch.device:
     """The device of the innermost :func:`on`; the processor outside of all."""
     return torch.get_default_device()
+
+
+def sent(values: Tensor) -> Tensor:
+    """``values`` on the device of :func:`on`; the processor does not wait until a card has them."""
+    device = here()
+    if device.type == "cuda" and values.device == CPU:
+        # Only from pinned memory is a copy made beside other work.
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device, non_blocking=device.type == "meta")
+
+
+def tune(device: torch.device) -> None:
+    """Before training on a card: TensorFloat-32 for float32, and the quickest of cuDNN's algorithms for each shape."""
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = True
+        torch.set_float32_matmul_precision("high")
+
+
+def wait(device: torch.device) -> None:
+    """Return when ``device`` has done all it was told to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def room(device: torch.device) -> int:
+    """Bytes that are free on a card; none on other devices."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
+class Lane:
+    """Work of one thread on a card beside that of another: inside the block it goes to a stream of its own.
+
+    On other devices it changes nothing.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        self._block: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
+
+    def __enter__(self) -> None:
+        if self._stream is not None:
+            self._block = torch.cuda.stream(self._stream)
+        self._block.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._block.__exit__(*error)
+
+    def hand_over(self, made: Iterable[Tensor]) -> None:
+        """In the other thread, before it uses what was made inside the block; the card waits and the processor not."""
+        if self._stream is not None:
+            current = torch.cuda.current_stream(self._stream.device)
+            current.wait_stream(self._stream)
+            for values in made:
+                values.record_stream(current)
 
 
 def autocast(enabled: bool) -> torch.autocast:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from twocet.runtime import devices
+
 
 class Share(NamedTuple):
     """One of ``parts`` equal parts of a batch's rows: what one process of several works on, or a piece of that."""
@@ -56,4 +58,4 @@ def rows(draw: Callable[..., Tensor], num: int, *shape: int, generator: Generato
     """
     share = generator.share if isinstance(generator, RowGenerator) else WHOLE
     whole = draw(num * share.parts, *shape, generator=generator, device="cpu", dtype=torch.float32)
-    return share.of(whole).to(torch.get_default_device())
+    return devices.sent(share.of(whole))

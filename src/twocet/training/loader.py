@@ -1,4 +1,7 @@
-"""Mini-batches prepared ahead in a thread, in an order that depends on (seed, number) alone."""
+"""Mini-batches prepared ahead in a thread, in an order that depends on (seed, number) alone.
+
+For a card they are changed on it, in a stream of the thread's own, beside the training.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
+import torch
 from torch import Generator, Tensor
 
-from twocet.runtime.devices import here
+from twocet.runtime import devices
 from twocet.runtime.randomness import WHOLE, Share, generator_at
 
 AHEAD = 3
@@ -30,19 +34,38 @@ class Batches(Protocol[B_co]):
         ...
 
 
-def make_batch(sampler: Batches[B], augment: Augment[B], seed: int, number: int, share: Share = WHOLE) -> B:
-    """Mini-batch ``number`` of a run, or a share of its rows, augmented."""
-    return augment(sampler.batch(number, share), generator_at(seed, number, "augmentation", share))
+def make_batch(
+    sampler: Batches[B],
+    augment: Augment[B],
+    seed: int,
+    number: int,
+    share: Share = WHOLE,
+    device: torch.device = devices.CPU,
+) -> B:
+    """Mini-batch ``number`` of a run, or a share of its rows, augmented on ``device``."""
+    # Samplers choose rows on the processor.
+    batch = sampler.batch(number, share)
+    with devices.on(device):
+        return augment(type(batch)(*map(devices.sent, batch)), generator_at(seed, number, "augmentation", share))
 
 
 class Loader(Generic[B]):
-    """Calls itself a ``draw``: every call gives the next mini-batch, on the device of ``devices.on``.
+    """Calls itself a ``draw``: every call gives the next mini-batch, on ``device``.
 
     Use it in a ``with`` statement.
     """
 
-    def __init__(self, sampler: Batches[B], augment: Augment[B], seed: int, first: int, share: Share = WHOLE) -> None:
-        self._make: Callable[[int], B] = lambda number: make_batch(sampler, augment, seed, number, share)
+    def __init__(
+        self,
+        sampler: Batches[B],
+        augment: Augment[B],
+        seed: int,
+        first: int,
+        share: Share = WHOLE,
+        device: torch.device = devices.CPU,
+    ) -> None:
+        self._make: Callable[[int], B] = lambda number: make_batch(sampler, augment, seed, number, share, device)
+        self._lane = devices.Lane(device)
         self._ready: queue.Queue[B | Exception] = queue.Queue(maxsize=AHEAD)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, args=(first,), name="loader", daemon=True)
@@ -50,7 +73,8 @@ class Loader(Generic[B]):
     def _work(self, number: int) -> None:
         while not self._closing.is_set():
             try:
-                item: B | Exception = self._make(number)
+                with self._lane:
+                    item: B | Exception = self._make(number)
             except Exception as error:
                 item = error
             self._put(item)
@@ -68,7 +92,8 @@ class Loader(Generic[B]):
         item = self._ready.get()
         if isinstance(item, Exception):
             raise item
-        return type(item)(*(rows.to(here()) for rows in item))
+        self._lane.hand_over(item)
+        return item
 
     def __enter__(self) -> Loader[B]:
         self._thread.start()

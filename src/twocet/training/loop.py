@@ -29,6 +29,10 @@ from twocet.training.recipes.base import DivergenceError, Draw, State, check_fin
 from twocet.training.recipes.table import RECIPES, Entry, config_from_dict
 from twocet.training.record import Recorder, sheet
 
+READ_EVERY = 50
+"""Rounds on a card between two looks at what came out: for each the processor waits until the card has done all."""
+ROOM_FOR_PHOTOS = 0.25
+"""Share of a card's free memory that photos may have; where they need more they stay with the processor."""
 UNTIMED, TIMED = 5, 20
 """Rounds before the speed is measured (the first ones are slow) and rounds it is measured over."""
 
@@ -70,10 +74,13 @@ class Run:
         self.faces, validation = self.method.prepare(
             self._load("train", progress), self._load("val", progress), progress=progress
         )
+        self.device = devices.find(config.device)
+        devices.tune(self.device)
+        if sum(faces.num_bytes for faces in self.faces) <= ROOM_FOR_PHOTOS * devices.room(self.device):
+            self.faces = [faces.to(self.device) for faces in self.faces]
         self.held_out = [faces for faces in validation if any(faces.companions)]
         self.judged = self.held_out if self.metric.needs_pairs else [s for s in validation if len(s.expressive)]
         self.sampler = self.method.sampler(self.faces, sources.mix)
-        self.device = devices.find(config.device)
         self.state = self.method.new_state(self.device)
         self.progress = Progress(steps=None if config.minutes else config.steps)
         self.shows_progress = progress
@@ -111,14 +118,20 @@ class Run:
             raise UserError(f"the checkpoint in {self.folder} does not fit its settings ({reason})") from None
 
     def round(self, draw: Draw[Any], watch: Watch) -> tuple[dict[str, Tensor], bool]:
-        """The next round's terms, and whether a process is asked to stop. Raises UserError if a term is not finite."""
+        """The next round's terms, and whether a process is asked to stop. Raises UserError if a term is not finite.
+
+        On a card both are looked at every ``READ_EVERY`` rounds.
+        """
+        done = self.progress.step + 1
         try:
             terms = self.recipe.round(self.state, draw, self.progress.step)
-            terms, stop = agree(terms, watch(self.progress.step + 1, self.progress.steps), self.ranks)
+            terms, asked = agree(terms, watch(done, self.progress.steps), self.ranks)
+            if self.device.type != "cpu" and done % READ_EVERY and done != self.progress.steps:
+                return terms, False
             check_finite(terms)
         except DivergenceError as error:
-            raise UserError(f"round {self.progress.step + 1}: {error}; {self._remedy()}") from None
-        return terms, stop
+            raise UserError(f"round {done}: {error}; {self._remedy()}") from None
+        return terms, bool(asked > 0)
 
     def _remedy(self) -> str:
         newest = self.checkpoints.newest()
@@ -218,7 +231,7 @@ def train(run: Run, watch: Watch | None = None) -> bool:
         recorder = stack.enter_context(contextlib.closing(start_record(run))) if run.ranks.is_rank_0 else None
         watch = watch or stack.enter_context(Interrupt())
         first = run.progress.step * run.recipe.num_batches
-        loader = Loader(run.sampler, run.recipe.augment, run.config.seed, first, run.ranks.share)
+        loader = Loader(run.sampler, run.recipe.augment, run.config.seed, first, run.ranks.share, run.device)
         loop(run, recorder, stack.enter_context(loader), watch)
         if run.ranks.is_rank_0:
             run.save()
@@ -259,10 +272,10 @@ def start_record(run: Run) -> Recorder:
     return Recorder(run.folder, run.progress.step, run.progress.steps, progress=run.shows_progress)
 
 
-def agree(terms: dict[str, Tensor], stop: bool, ranks: Ranks) -> tuple[dict[str, Tensor], bool]:
-    """The terms' means over all processes, and whether any of these was asked to stop."""
-    values = ranks.mean(torch.stack([*terms.values(), torch.tensor(float(stop))]))
-    return dict(zip(terms, values, strict=False)), bool(values[-1] > 0)
+def agree(terms: dict[str, Tensor], stop: bool, ranks: Ranks) -> tuple[dict[str, Tensor], Tensor]:
+    """The terms' means over all processes, and () float32 above 0 if any of these was asked to stop."""
+    values = ranks.mean(torch.stack([*terms.values(), torch.full((), float(stop))]))
+    return dict(zip(terms, values, strict=False)), values[-1]
 
 
 def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], watch: Watch) -> None:
@@ -277,6 +290,8 @@ def loop(run: Run, recorder: Recorder | None, draw: Draw[Any], watch: Watch) -> 
         run.state.begin_round(step, run.progress.steps)
         terms, stop = run.round(draw, watch)
         run.state.end_round(step)
+        if run.progress.steps is None:
+            devices.wait(run.device)
         timed.append(run.clock() - start)
         run.progress = run.progress._replace(step=step + 1, seconds=run.progress.seconds + timed[-1])
         if recorder:

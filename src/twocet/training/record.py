@@ -41,7 +41,9 @@ class Recorder:
     def flush(self, step: int, **values: float) -> None:
         """Write the means since the last call, with ``values``, for the rounds up to ``step``."""
         now = time.perf_counter()
-        line = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
+        # One copy from the device for all of them.
+        totals = torch.stack(list(self.sums.values())).tolist() if self.sums else []
+        line = {name: total / self.counts[name] for name, total in zip(self.sums, totals, strict=True)}
         line |= {**values, "images_per_second": self.images / max(now - self.since, 1e-9)}
         self.write(step, line)
         self.bar.set_postfix({_short(name): f"{value:.3g}" for name, value in line.items()}, refresh=False)

@@ -12,7 +12,6 @@ from torch import Generator, Tensor
 
 from twocet.data.dataset import Faces, Known, as_images
 from twocet.errors import check
-from twocet.runtime.devices import here
 from twocet.runtime.randomness import WHOLE, Share, generator_at
 
 
@@ -152,9 +151,9 @@ class TransplantSampler:
             neutral,
             expressive,
             as_images(torch.cat(references)),
-            torch.cat([facts.flows[k] for facts, k in known]).to(here()).float(),
-            torch.cat([facts.mouths[k] for facts, k in known]).to(here()).float(),
-            torch.cat([facts.supervised[k] for facts, k in known]).to(here()),
+            torch.cat([facts.flows[k] for facts, k in known]).float(),
+            torch.cat([facts.mouths[k] for facts, k in known]).float(),
+            torch.cat([facts.supervised[k] for facts, k in known]),
         )
 
 

@@ -72,7 +72,7 @@ class BaselineState(Generic[N]):
 
     def is_finite(self) -> bool:
         """Whether every weight, averaged or not, is a number."""
-        return all(bool(torch.isfinite(tensor).all()) for tensor in self.weights())
+        return bool(torch.stack([torch.isfinite(tensor).all() for tensor in self.weights()]).all())
 
 
 def augmented(image: Tensor, kind: Augmentation, generator: Generator) -> Tensor:

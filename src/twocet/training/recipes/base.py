@@ -132,7 +132,7 @@ class TrainState:
 
     def is_finite(self) -> bool:
         """Whether every weight, averaged or not, is a number."""
-        return all(bool(torch.isfinite(tensor).all()) for tensor in self.weights())
+        return bool(torch.stack([torch.isfinite(tensor).all() for tensor in self.weights()]).all())
 
 
 class JudgedState(TrainState):
@@ -281,7 +281,7 @@ def backward(objective: Objective) -> Terms:
     """Add the gradients of its total to those of the parameters; its graph is freed. Returns its terms.
 
     Raises DivergenceError on the processor if they are not finite: ``grid_sample`` reads outside of its image there,
-    going back from what is no number. On a card the loop looks once a round, because every look waits for the card.
+    going back from what is no number. On a card the loop looks now and then, because every look waits for the card.
     """
     if objective.total.device == CPU:
         check_finite({**objective.terms, "the objective": objective.total})

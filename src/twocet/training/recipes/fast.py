@@ -142,9 +142,11 @@ def outputs(
     return Outputs(encoded, ranks.all_rows(encoded), of_neutral, restored, neutralised, painted, flow, edit.mask[:num])
 
 
-def unexplained(config: PairsConfig, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
-    """What is asked of a pair's pixels; every image is (N, 3, S, S)."""
-    return losses.unexplained_over_scales(truth, output, given, floor=config.change_floor)
+def unexplained(
+    config: PairsConfig, truth: Tensor, output: Tensor, given: Tensor, weight: Tensor | None = None
+) -> Tensor:
+    """What is asked of a pair's pixels; every image is (N, 3, S, S), ``weight`` (N,) says how much a row counts."""
+    return losses.unexplained_over_scales(truth, output, given, floor=config.change_floor, weight=weight)
 
 
 def code_terms(config: PairsConfig, made: Outputs, step: int) -> dict[str, tuple[float, Tensor]]:

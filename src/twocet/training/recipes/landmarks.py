@@ -104,7 +104,8 @@ class LandmarksRecipe:
         """What generator and encoder minimise."""
         config = self.config
         supervised = batch.supervised.float()
-        compared = partial(self.unexplained, batch.supervised)
+        # Rows that teach movement alone are asked for no pixels.
+        compared = partial(unexplained, config, weight=supervised)
         terms = {
             "pair_expressive": (1.0, compared(batch.expressive, made.restored, batch.neutral)),
             "pair_neutral": (1.0, compared(batch.neutral, made.neutralised, batch.expressive)),
@@ -120,15 +121,6 @@ class LandmarksRecipe:
         terms["flow_error"] = (config.moving, flow_error)
         terms["mouths"] = (config.mouths, functional.binary_cross_entropy(mask, open_mouths, weight=shown))
         return weighted_sum(terms)
-
-    def unexplained(self, supervised: Tensor, truth: Tensor, output: Tensor, given: Tensor) -> Tensor:
-        """What is asked of the pixels of ``supervised`` rows, and nothing for those that teach movement alone."""
-        if bool(supervised.all()):
-            return unexplained(self.config, truth, output, given)
-        if not supervised.any():
-            return output.new_zeros(())
-        error = unexplained(self.config, truth[supervised], output[supervised], given[supervised])
-        return supervised.float().mean() * error
 
 
 def sketched_movement(flow: Tensor, side: int) -> Tensor:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import Generator, Tensor
 
 from twocet.data.dataset import DatasetFolder
@@ -18,7 +19,7 @@ from twocet.method import codes, losses
 from twocet.method.cycles import NeutralCycle, expressive_cycle, neutral_cycle
 from twocet.method.losses import Objective, Weights
 from twocet.networks.fast import reduced
-from twocet.networks.interfaces import Domain, Networks, judge
+from twocet.networks.interfaces import Domain, Networks, judge, judge_all
 from twocet.runtime.devices import autocast
 from twocet.runtime.distributed import ALONE, Ranks
 from twocet.training import augment
@@ -115,14 +116,20 @@ class PaperRecipe:
         penalise = self.config.r1 > 0 and number % self.config.r1_every == 0
         for (domain, given, real, weight), code in zip(domains, codes_given, strict=True):
             with autocast(self.config.bf16):
-                with frozen(networks.generator):
+                with torch.no_grad():
                     fake = networks.generator(given, code)
-                real = real.detach().requires_grad_(penalise)
+                unreal = [fake, given] if self.config.mismatch else [fake]
+                if not penalise:
+                    real_logit, *logits = judge_all(networks.discriminator, [real, *unreal], domain)
+                else:
+                    logits = [*judge_all(networks.discriminator, unreal, domain)]
+            if penalise:
+                # Gradients of gradients are too small for bfloat16.
+                real = real.detach().requires_grad_()
                 real_logit = judge(networks.discriminator, real, domain)
-                total = losses.discriminator_objective(real_logit, judge(networks.discriminator, fake, domain), weight)
-                if self.config.mismatch:
-                    mismatched = judge(networks.discriminator, given, domain)
-                    total = total + self.config.mismatch * losses.adversarial(mismatched, real=False)
+            total = losses.discriminator_objective(real_logit, logits[0], weight)
+            for mismatched in logits[1:]:
+                total = total + self.config.mismatch * losses.adversarial(mismatched, real=False)
             name = domain.name.lower()
             terms = {f"discriminator_{name}": total}
             if penalise:
