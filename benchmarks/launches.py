@@ -128,10 +128,11 @@ def count(recipe: str, size: int, rounds: int, settings: dict[str, Any]) -> dict
     def adam_step(self: torch.optim.Adam) -> None:
         main.counts["calls"] += 2 * len(self.param_groups)
 
-    patch, loader = mock.patch.object, Loader(sampler, run.recipe.augment, 0, 0, ALONE.share, CARD)
-    patched = patch(Loader, "_work", counted_work), patch(torch.optim.Adam, "step", adam_step)
-    with patched[0], patched[1], devices.on(CARD), loader as draw, main:
-        loop(run, None, draw, lambda step, steps: False)
+    patch = mock.patch.object
+    with patch(Loader, "_work", counted_work), patch(torch.optim.Adam, "step", adam_step):
+        loader = Loader(sampler, run.recipe.augment, 0, 0, ALONE.share, CARD)
+        with devices.on(CARD), loader as draw, main:
+            loop(run, None, draw, lambda step, steps: False)
     return summary(run, rounds, main, beside)
 
 
