@@ -115,7 +115,7 @@ def test_what_it_cannot_do_is_said(
     made, folder = exported.made, exported.folder
     assert list(made.networks.named()) == ["generator", "encoder"]
     monkeypatch.setattr("twocet.runtime.devices.find", lambda name: torch.device("cuda", 0))
-    with pytest.raises(UserError, match="use --device cpu"):
+    with pytest.raises(UserError, match="use device=cpu"):
         load_model(folder, "cuda")
     assert cli.main(["export", str(folder), "-o", str(tmp_path / "again")]) == 2
     assert "is exported already" in capsys.readouterr().err

@@ -50,7 +50,7 @@ class TestFind:
     @no_card
     @pytest.mark.parametrize("name", ["cuda", "cuda:1"])
     def test_missing_cuda_says_so(self, name: str) -> None:
-        with pytest.raises(UserError, match=rf"{name} cannot be used, because PyTorch .*: use --device cpu"):
+        with pytest.raises(UserError, match=rf"{name} cannot be used, because PyTorch .*: use device=cpu"):
             devices.find(name)
 
     def test_each_process_has_its_card(self, monkeypatch: pytest.MonkeyPatch) -> None:
