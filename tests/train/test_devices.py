@@ -64,10 +64,12 @@ class TestFind:
             devices.find("cuda:2")
 
     @no_card
-    def test_every_command_that_loads_a_model_answers_alike(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_every_command_that_loads_a_model_answers_alike(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         with pytest.raises(UserError, match="cuda cannot be used"):
             model.load_model("default", "cuda")
-        assert main(["train", "--data", "x", "-o", "y", "--device", "warp"]) == 2
+        assert main(["train", "--data", "x", "-o", str(tmp_path / "y"), "--device", "warp"]) == 2
         assert "there is no" in capsys.readouterr().err
 
 

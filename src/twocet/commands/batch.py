@@ -14,11 +14,15 @@ _LISTED = 50
 
 
 def batch(
-    jobs: tyro.conf.Positional[Path],
+    jobs: tyro.conf.Positional[str],
     /,
     *,
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    output: Annotated[str, tyro.conf.arg(aliases=["-o"])],
     workers: int | None = None,
+    engine: Literal["processes", "ray"] = "processes",
+    ray_address: str | None = None,
+    shard: Annotated[str | None, tyro.conf.arg(metavar="K/N")] = None,
+    journal: Path | None = None,
     mouth: Literal["real", "painted"] = "real",
     strict: bool = False,
     model: str = "default",
@@ -34,16 +38,23 @@ def batch(
     (1 = largest, or all), reference_face, keep (of mouth, eyes, brows, gaze, with spaces between them), aligned (yes or
     no), mouth_from (another photo of the target's person); others are carried over to the report. Paths are relative to
     the table. Rows that are wrong or fail are set aside, and listed at the end and in DIR/report.csv. The same command
-    goes on where it was interrupted, and does rows again whose photos, values or model have changed.
+    goes on where it was interrupted, and does rows again whose photos, values or model have changed. Table, photos and
+    output may be URLs that fsspec knows, such as s3://bucket/photos.
 
     examples:
       twocet batch jobs.csv -o edited
       twocet batch jobs.csv -o edited --workers 4 --json
+      twocet batch jobs.csv -o edited --shard 3/8
+      twocet batch jobs.csv -o s3://bucket/edited --journal edited --engine ray --ray-address auto
 
     Args:
         jobs: The table.
         output: Folder for the pictures, made if it is missing.
-        workers: Processes; as many as there are processor cores if not given.
+        workers: Processes on this machine; as many as there are processor cores if not given.
+        engine: processes are this machine's; ray hands the rows to Ray (pip install 'twocet[ray]').
+        ray_address: A running Ray cluster, for example auto or ray://head:10001; else Ray is started here.
+        shard: Do every N-th row from the K-th on, for arrays of jobs; the command without it joins what all have done.
+        journal: Folder for the journal and the report, in place of the output folder; needed where that is a URL.
         mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
         strict: Set rows aside that could only be done with a note that they cannot be done well.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
@@ -55,11 +66,15 @@ def batch(
     """
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}: give 1 or more")
+    if ray_address and engine != "ray":
+        raise UserError("--ray-address is for --engine ray")
+    from functools import partial
+
     from tqdm import tqdm
 
     from twocet.edit import batch as work
-    from twocet.edit import presets
-    from twocet.edit.jobs import read_table
+    from twocet.edit import cluster, presets
+    from twocet.edit.jobs import WHOLE, read_shard, read_table
     from twocet.model.model import find_model, identify_model, load_model
     from twocet.runtime.files import make_folder, write_whole
     from twocet.runtime.processes import num_cores
@@ -71,19 +86,22 @@ def batch(
         model=str(path), model_sha256=sha256, device=device, mark=not no_mark, crop_only=crop_only, mouth=mouth,
         strict=strict, strip_private=strip_private,
     )  # fmt: skip
-    table = read_table(jobs, output, lambda name: presets.find(name, known_as, sha256).code)
-    make_folder(output)
-    journal = work.Journal(output)
+    part = read_shard(shard) if shard else WHOLE
+    table = read_table(jobs, output, lambda name: presets.find(name, known_as, sha256).code, part)
+    records = work.records_folder(output, journal, part)
+    make_folder(records)
+    noted = work.Journal(records)
     keyed = [(job, work.key_of(job, settings)) for job in table.jobs]
-    outcomes = {job.line: done for job, key in keyed if (done := journal.done(key, job.output))}
+    outcomes = {job.line: done for job, key in keyed if (done := noted.done(key, job.output))}
     before = len(outcomes)
     with tqdm(total=len(keyed), initial=before, unit="photo", disable=None) as bar:
         todo = [(job, key) for job, key in keyed if job.line not in outcomes]
-        for outcome in work.run(todo, settings, workers or num_cores()):
-            journal.add(outcome)
+        run = partial(cluster.run, address=ray_address) if engine == "ray" else work.run
+        for outcome in run(todo, settings, workers or num_cores()):
+            noted.add(outcome)
             outcomes[outcome.line] = outcome
             bar.update()
-    report = write_whole(output / work.REPORT, work.report_csv(table, outcomes))
+    report = write_whole(records / work.REPORT, work.report_csv(table, outcomes))
     failed = {line: outcome.error for line, outcome in outcomes.items() if outcome.status == "failed"}
     _announce(len(table.rows), before, {**table.wrong, **failed}, report, as_json)
 

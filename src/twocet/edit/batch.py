@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -17,8 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twocet.edit.jobs import COLUMNS, Job, Table
+from twocet.edit.jobs import COLUMNS, Job, Shard, Table
 from twocet.errors import UserError
+from twocet.runtime import places
 from twocet.runtime.processes import die_with_parent
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 REPORT_COLUMNS = ("line", "status", *COLUMNS, "error", "notes", "seconds")
 JOURNAL = ".batch-journal.jsonl"
 REPORT = "report.csv"
+SHARDS = "shards"
+"""Below the folder of journal and report: those of every shard."""
+ENDED = "the process that edited it was ended (is there enough memory?)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,29 +60,44 @@ class Settings:
     strip_private: bool
 
 
+def records_folder(output: str, journal: Path | None, shard: Shard) -> Path:
+    """Where journal and report of a batch lie: a shard has its own below those of the whole. Raises UserError."""
+    if journal is None and places.is_remote(output):
+        raise UserError(f"{output} is not on this machine: say with --journal where journal and report shall be")
+    records = journal or Path(output)
+    return records if shard.parts == 1 else records / SHARDS / str(shard)
+
+
 def key_of(job: Job, settings: Settings) -> str:
     """Changes when a photo, the row or the settings change."""
     photos = [p for p in (job.target, job.reference, job.mouth_from) if p]
-    state = [(os.stat(p).st_mtime_ns, os.stat(p).st_size) for p in photos]
+    state = [places.state(p) for p in photos]
     parts = json.dumps([{**asdict(job), "line": None}, state, {**asdict(settings), "device": None}])
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
 class Journal:
-    """What has been done, one line for each row as soon as it is finished: survives a kill at any moment."""
+    """What has been done, one line for each row as soon as it is finished: survives a kill at any moment.
+
+    What shards of the same folder have done counts too.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / JOURNAL
         self.outcomes: dict[str, Outcome] = {}
-        if self.path.is_file():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
+        for path in (self.path, *sorted((folder / SHARDS).glob(f"*/{JOURNAL}"))):
+            self._read(path)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write("\n")
+
+    def _read(self, path: Path) -> None:
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
                 try:
                     entry = json.loads(line)
                     self.outcomes[entry["key"]] = Outcome(**{**entry, "notes": tuple(entry["notes"])})
                 except (ValueError, KeyError, TypeError):
                     continue  # the line that the kill cut off
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write("\n")
 
     def add(self, outcome: Outcome) -> None:
         """Notes a finished row."""
@@ -89,15 +107,15 @@ class Journal:
     def done(self, key: str, output: str) -> Outcome | None:
         """The outcome of an equal row whose picture is still there."""
         outcome = self.outcomes.get(key)
-        return outcome if outcome and outcome.status == "done" and os.path.isfile(output) else None
+        return outcome if outcome and outcome.status == "done" and places.is_file(output) else None
 
 
 def run(jobs: Sequence[tuple[Job, str]], settings: Settings, workers: int) -> Iterator[Outcome]:
     """Does the jobs (with their keys), yields outcomes in any order. One worker: in this process."""
     if workers == 1 or len(jobs) < 2:
-        _prepare(settings)
+        prepare(settings)
         for job, key in jobs:
-            yield _try(job, key)
+            yield attempt(job, key)
         return
     left = list(reversed(jobs))
     while left:
@@ -107,8 +125,7 @@ def run(jobs: Sequence[tuple[Job, str]], settings: Settings, workers: int) -> It
             alone = [(job, key)]
             broken = yield from _run_pool(alone, settings, 1)
             if broken:
-                error = "the process that edited it was ended (is there enough memory?)"
-                yield Outcome(line=job.line, key=key, status="failed", error=error)
+                yield Outcome(line=job.line, key=key, status="failed", error=ENDED)
 
 
 def _run_pool(
@@ -124,7 +141,7 @@ def _run_pool(
             # Two for each process: none waits, and what is queued stays small.
             while left and len(under_way) < 2 * workers:
                 item = left.pop()
-                under_way[pool.submit(_try, *item)] = item
+                under_way[pool.submit(attempt, *item)] = item
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                 outcome = future.result()
                 del under_way[future]
@@ -136,6 +153,7 @@ def _run_pool(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+_fetched = places.Fetched()
 _editor: Editor | None = None
 _settings: Settings | None = None
 
@@ -147,13 +165,16 @@ def _start(settings: Settings) -> None:
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
-    _prepare(settings)
+    prepare(settings)
 
 
-def _prepare(settings: Settings) -> None:
+def prepare(settings: Settings) -> None:
+    """Makes this process ready for :func:`attempt`; nothing if it is."""
     global _editor, _settings
     from twocet.edit import editor as editors
 
+    if settings == _settings:
+        return
     _editor, _settings = (
         editors.load(
             settings.model,
@@ -166,13 +187,13 @@ def _prepare(settings: Settings) -> None:
     )
 
 
-def _try(job: Job, key: str) -> Outcome:
+def attempt(job: Job, key: str) -> Outcome:
     """Does one row; never raises."""
     began = time.perf_counter()
     try:
         notes = _edit(job)
     except UserError as error:
-        return Outcome(line=job.line, key=key, status="failed", error=str(error))
+        return Outcome(line=job.line, key=key, status="failed", error=_fetched.named(str(error)))
     except Exception as error:
         fault = f"this is a fault of the program ({type(error).__name__}: {error})"
         return Outcome(line=job.line, key=key, status="failed", error=fault)
@@ -186,24 +207,24 @@ def _edit(job: Job) -> tuple[str, ...]:
 
     assert _editor is not None
     assert _settings is not None
-    expression = job.reference if job.code is None else np.array(job.code, np.float32)
-    assert expression is not None
+    expression = np.array(job.code, np.float32) if job.reference is None else _fetched.get(job.reference)
+    target = _fetched.get(job.target)
     if job.face == "all" and _settings.crop_only:
         raise UserError("face is all, but --crop-only writes one face: give its number")
     if not _settings.crop_only:
-        check_fits(job.output, Path(job.target))
+        check_fits(job.output, Path(target))
     result = _editor.transfer(
-        job.target,
+        target,
         expression,
         job.strength,
         aligned=job.aligned,
         face=job.face,
         reference_face=job.reference_face if job.reference else None,
         regions=job.keep,
-        mouth_from=job.mouth_from,
+        mouth_from=_fetched.get(job.mouth_from) if job.mouth_from else None,
     )
-    Path(job.output).parent.mkdir(parents=True, exist_ok=True)
-    result.save(job.output, mark=_settings.mark, crop=_settings.crop_only)
+    with places.whole_copy(job.output) as output:
+        result.save(output, mark=_settings.mark, crop=_settings.crop_only)
     return (*result.notes, *notes_on_writing(result.target, job.output))
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
+import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from twocet.errors import UserError
+from twocet.runtime import places
 
 COLUMNS = (
     "target",
@@ -55,7 +58,6 @@ class Job:
 class Table:
     """A table of jobs, read and checked."""
 
-    path: Path
     rows: dict[int, dict[str, str]] = field(default_factory=dict)
     """By line number; as they are in the file."""
     extra: list[str] = field(default_factory=list)
@@ -65,14 +67,35 @@ class Table:
     """By line number, why a row cannot be tried."""
 
 
-def read_table(path: Path, output: Path, code_of: CodeOf) -> Table:
-    """Reads and checks the table; paths in it are relative to its folder, outputs to ``output``.
+class Shard(NamedTuple):
+    """Every ``parts``-th row of a table, from the ``part``-th (1, 2, ...) on."""
 
-    ``code_of`` gives the code of a preset or raises UserError. Rows that cannot be tried are in ``wrong``. Raises
-    UserError for a file that is no such table.
+    part: int
+    parts: int
+
+    def __str__(self) -> str:
+        return f"{self.part}-of-{self.parts}"
+
+
+WHOLE = Shard(1, 1)
+
+
+def read_shard(text: str) -> Shard:
+    """From K/N. Raises UserError."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UserError(f"shard {text!r} must be K/N, for example 3/8: the third of eight")
+    return Shard(int(part), int(parts))
+
+
+def read_table(path: str | Path, output: str | Path, code_of: CodeOf, shard: Shard = WHOLE) -> Table:
+    """Reads and checks a shard of the table; paths in it are relative to its folder, outputs to ``output``.
+
+    All of them may be URLs (see ``runtime.places``). ``code_of`` gives the code of a preset or raises UserError. Rows
+    that cannot be tried are in ``wrong``. Raises UserError for a file that is no such table.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with io.StringIO(places.read_bytes(path).decode("utf-8-sig"), newline="") as file:
             heading = file.readline()
             file.seek(0)
             # Excel writes semicolons where the decimal sign is a comma.
@@ -80,8 +103,13 @@ def read_table(path: Path, output: Path, code_of: CodeOf) -> Table:
             names = [name.strip() for name in reader.fieldnames or ()]
             reader.fieldnames = names
             rows: dict[int, dict[str, str]] = {}
-            for row in reader:
-                rows[reader.line_num] = {k: (v or "").strip() for k, v in row.items() if k}
+            given: dict[str, int] = {}
+            for number, row in enumerate(reader):
+                # Another shard's rows are not kept, but for the pictures that they write.
+                if shard.parts > 1 and (named := (row.get("output") or "").strip()):
+                    given.setdefault(posixpath.normpath(named), reader.line_num)
+                if number % shard.parts == shard.part - 1:
+                    rows[reader.line_num] = {k: (v or "").strip() for k, v in row.items() if k}
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: give a table of jobs (CSV).") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -91,15 +119,17 @@ def read_table(path: Path, output: Path, code_of: CodeOf) -> Table:
     if len(set(names)) < len(names):
         raise UserError(f"{path} has two columns of the same name: {', '.join(names)}")
     if not rows:
-        raise UserError(f"{path} has no rows.")
-    table = Table(path, rows, [name for name in names if name and name not in COLUMNS])
+        raise UserError(f"{path} has no rows{f' for shard {shard.part}/{shard.parts}' if shard.parts > 1 else ''}.")
+    table = Table(rows, [name for name in names if name and name not in COLUMNS])
     taken: dict[str, int] = {}
     for line, row in rows.items():
         try:
-            job = _job(line, row, path.parent, output, code_of)
-            if job.output in taken:
-                raise UserError(f"writes the same picture as line {taken[job.output]}: {row['output'] or job.output}")
-            taken[job.output] = line
+            job = _job(line, row, places.parent(path), os.fspath(output), code_of)
+            first = taken.setdefault(job.output, line)
+            if row.get("output"):
+                first = min(first, given.get(posixpath.normpath(row["output"]), line))
+            if first != line:
+                raise UserError(f"writes the same picture as line {first}: {row['output'] or job.output}")
             table.jobs.append(job)
         except UserError as error:
             table.wrong[line] = str(error)
@@ -107,7 +137,7 @@ def read_table(path: Path, output: Path, code_of: CodeOf) -> Table:
     return table
 
 
-def _job(line: int, row: dict[str, str], folder: Path, output: Path, code_of: CodeOf) -> Job:
+def _job(line: int, row: dict[str, str], folder: str, output: str, code_of: CodeOf) -> Job:
     """Raises UserError."""
     from twocet.photo.images import SUFFIXES
 
@@ -117,25 +147,25 @@ def _job(line: int, row: dict[str, str], folder: Path, output: Path, code_of: Co
     if bool(reference) == bool(preset):
         raise UserError("give a reference or a preset, and not both")
     for name in filter(None, (row["target"], reference, further)):
-        if not (folder / name).is_file():
+        if not places.is_file(places.join(folder, name)):
             raise UserError(f"{name} does not exist")
     expression = Path(reference).stem if reference else preset
     name = row.get("output") or f"{line:05d}-{Path(row['target']).stem}-{expression}.png"
-    if Path(name).is_absolute() or ".." in Path(name).parts:
+    if places.is_remote(name) or Path(name).is_absolute() or ".." in Path(name).parts:
         raise UserError(f"output {name} leaves the output folder")
     if Path(name).suffix.lower() not in SUFFIXES:
         raise UserError(f"output {name} must end in {', '.join(sorted(SUFFIXES))}")
     return Job(
         line=line,
-        target=str(folder / row["target"]),
-        reference=str(folder / reference) if reference else None,
+        target=places.join(folder, row["target"]),
+        reference=places.join(folder, reference) if reference else None,
         preset=preset or None,
         code=code_of(preset) if preset else None,
         strength=_number(row.get("strength") or "1"),
-        output=os.path.abspath(output / name),
+        output=places.join(output, name) if places.is_remote(output) else os.path.abspath(os.path.join(output, name)),
         face="all" if row.get("face") == "all" else _face(row.get("face", ""), "face", " and is not all"),
         aligned=_truth(row.get("aligned", "")),
-        mouth_from=str(folder / further) if further else None,
+        mouth_from=places.join(folder, further) if further else None,
         reference_face=_face(row.get("reference_face", ""), "reference_face"),
         keep=_regions(row.get("keep", "")),
     )
@@ -172,7 +202,7 @@ def _truth(text: str) -> bool:
 
 def _keep_inputs(table: Table) -> None:
     """Rows that would overwrite a photo that any row reads are wrong."""
-    read = {os.path.realpath(p) for job in table.jobs for p in (job.target, job.reference, job.mouth_from) if p}
-    for job in [job for job in table.jobs if os.path.realpath(job.output) in read]:
+    read = {places.canonical(p) for job in table.jobs for p in (job.target, job.reference, job.mouth_from) if p}
+    for job in [job for job in table.jobs if places.canonical(job.output) in read]:
         table.jobs.remove(job)
         table.wrong[job.line] = f"{job.output} would overwrite a photo that is read"
