@@ -53,6 +53,7 @@ ITEMS = (
     Item("λ cycle, expressive", "1 → 1.5 by 10,000", "1 (`0,100000,1.0,1.0`)", ("weights.cycle_expressive",)),
     Item("λ code", "0 → 1 by 5,000", "0 → 1 by 5,000 (`5000,30000,1.0,1.0`)", ("weights.code",)),
     Item("λ diversity", "1 → 0 by 10,000", "1 → 0 by 100,000 (`0,100000,1.0,0.0`)", ("weights.diversity",)),
+    Item("λ neutral photos kept", "–", "no such term", ("weights.kept",)),
     Item("R1 (times the ½ in it)", "not mentioned", "0.5 on real faces of both domains", ("r1",)),
     Item("R1 every … updates of D", "–", "1", ("r1_every",)),
     Item("mismatch in D: real faces of the other domain are fake", "–", "no", ("mismatch",)),

@@ -82,6 +82,10 @@ class TestPlan:
         with pytest.raises(UserError, match="schedule-scale is 0: give a positive number"):
             plan.comparison(plan.METHODS, "fast", (), 0, steps=5)
 
+    def test_a_method_may_have_rounds_of_its_own(self):
+        made = plan.comparison(["2cet", "starganv2"], "fast", ("starganv2.steps=3",), steps=7)
+        assert [entry.config.steps for entry in made] == [7, 3]
+
     def test_published_size(self):
         made = plan.comparison(plan.METHODS, "paper", (), steps=7)
         assert {entry.config.network.preset for entry in made} == {"paper"}

@@ -122,6 +122,19 @@ def test_with_everything_on_codes_are_read_better_than_by_guessing_zero(batch: B
     assert mean_terms(terms[-20:])["code"].item() < 0.23
 
 
+def test_neutral_photos_are_kept_where_that_is_asked_for(batch: Batch) -> None:
+    config = dataclasses.replace(OVERFIT, cycles=("neutral",), r1=0.0)
+    found = {}
+    for weight in (0.0, 1.0):
+        asked = dataclasses.replace(config, weights=weights(kept=weight))
+        state, terms = run_rounds(asked, batch, 12)
+        assert ("kept" in terms[0]) == (weight > 0)
+        with torch.no_grad():
+            made = state.networks.generator(batch.neutral, torch.zeros(4, 4))
+        found[weight] = float((made - batch.neutral).abs().mean())
+    assert found[1.0] < 0.8 * found[0.0]
+
+
 def test_one_round_touches_all_networks_and_only_its_own_domain(batch: Batch) -> None:
     config = dataclasses.replace(OVERFIT, cycles=("neutral",), r1=0.0)
     state = adversarial_state(config)

@@ -31,7 +31,8 @@ class Common:
     minutes: float | None = None
     """Training time of each model; --steps gives rounds instead."""
     steps: int | None = None
-    """Rounds of each model; a round of one method is not one of another, so that --minutes compares better."""
+    """Rounds of each model; a round of one method is not one of another, so that --minutes compares better, or --set
+    METHOD.steps=N where the time of a round is known."""
     preset: Literal["fast", "paper"] = "fast"
     """Networks: fast (about 4.5 million parameters) or paper (as published)."""
     jobs: int = 1

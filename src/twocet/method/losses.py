@@ -25,6 +25,14 @@ def cycle_consistency(image: Tensor, restored: Tensor) -> Tensor:
     return (image - restored).abs().mean()
 
 
+def neutral_kept(image: Tensor, made: Tensor) -> Tensor:
+    """Mean absolute difference of neutral faces (N, 3, S, S) and G's result with the neutral code (Zhu et al. 2017).
+
+    Not in the paper: there G may change what is neutral already, as long as D finds it neutral.
+    """
+    return (image - made).abs().mean()
+
+
 def code_reconstruction(code: Tensor, recovered: Tensor) -> Tensor:
     """Eq. 3: mean absolute difference of a sampled code (N, d) and the encoder's reading of the fake made with it."""
     return (code - recovered).abs().mean()
@@ -69,6 +77,7 @@ class Weights(NamedTuple):
     cycle_expressive: float
     code: float
     diversity: float
+    kept: float = 0.0
 
 
 class Objective(NamedTuple):

@@ -73,7 +73,7 @@ def comparison(
     """The methods with the networks of a preset, chosen by the same metric.
 
     ``scale`` stretches all schedules (``twocet.training.stretch``). ``settings`` are words ``METHOD.field=value``, or
-    ``field=value`` for all; ``given`` (those not None) are fields of all. Raises UserError.
+    ``field=value`` for all, and win over ``given``, the fields of all (those not None). Raises UserError.
     """
     check(len(set(methods)) == len(methods) > 0, f"name each method once: {' '.join(methods)}")
     return [
@@ -82,7 +82,7 @@ def comparison(
             TITLES[name],
             override(
                 stretched(_base(name, preset), scale),
-                [*words_for(name, settings), *_words(given)],
+                [*_words(given), *words_for(name, settings)],
                 owners(known.METHODS),
             ),
         )

@@ -11,7 +11,7 @@ from twocet.runtime.configuration import Between, UpTo1, Weight, check_fields
 from twocet.training.config import AdversarialConfig, EncoderConfig, ModelConfig
 
 # The dynamic weights of the paper's Sec. 4.6.
-_ONE = constant(1.0)
+_ONE, _NONE = constant(1.0), constant(0.0)
 _CYCLE_RISES = Schedule(end=10_000, start=1.0, stop=1.5)
 _CODE_COMES_IN = Schedule(rise=5_000, end=5_000)
 _DIVERSITY_FADES = Schedule(end=10_000, start=1.0, stop=0.0)
@@ -38,6 +38,8 @@ class LossWeights:
     """The sampled code read back from the fake, Eq. 3."""
     diversity: Schedule = _DIVERSITY_FADES
     """Distance of two fakes of one face, Eq. 4; subtracted."""
+    kept: Schedule = _NONE
+    """Change of neutral photos by the neutral code. Not in the paper: the identity term of Zhu et al. (2017)."""
 
     def __post_init__(self) -> None:
         check_fields(self)

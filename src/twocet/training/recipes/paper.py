@@ -154,7 +154,11 @@ class PaperRecipe:
             cycle = neutral_cycle(networks, neutral, code, other_code)
             logit = judge(networks.discriminator, cycle.fake, Domain.EXPRESSIVE)
             spread = self.diversity(cycle, code, other_code)
-            return losses.neutral_cycle_objective(neutral, code, cycle, logit, spread, weights)
+            objective = losses.neutral_cycle_objective(neutral, code, cycle, logit, spread, weights)
+            if not weights.kept:
+                return objective
+            kept = losses.neutral_kept(neutral, networks.generator(neutral, torch.zeros_like(code)))
+            return Objective(objective.total + weights.kept * kept, {**objective.terms, "kept": kept.detach()})
 
     def expressive_objective(self, networks: Networks, expressive: Tensor, weights: Weights) -> Objective:
         """Eq. 8, the side of G and E."""
