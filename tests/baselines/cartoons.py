@@ -22,14 +22,14 @@ STARGAN = StarGANConfig(
         size=SIZE, code_dim=8, generator_widths=(12, 16), trunk_widths=(12, 16), reduce=1, shuffle=2
     ),
     latent_dim=4, mapping_width=8, batch=4, steps=6, lr=1e-3, lr_mapping=1e-3, warm_up=2, r1_every=2, threads=1,
-    bf16=False, log_every=2, sample_every=3, validate_every=3, checkpoint_every=3,
+    bf16=False, log_every=2, sample_every=3, validate_every=3, checkpoint_every=3, select="gain",
 )  # fmt: skip
 GANIMATION = GANimationConfig(
     network=NetworkConfig(
         size=SIZE, code_dim=17, generator_widths=(12, 16), trunk_widths=(12, 16), reduce=2, shuffle=2
     ),
     batch=4, critic_steps=2, steps=6, lr=1e-3, warm_up=2, threads=1, bf16=False, log_every=2, sample_every=3,
-    validate_every=3, checkpoint_every=3,
+    validate_every=3, checkpoint_every=3, select="gain",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import itertools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from cartoons import GANIMATION, SIZE, STARGAN
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from twocet.compare.baselines import methods
 from twocet.compare.baselines.domains import DomainSampler
 from twocet.compare.baselines.models import GANimationModel, StarGANModel, load_any
 from twocet.compare.baselines.units import row_units
@@ -29,9 +31,10 @@ from twocet.runtime import devices
 from twocet.runtime.randomness import Share
 from twocet.training import checkpoint
 from twocet.training.config import Sources
-from twocet.training.export import History
+from twocet.training.export import VALIDATION_PAIRS, History
 from twocet.training.loader import make_batch
 from twocet.training.loop import Run, resume, train
+from twocet.training.selection import METRICS as SELECTION
 
 CONFIGS = ("starganv2", "ganimation")
 
@@ -237,12 +240,28 @@ def test_a_resumed_run_equals_an_unbroken_one_and_leaves_a_model(tmp_path, data,
         assert flat[0].keys() == flat[1].keys()
         assert all(torch.equal(flat[0][key], flat[1][key]) for key in flat[0]), part
     lines = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines if "validation_agreement" in line] == [3, 6]
+    assert [line["step"] for line in lines if "validation_gain" in line] == [3, 6]
     assert (tmp_path / "whole" / "checkpoints" / "best.pt").exists()
     assert (tmp_path / "whole" / "samples" / "000000003.png").exists()
     assert load_any(tmp_path / "whole" / "model.safetensors").metadata["training"]["rounds"] == 6
     with pytest.raises(UserError, match=f"holds a {name} model"):
         load_model(tmp_path / "whole" / "model.safetensors")
+
+
+def test_baselines_are_chosen_by_the_same_measures(tmp_path, data, ganimation, monkeypatch):
+    """Agreement and kernel distance are asked of the references' expressions on the next person's neutral face."""
+    run = new_run(tmp_path, data, dataclasses.replace(ganimation, select="agreement"))
+    assert (run.method.select, run.metric) == ("agreement", SELECTION["agreement"])
+    seen = {}
+    monkeypatch.setattr(methods, "agreement", lambda *given: seen.setdefault("agreement", given) and 0.25)
+    monkeypatch.setattr(methods, "distance", lambda *given: seen.setdefault("distance", given) and 0.75)
+    copying = SimpleNamespace(transfer=lambda target, reference, strength, labels: target)
+    assert methods.measured(copying, run.held_out, "agreement") == 0.25
+    assert methods.measured(copying, run.held_out, "kid_mobilenetv2") == 0.75
+    neutral, expressive, _ = methods.known_pairs(run.held_out, VALIDATION_PAIRS, None)
+    for wanted, given in zip((neutral.roll(1, dims=0), neutral, expressive), seen["agreement"], strict=True):
+        assert torch.equal(wanted, given)
+    assert all(torch.equal(a, b) for a, b in zip(seen["distance"], (neutral.roll(1, dims=0), expressive), strict=True))
 
 
 def _flat(value, name=""):
