@@ -34,7 +34,7 @@ from twocet.errors import UserError
 from twocet.photo.faces import FaceFinder
 from twocet.photo.images import Pixels, read_photo
 from twocet.synth import Head, Identity, render
-from twocet.video.clips import ClipReader, ClipWriter
+from twocet.video.clips import ClipReader, ClipWriter, Frame
 from twocet.web.app import example_files
 
 PERSON = 900_065
@@ -122,7 +122,7 @@ def write_film(path: Path, pictures: Iterator[Pixels], frames: int, fps: int) ->
     """The film that is read by the command."""
     with ClipWriter(path, Fraction(fps), None) as film:
         for number, pixels in enumerate(tqdm(pictures, total=frames, desc="film", disable=None)):
-            film.write(pixels, number / fps)
+            film.write(Frame(pixels, number / fps))
 
 
 def measure(words: list[str], source: Path, output: Path, given: np.ndarray, fps: int) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from twocet.runtime.processes import num_cores
 # Before torch is loaded, and for the processes that tests start: on tiny tensors more threads only wait for each other,
 # and with pytest -n every core has a process.
 os.environ["OMP_NUM_THREADS"] = "1"
+# No test reads or writes presets or certificates of the person who runs it.
+os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "no-configuration")
 
 MOST_PROCESSES = 8
 """Each takes up to a gigabyte."""

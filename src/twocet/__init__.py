@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from twocet.edit.editor import load as load
     from twocet.edit.result import Result as Result
     from twocet.errors import UserError as UserError
+    from twocet.video.verify import verify as verify
 
 __version__ = "0.1.0"
 
@@ -25,9 +26,10 @@ _HOMES = {
     "Result": "twocet.edit.result",
     "load": "twocet.edit.editor",
     "UserError": "twocet.errors",
+    "verify": "twocet.video.verify",
 }
 
-__all__ = ["Editor", "Result", "UserError", "__version__", "load"]
+__all__ = ["Editor", "Result", "UserError", "__version__", "load", "verify"]
 
 
 def __getattr__(name: str) -> Any:

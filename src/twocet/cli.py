@@ -42,6 +42,8 @@ COMMANDS = {
     "batch": Command("twocet.commands.batch:batch", "do every edit that a table (CSV) lists"),
     "video": Command("twocet.commands.video:video", "move a still face as a clip does, or edit the face in a clip"),
     "presets": Command("twocet.commands.presets:presets", "list, save and remove named expressions"),
+    "verify": Command("twocet.commands.verify:verify", "say what marks pictures and films carry, by any program"),
+    "marks": Command("twocet.commands.marks:marks", "make or show the certificate with which pictures are signed"),
     "serve": Command("twocet.commands.serve:serve", "open the web page: drop photos, drag the slider, download"),
     "demo": Command("twocet.commands.demo:demo", "run the packaged model on the packaged example photos"),
     "prepare": Command("twocet.commands.prepare:prepare", "turn a laboratory set of photos into a dataset folder"),

@@ -197,9 +197,10 @@ def test_saving_marks_the_picture_unless_told_not_to(editor, portrait, tmp_path)
         "0" * 64,
         0.7,
     )
-    assert np.array_equal(read_photo(tmp_path / "a.png").pixels, result.pixels)
+    assert np.array_equal(read_photo(tmp_path / "a.png").pixels, result.marked())
     assert read_mark(result.save(tmp_path / "b.png", mark=False)) is None
-    assert np.array_equal(read_photo(result.save(tmp_path / "c.png", crop=True)).pixels, result.crop)
+    assert np.array_equal(read_photo(tmp_path / "b.png").pixels, result.pixels)
+    assert np.array_equal(read_photo(result.save(tmp_path / "c.png", mark=False, crop=True)).pixels, result.crop)
 
 
 def test_opacity_of_the_target_is_kept(editor, portrait, tmp_path):

@@ -99,7 +99,9 @@ def _save_pair(editor: Editor, pair: Pair, results: list[Result], output: Path) 
 
     compared = output / f"{pair.name}.png"
     save_sheet(
-        transfer_sheet(pair.target, [pair.reference], [results]), editor, results, pair.target, compared, mark=True
+        transfer_sheet(pair.target, [pair.reference], [results], mark=True),
+        *(editor, results, pair.target, compared),
+        mark=True,
     )
     photos = [result.save(output / f"{pair.name}-strength-{result.strength:g}.jpg") for result in results]
     return [compared, *photos]
@@ -114,4 +116,4 @@ def _overview_row(pair: Pair, results: list[Result]) -> list[Cell]:
         Cell(read_pixels(pair.target), "target"),
         Cell(read_pixels(pair.reference), f"reference: {expression}"),
     ]
-    return shown + [Cell(result.shown, f"strength {result.strength:g}") for result in results]
+    return shown + [Cell(result.marked(), f"strength {result.strength:g}") for result in results]

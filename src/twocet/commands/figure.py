@@ -9,7 +9,7 @@ import tyro
 
 if TYPE_CHECKING:
     from twocet.evaluation.figures.grids import Grid
-    from twocet.photo.marks import Mark
+    from twocet.photo.mark import Mark
 
 
 def figure(

@@ -61,7 +61,15 @@ def sample(
     from tqdm import tqdm
 
     from twocet.commands import points
-    from twocet.commands.shared import announce, check_one_face, output_name, plan, save_result, save_sheet
+    from twocet.commands.shared import (
+        announce,
+        check_one_face,
+        output_name,
+        plan,
+        save_result,
+        save_sheet,
+        shown_in_sheet,
+    )
     from twocet.edit import editor as editors
     from twocet.photo.colour import shown
     from twocet.photo.images import SUFFIXES, read_photo
@@ -90,7 +98,10 @@ def sample(
         _, file = plan([target], output / f"{name.stem}-{number:0{digits}}{name.suffix}", whole=not crop_only)[0]
         reports.append(save_result(result, target, file, mark=not no_mark, crop_only=crop_only))
     cells = [Cell(fitted(shown(photo)), f"target: {target.name}")]
-    cells += [Cell(fitted(r.crop if crop_only else r.shown), f"{number}") for number, r in enumerate(results, start=1)]
+    cells += [
+        Cell(fitted(shown_in_sheet(result, mark=not no_mark, crop_only=crop_only)), f"{number}")
+        for number, result in enumerate(results, start=1)
+    ]
     rows = [cells[first : first + _SHEET_COLUMNS] for first in range(0, len(cells), _SHEET_COLUMNS)]
     overview = output / f"{name.stem}-sheet{name.suffix}"
     reports.append(save_sheet(sheet(rows), editor, results, target, overview, mark=not no_mark))

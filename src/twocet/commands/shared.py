@@ -158,13 +158,18 @@ def save_result(result: Result, target: Path, output: Path, *, mark: bool, crop_
         "strength": result.strength,
         "model": result.mark.model,
         "model_sha256": result.mark.model_sha256,
-        "marked": mark,
+        "marked": mark and bool(result.photo.edited),
         "notes": [*notes_of([result], output, mark=mark), *notes_on_writing(result.target, output)],
     }
 
 
 def transfer_sheet(
-    target: Path, references: Sequence[Path | str], rows: Sequence[Sequence[Result]], *, crop_only: bool = False
+    target: Path,
+    references: Sequence[Path | str],
+    rows: Sequence[Sequence[Result]],
+    *,
+    mark: bool,
+    crop_only: bool = False,
 ) -> Pixels:
     """One row per reference: target (first row only), reference, then its results with their strengths.
 
@@ -179,7 +184,7 @@ def transfer_sheet(
             else None,
             *(
                 Cell(
-                    fitted(r.crop if crop_only else r.shown),
+                    fitted(shown_in_sheet(r, mark=mark, crop_only=crop_only)),
                     f"{'' if isinstance(reference, Path) else f'{reference}, '}strength {r.strength:g}",
                 )
                 for r in results
@@ -188,6 +193,13 @@ def transfer_sheet(
         for number, (reference, results) in enumerate(zip(references, rows, strict=True))
     ]
     return sheet(cells)
+
+
+def shown_in_sheet(result: Result, *, mark: bool, crop_only: bool = False) -> Pixels:
+    """A result's picture for a sheet: with the watermark, unless there shall be no marks."""
+    if mark:
+        return result.marked(crop=crop_only)
+    return result.crop if crop_only else result.pixels
 
 
 def save_sheet(

@@ -120,7 +120,8 @@ def transfer(
         ]
         if len(rows) == len(strength) == 1:
             return save_result(rows[0][0], photo, file, mark=not no_mark, crop_only=crop_only)
-        grid = transfer_sheet(photo, [shown for shown, _ in expressions], rows, crop_only=crop_only)
+        names = [shown for shown, _ in expressions]
+        grid = transfer_sheet(photo, names, rows, mark=not no_mark, crop_only=crop_only)
         return save_sheet(grid, editor, [result for row in rows for result in row], photo, file, mark=not no_mark)
 
     run_jobs(jobs, edit, as_json=as_json, whole=whole)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from twocet.edit.editor import Editor
     from twocet.edit.stages import Code
     from twocet.photo.images import Photo
-    from twocet.photo.marks import Mark
+    from twocet.photo.mark import Mark
     from twocet.video.clips import ClipReader, Frame
     from twocet.video.film import Tracker
 
@@ -97,7 +97,9 @@ def video(
         else:
             tracker = Tracker(editor, face=reference_face, smoothing=smoothing, argument="reference_face")
             work = _driving(editor, _film_sized(target), factor, face, kept(keep), mouth_from, tracker)
-        frames, without = _write(reader, output, work.change, None if no_mark else work.mark, sound=not no_sound)
+        frames, without = _write(
+            reader, output, work.change, None if no_mark else work.mark, target, sound=not no_sound
+        )
     without_face = f"{without} of {frames} frames show no face and {work.without_face}."
     notes = [*work.notes, *([without_face] if without else [])]
     _announce(output, frames, reader, without, notes, as_json)
@@ -191,13 +193,13 @@ def _driving(
     neutral = editor.transfer(still, np.zeros(editor.model.code_dim, np.float32), 0.0, face=face, regions=keep)
 
     def change(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
-        last = neutral.pixels
+        last = neutral.photo
         for frame in frames:
             tracked = tracker.follow(frame.pixels, frame.seconds)
             if tracked is not None:
                 shown = editor.expression(tracked.expression(), mouth_from=mouth_from)
-                last = editor.transfer(still, shown, strength, face=face, regions=keep).pixels
-            yield frame._replace(pixels=last), tracked is not None
+                last = editor.transfer(still, shown, strength, face=face, regions=keep).photo
+            yield frame._replace(pixels=last.pixels, edited=last.edited), tracked is not None
 
     return _Work(change, replace(neutral.mark, strength=strength), neutral.notes, "keep the expression")
 
@@ -220,16 +222,18 @@ def _film_sized(target: Path) -> Photo:
     return replace(photo, pixels=np.array(small), alpha=None, low=None, icc=None)
 
 
-def _write(reader: ClipReader, output: Path, change: FilmEdit, mark: Mark | None, *, sound: bool) -> tuple[int, int]:
+def _write(
+    reader: ClipReader, output: Path, change: FilmEdit, mark: Mark | None, source: Path, *, sound: bool
+) -> tuple[int, int]:
     """Edits every frame; returns how many there were, and how many without a face. Raises UserError."""
     from tqdm import tqdm
 
     from twocet.video.clips import ClipWriter
 
     frames = without = 0
-    with ClipWriter(output, reader.fps, mark, reader if sound else None) as writer:
+    with ClipWriter(output, reader.fps, mark, reader if sound else None, source=source) as writer:
         for frame, found in change(tqdm(reader, total=reader.count, unit="frame", disable=None)):
-            writer.write(frame.pixels, frame.seconds)
+            writer.write(frame)
             frames, without = frames + 1, without + (not found)
         if without == frames:
             raise UserError(f"No face found in any of the {frames} frames of {reader.path}: use another film.")

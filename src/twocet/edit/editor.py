@@ -20,7 +20,6 @@ from twocet.edit.result import Result, change, together
 from twocet.edit.shape import find_movement
 from twocet.edit.stages import Code, Expression, Neutral, Stages, to_array
 from twocet.errors import UserError
-from twocet.photo.align import apply
 from twocet.photo.faces import Face, FaceFinder, WhichFace
 from twocet.photo.images import PhotoLike, Pixels, photo_key
 from twocet.photo.marks import edit_mark
@@ -269,12 +268,13 @@ class Editor:
         return Result(
             target=located.photo,
             changes=(change(located.corner, located.pixels, pixels),),
+            faces=located.changed_face(pixels),
             size=self.model.size,
             code=(strength * expression.code).astype(np.float32),
             strength=strength,
             notes=(*said, *located.notes, *notes),
             mark=edit_mark(located.photo, model=self.name, model_sha256=self.sha256, strength=strength),
-            photo_to_crop=np.column_stack([located.photo_to_crop[:, :2], apply(located.photo_to_crop, -corner)]),
+            photo_to_crop=located.in_photo(located.photo_to_crop),
             landmarks=None if located.landmarks is None else located.landmarks + np.array((*corner, 0), np.float32),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -57,6 +58,17 @@ class Located(NamedTuple):
         points[CURVES] = mouth.lips + mouth.corner
         return align.apply(self.photo_to_crop, points)
 
+    def in_photo(self, photo_to_crop: Floats) -> Floats:
+        """A photo_to_crop that holds for ``pixels``, for the whole photo."""
+        linear = photo_to_crop[:, :2]
+        return np.column_stack([linear, align.apply(photo_to_crop, -np.array(self.corner, np.float64))])
+
+    def changed_face(self, pixels: Pixels) -> tuple[Floats, ...]:
+        """Where in the photo the face is, for marks, if ``pixels`` are no longer those that were given."""
+        if np.array_equal(pixels, self.pixels):
+            return ()
+        return (self.in_photo(self.photo_to_crop if self.landmarks is None else align.align(self.landmarks)),)
+
 
 class Locator:
     """Finds the faces of photos for one model. Keeps the faces of the latest photos."""
@@ -80,8 +92,11 @@ class Locator:
 
     def locate(self, given: PhotoLike, role: Role, aligned: bool, which: WhichFace) -> list[Located]:
         """The faces asked for, largest first; one if ``aligned``, or unless ``which`` is "all". Raises UserError."""
-        photo = without_private(read_photo(given)) if self._strip_private else read_photo(given)
+        photo = read_photo(given)
         name = name_of(photo, role)
+        if self._strip_private:
+            # Without its path no manifest refers to the file, whose own manifests may tell all of it.
+            photo = replace(without_private(photo), path=None)
         if aligned:
             return [_whole(photo, name, self._model)]
         found = self._faces.get(photo_key(given), lambda: self.finder.require(shown(photo), name))

@@ -16,11 +16,13 @@ from PIL import Image
 
 from twocet.edit.blend import bounds
 from twocet.edit.stages import Code
-from twocet.photo import resample
+from twocet.photo import align, resample
 from twocet.photo.colour import changed_in_place, shown
 from twocet.photo.images import Photo, Pixels
-from twocet.photo.marks import Mark, write_marked
+from twocet.photo.mark import Mark
+from twocet.photo.marks import write_marked
 from twocet.photo.privacy import without_private
+from twocet.photo.watermark.embed import watermarked
 from twocet.runtime.arrays import Floats, Floats32
 
 _SHOWN_SIDE = 640
@@ -49,6 +51,8 @@ class Result:
     """The photo that was edited."""
     changes: tuple[Change, ...]
     """What became of it, one for each face."""
+    faces: tuple[Floats, ...]
+    """Where the changed faces are: photo_to_crop (2, 3) by :func:`twocet.photo.align.align`, for the watermark."""
     size: int
     """S: side of the model's crop in pixels."""
     code: Code
@@ -82,7 +86,7 @@ class Result:
         for (left, top), before, after in self.changes:
             height, width = before.shape[:2]
             changed_in_place(pixels[top : top + height, left : left + width], before, after, self.target.icc)
-        return replace(self.target, pixels=pixels)
+        return replace(self.target, pixels=pixels, edited=(*self.target.edited, *self.faces))
 
     @property
     def crop(self) -> Pixels:
@@ -117,18 +121,36 @@ class Result:
         return buffer.getvalue()
 
     def save(
-        self, path: str | os.PathLike[str], *, mark: bool = True, crop: bool = False, strip_private: bool = False
+        self,
+        path: str | os.PathLike[str],
+        *,
+        mark: bool = True,
+        crop: bool = False,
+        strip_private: bool = False,
+        source: Path | None = None,
     ) -> Path:
-        """Writes the picture (``crop``: the face alone) with the AI mark, whole or not at all.
+        """Writes the picture (``crop``: the face alone) with the AI marks, whole or not at all.
 
-        ``strip_private`` leaves out where, with which camera and by whom the photo was taken. Raises UserError.
+        A picture in which no pixel changed carries no mark: no model made anything of it. ``strip_private`` leaves out
+        where, with which camera and by whom the photo was taken. ``source``: the target's file, for a signed manifest,
+        where the target was not given as a path. Raises UserError.
         """
         photo = self.__dict__.get("photo") or self._made()
         if strip_private:
-            photo = without_private(photo)
+            # The source's own manifests may tell all of it.
+            photo, source = replace(without_private(photo), path=None), None
         if crop:
-            photo = replace(photo, pixels=self.crop, alpha=None, low=None)
-        return write_marked(path, photo, self.mark if mark else None)
+            photo = replace(photo, pixels=self.crop, alpha=None, low=None, edited=self._edited_in_crop())
+        return write_marked(path, photo, self.mark if mark and photo.edited else None, source)
+
+    def marked(self, *, crop: bool = False) -> Pixels:
+        """:attr:`shown`, or the crop of it, with the watermark: for pictures that are not written by :meth:`save`."""
+        if not crop:
+            return watermarked(self.shown, self.photo.edited, self.mark.model_sha256)
+        return watermarked(self.crop, self._edited_in_crop(), self.mark.model_sha256)
+
+    def _edited_in_crop(self) -> tuple[Floats, ...]:
+        return tuple(align.seen_through(place, self.photo_to_crop, self.size) for place in self.photo.edited)
 
 
 def change(corner: tuple[int, int], before: Pixels, after: Pixels) -> Change:
@@ -152,6 +174,7 @@ def together(results: Sequence[Result]) -> Result:
     return replace(
         first,
         changes=tuple(one for result in results for one in result.changes),
+        faces=tuple(place for result in results for place in result.faces),
         notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
         mark=first.mark if same else replace(first.mark, strength=None),
     )

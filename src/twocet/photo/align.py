@@ -101,6 +101,14 @@ def apply(matrix: Floats, points: npt.ArrayLike) -> Floats:
     return moved
 
 
+def seen_through(photo_to_crop: Floats, window: Floats, size: int) -> Floats:
+    """The photo_to_crop of a face after ``window`` (2, 3), the photo_to_crop of a picture of ``size``, was cut out."""
+    picture_to_photo = invert(window) * (1 / size, 1 / size, 1.0)
+    return np.column_stack(
+        [photo_to_crop[:, :2] @ picture_to_photo[:, :2], apply(photo_to_crop, picture_to_photo[:, 2])]
+    )
+
+
 def square_to_crop(width: int, height: int) -> Floats:
     """photo_to_crop of a photo that is an aligned crop already: the whole picture is the crop."""
     return np.array([(1 / width, 0.0, 0.0), (0.0, 1 / height, 0.0)])

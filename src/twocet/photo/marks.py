@@ -1,21 +1,26 @@
-"""AI marks: saying in the file itself that a picture was made or changed by a trained model.
+"""AI marks: saying in the file itself that a picture was made or changed by a trained model. They are made here alone.
 
-The mark is XMP with IPTC's DigitalSourceType (IPTC Photo Metadata Standard 2025.1); what the file carried stays.
+Three layers: a watermark in every changed face (:mod:`twocet.photo.watermark`), XMP with IPTC's DigitalSourceType (IPTC
+Photo Metadata Standard 2025.1), in which what the file carried stays, and a signed C2PA manifest where the user has
+made a certificate chain (:mod:`twocet.photo.credentials`).
 """
 
 from __future__ import annotations
 
 import os
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from twocet import __version__
-from twocet.photo.images import JPEG_XMP_LIMIT, SUFFIXES, Photo, read_photo, write_photo
+from twocet.photo import credentials
+from twocet.photo.encode import JPEG_XMP_LIMIT, SUFFIXES, check_fits, check_writable, encode_photo, write_photo
+from twocet.photo.images import read_photo
+from twocet.photo.mark import COMPOSITE, SYNTHETIC, Mark
+from twocet.photo.photo import Photo, Pixels
+from twocet.photo.watermark.embed import watermarked
 from twocet.photo.xmp import find_rdf, parse_xmp, to_packet
-
-SYNTHETIC = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+from twocet.runtime.files import write_whole
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _NAMESPACES = {
@@ -25,19 +30,6 @@ _NAMESPACES = {
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "twocet": "urn:twocet:mark:1#",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mark:
-    """What a file says about the model that changed it. Fields that a file lacks are None."""
-
-    digital_source_type: str
-    """``COMPOSITE`` for an edited photo, ``SYNTHETIC`` for a picture that a model made altogether."""
-    software: str | None = None
-    model: str | None = None
-    model_sha256: str | None = None
-    strength: float | None = None
-    """Of the expression; None where it has no meaning."""
 
 
 def edit_mark(photo: Photo, *, model: str, model_sha256: str | None, strength: float | None) -> Mark:
@@ -58,15 +50,31 @@ def sheet_mark(model: str, model_sha256: str | None = None) -> Mark:
     return Mark(digital_source_type=COMPOSITE, software=f"twocet {__version__}", model=model, model_sha256=model_sha256)
 
 
-def write_marked(path: str | os.PathLike[str], photo: Photo, mark: Mark | None) -> Path:
-    """``images.write_photo`` with ``mark``; None adds nothing, and marks that the photo carries are kept anyway."""
+def write_marked(path: str | os.PathLike[str], photo: Photo, mark: Mark | None, source: Path | None = None) -> Path:
+    """``images.write_photo`` with ``mark`` in all layers; None adds nothing, and XMP that the photo carries stays.
+
+    ``source``: the file that was edited, for the C2PA manifest; None: the photo's own.
+    """
     if mark is None:
         return write_photo(path, photo)
+    path = Path(path)
+    check_writable(path)
+    check_fits(path, photo)
+    file_format = SUFFIXES[path.suffix.lower()]
     packet = mark_xmp(photo.xmp, mark)
-    if SUFFIXES.get(Path(path).suffix.lower()) == "JPEG" and len(packet) > JPEG_XMP_LIMIT:
+    if file_format == "JPEG" and len(packet) > JPEG_XMP_LIMIT:
         # JPEG holds one segment of XMP. The mark matters more than what some editor stored.
         packet = mark_xmp(None, mark)
-    return write_photo(path, photo, xmp=packet)
+    content = encode_photo(replace(photo, pixels=marked_pixels(photo, mark)), file_format, xmp=packet)
+    chain = credentials.signing_chain()
+    if chain is not None:
+        content = credentials.signed(content, path.suffix, mark, source or photo.path, chain)
+    return write_whole(path, content)
+
+
+def marked_pixels(photo: Photo, mark: Mark) -> Pixels:
+    """(H, W, 3) the photo's pixels with the watermark in its edited faces; as they are where none was edited."""
+    return watermarked(photo.pixels, photo.edited, mark.model_sha256)
 
 
 def read_mark(path: str | os.PathLike[str]) -> Mark | None:
@@ -115,6 +123,13 @@ def parse_mark(xmp: bytes | None) -> Mark | None:
         model_sha256=found.get(_name("twocet:ModelSHA256")),
         strength=None if strength is None else _number(strength),
     )
+
+
+def source_type(xmp: bytes | None) -> str | None:
+    """IPTC's digital source type in an XMP packet, whatever it says."""
+    root = parse_xmp(xmp)
+    rdf = None if root is None else find_rdf(root)
+    return None if rdf is None else _value(rdf, _name("Iptc4xmpExt:DigitalSourceType"))
 
 
 def _name(qualified: str) -> str:

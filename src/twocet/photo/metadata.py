@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image, PngImagePlugin
 
-from twocet.photo import colour, containers, exif, xmp
+from twocet.photo import colour, containers, credentials, exif, xmp
 
 _MOST_TEXT = 4_000_000
 _MOST_DPI = 65_535
@@ -174,6 +174,10 @@ def _left_behind(picture: Image.Image, file: BinaryIO | None, file_format: str, 
         return notes
     if containers.is_deep(file, file_format):
         notes.append("it has more than 8 bits per colour: the result has 8")
-    if containers.has_content_credentials(file, file_format) or _CREDENTIALS_TAG in getattr(picture, "tag_v2", {}):
-        notes.append("its content credentials (C2PA) are of the photo as it was: the result is without")
+    signed = containers.has_content_credentials(file, file_format) or _CREDENTIALS_TAG in getattr(picture, "tag_v2", {})
+    if signed and credentials.signing_chain() is None:
+        notes.append(
+            "its content credentials (C2PA) are of the photo as it was: the result is without "
+            "(twocet marks init keeps them in its own)"
+        )
     return notes

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from twocet.runtime.arrays import Floats
+
 Pixels = npt.NDArray[np.uint8]
 """uint8, height x width x RGB, 0..255."""
 
@@ -38,6 +40,8 @@ class Photo:
     """Of a JPEG or GIF file."""
     notes: tuple[str, ...] = ()
     """What of the file could not be kept, a sentence each."""
+    edited: tuple[Floats, ...] = ()
+    """Where a model changed faces: photo_to_crop (2, 3) by :func:`twocet.photo.align.align`. Marks go there."""
     format: str | None = None
     """Pillow's name of the file's format; None for a picture that came from memory."""
 

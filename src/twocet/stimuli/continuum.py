@@ -23,12 +23,12 @@ from twocet.errors import UserError
 from twocet.metrics import linearity
 from twocet.model.model import file_hash
 from twocet.photo.images import read_pixels
-from twocet.photo.marks import edit_mark, write_marked
+from twocet.photo.marks import edit_mark, marked_pixels, write_marked
 from twocet.photo.sheets import Cell, fitted, sheet
 from twocet.runtime.files import make_folder, write_whole
 from twocet.stimuli import calibration
 from twocet.stimuli.series import COLUMNS, Distances, Equalize, Finish, Series, Step, gif_frames, opaque, table
-from twocet.video.clips import ClipWriter, import_av, write_gif
+from twocet.video.clips import ClipWriter, Frame, import_av, write_gif
 
 RECIPE = "recipe.json"
 _SHEET_COLUMNS = 6
@@ -187,11 +187,16 @@ class Continuum:
         written, cells = [], []
         for result, step in zip(results, done, strict=True):
             photo = finish(result)
-            written.append(write_marked(output / step.file, photo, result.mark if self.mark else None))
+            seal = result.mark if self.mark and photo.edited else None
+            written.append(write_marked(output / step.file, photo, seal))
+            if seal is not None:
+                photo = replace(photo, pixels=marked_pixels(photo, seal))
             moved = "" if step.movement is None else f" · movement {step.movement:.1f}"
             cells.append(Cell(fitted(opaque(photo, 255), _SHEET_SIDE), f"{step.strength:.2f}{moved}"))
         rows = [cells[first : first + _SHEET_COLUMNS] for first in range(0, len(cells), _SHEET_COLUMNS)]
-        overview = replace(results[0].target, pixels=sheet(rows, side=_SHEET_SIDE), alpha=None, low=None, icc=None)
+        overview = replace(
+            results[0].target, pixels=sheet(rows, side=_SHEET_SIDE), alpha=None, low=None, icc=None, edited=()
+        )
         seal = edit_mark(results[0].target, model=self.editor.name, model_sha256=self.editor.sha256, strength=None)
         return [*written, write_marked(output / "contact-sheet.png", overview, seal if self.mark else None)]
 
@@ -201,12 +206,14 @@ class Continuum:
         course = calibration.ramp(strengths, film.fps, film.seconds, film.hold, film.easing)
         shown = {strength: finish(series.render(strength)) for strength in dict.fromkeys(course)}
         seal = replace(series.neutral.mark, strength=None) if self.mark else None
+        if seal is not None:
+            shown = {s: replace(photo, pixels=marked_pixels(photo, seal)) for s, photo in shown.items()}
         if film.kind == "gif":
             frames = dict(zip(shown, gif_frames(list(shown.values())), strict=True))
             return write_gif(path, [frames[strength] for strength in course], film.fps, seal)
-        with ClipWriter(path, Fraction(film.fps).limit_denominator(1001), seal) as clip:
+        with ClipWriter(path, Fraction(film.fps).limit_denominator(1001), seal, source=self.target) as clip:
             for number, strength in enumerate(course):
-                clip.write(opaque(shown[strength]), number / film.fps)
+                clip.write(Frame(opaque(shown[strength]), number / film.fps))
         return path
 
     def _write_table(self, series: Series, done: Sequence[Step], output: Path) -> Path:
@@ -242,6 +249,7 @@ class Continuum:
             "luminance": finish.luminance,
             "model": self.editor.name,
             "model_sha256": self.editor.sha256,
+            "marked": self.mark,
             "strengths": [step.strength for step in done],
             "measured_movement": [step.movement for step in done],
             "linearity": None if np.isnan(moved).any() else linearity(np.arange(len(done), dtype=np.float64), moved),

@@ -129,7 +129,11 @@ class Finish:
         if self.luminance is not None:
             pixels = calibration.match_luminance(pixels, alpha, self.luminance)
         kept = result.target.alpha if self.size is None else None
-        return replace(result.target, pixels=pixels, alpha=alpha if self.oval else kept, low=None, icc=None)
+        edited = result.photo.edited
+        if self.size is not None:
+            edited = tuple(align.seen_through(place, result.photo_to_crop, self.size) for place in edited)
+        alpha = alpha if self.oval else kept
+        return replace(result.target, pixels=pixels, alpha=alpha, low=None, icc=None, edited=edited)
 
     def _view(self, result: Result) -> tuple[Pixels, Floats]:
         if self.size is None:

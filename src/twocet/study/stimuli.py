@@ -12,7 +12,8 @@ from PIL import Image
 from twocet import __version__
 from twocet.errors import UserError
 from twocet.photo.images import READABLE_SUFFIXES, Pixels, read_pixels
-from twocet.photo.marks import COMPOSITE, Mark, mark_xmp
+from twocet.photo.mark import COMPOSITE, Mark
+from twocet.photo.marks import mark_xmp
 from twocet.photo.png import png_bytes
 from twocet.study.pairs import Pair
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -14,8 +14,11 @@ import numpy as np
 from PIL import Image
 
 from twocet.errors import UserError
+from twocet.photo import credentials
 from twocet.photo.images import Pixels
-from twocet.photo.marks import Mark
+from twocet.photo.mark import Mark
+from twocet.photo.watermark.embed import watermarked
+from twocet.runtime.arrays import Floats
 from twocet.runtime.files import partial_name, write_whole
 
 INSTALL = "pip install 'twocet[video]'"
@@ -34,6 +37,8 @@ class Frame(NamedTuple):
     pixels: Pixels
     seconds: float
     """When it is shown."""
+    edited: tuple[Floats, ...] = ()
+    """Where faces of it were changed, see :class:`twocet.photo.photo.Photo`."""
 
 
 def import_av() -> ModuleType:
@@ -109,9 +114,21 @@ class ClipReader:
 class ClipWriter:
     """Writes H.264; use it in a ``with`` statement: after an error there is no file."""
 
-    def __init__(self, path: Path, fps: Fraction, mark: Mark | None, sound_of: ClipReader | None = None) -> None:
-        """``sound_of``: the film whose sound is copied, if it has any. Raises UserError."""
+    def __init__(
+        self,
+        path: Path,
+        fps: Fraction,
+        mark: Mark | None,
+        sound_of: ClipReader | None = None,
+        *,
+        source: Path | None = None,
+    ) -> None:
+        """``sound_of``: the film whose sound is copied, if it has any; ``source``: the file that was edited.
+
+        Raises UserError.
+        """
         check_clip_path(path)
+        self._mark, self._source = mark, source
         self._av = import_av()
         self._path, self._fps = path, fps
         self._partial = partial_name(path)
@@ -140,19 +157,25 @@ class ClipWriter:
                 f"Sound coded as {codec} cannot be copied into {self._path.name}: end the name in .mkv, or --no-sound."
             ) from None
 
-    def write(self, pixels: Pixels, seconds: float) -> None:
-        """Adds a frame. All have one size; an odd width or height grows by a pixel, because H.264 wants even ones."""
+    def write(self, frame: Frame) -> None:
+        """Adds a frame, its changed faces with the watermark unless there shall be no marks.
+
+        All have one size; an odd width or height grows by a pixel, because H.264 wants even ones.
+        """
+        pixels, seconds = frame.pixels, frame.seconds
+        if self._mark is not None:
+            pixels = watermarked(pixels, frame.edited, self._mark.model_sha256)
         height, width = pixels.shape[:2]
         even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         if not self._sized:
             self._video.width, self._video.height = even.shape[1], even.shape[0]
             self._sized = True
-        frame = self._av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
+        picture = self._av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
             format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
         )
-        frame.time_base = _TIME_BASE
-        frame.pts = round(seconds / _TIME_BASE)
-        self._container.mux(self._video.encode(frame))
+        picture.time_base = _TIME_BASE
+        picture.pts = round(seconds / _TIME_BASE)
+        self._container.mux(self._video.encode(picture))
 
     def __enter__(self) -> ClipWriter:
         return self
@@ -179,7 +202,21 @@ class ClipWriter:
                         packet.stream = self._audio
                         self._container.mux(packet)
         self._container.close()
+        self._sign()
         os.replace(self._partial, self._path)
+
+    def _sign(self) -> None:
+        """Puts a C2PA manifest into the finished film, where the user has a certificate chain and the format room."""
+        chain = credentials.signing_chain() if self._mark is not None else None
+        if self._mark is None or chain is None or self._path.suffix.lower() not in credentials.TYPES:
+            return
+        signed = partial_name(self._path)
+        try:
+            with self._partial.open("rb") as film, signed.open("wb+") as result:
+                credentials.sign(film, result, self._path.suffix, self._mark, self._source, chain)
+            os.replace(signed, self._partial)
+        finally:
+            signed.unlink(missing_ok=True)
 
     def _drop(self) -> None:
         self._container.close()
@@ -210,6 +247,20 @@ def mark_tags(mark: Mark | None) -> dict[str, str]:
         "twocet_strength": None if mark.strength is None else f"{mark.strength:g}",
     }
     return {key: value for key, value in tags.items() if value}
+
+
+def mark_in_tags(tags: Mapping[str, str]) -> Mark | None:
+    """The AI mark in the tags of a film's container, the counterpart of :func:`mark_tags`."""
+    found = {key.lower(): value for key, value in tags.items()}
+    kind = found.get("digitalsourcetype")
+    if kind is None or "trainedalgorithmicmedia" not in kind.lower():
+        return None
+    return Mark(
+        digital_source_type=kind,
+        software=found.get("software"),
+        model=found.get("twocet_model"),
+        model_sha256=found.get("twocet_model_sha256"),
+    )
 
 
 def write_gif(path: Path, frames: list[Image.Image], fps: float, mark: Mark | None) -> Path:

@@ -306,4 +306,7 @@ def _applied(editor: Editor, moment: _Moment, regions: Collection[Region]) -> Fr
             pixels = blend.apply_edit(pixels, moment.tracked.photo_to_crop, change, alpha)
         else:
             pixels = finish(pixels, moment.tracked.photo_to_crop, change, alpha, *plan)
-    return moment.frame._replace(pixels=pixels)
+    if not moment.made:
+        return moment.frame
+    landmarks = align.apply(align.invert(moment.tracked.photo_to_crop), moment.tracked.landmarks)
+    return moment.frame._replace(pixels=pixels, edited=(align.align(landmarks),))

@@ -152,7 +152,7 @@ class Page:
             begun, processor = time.perf_counter(), time.thread_time()
             result = visitor.session.render(wish)
             edited = time.perf_counter()
-            response = _jpeg(to_jpeg(result.pixels, result.photo.icc))
+            response = _jpeg(to_jpeg(result.marked()))
             times = {
                 "wait": begun - asked,
                 "edit": edited - begun,

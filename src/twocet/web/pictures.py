@@ -20,6 +20,7 @@ MAX_PIXELS = 100_000_000
 PREVIEW_SIDE = 1024
 """The page works on a copy of at most this side; only the download is made at the photo's own resolution."""
 _DOWNLOAD_SUFFIXES = {"JPEG": ".jpg", "WEBP": ".webp"}
+_SOURCE_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif", "GIF": ".gif", "AVIF": ".avif"}
 _PREVIEW_QUALITY = 90
 
 
@@ -43,11 +44,19 @@ def to_jpeg(pixels: Pixels, icc: bytes | None = None, quality: int = _PREVIEW_QU
     return buffer.getvalue()
 
 
-def marked_file(result: Result, stem: str) -> tuple[str, bytes]:
-    """The result as a file with AI marks, in the format of the target: its name and its bytes."""
-    suffix = _DOWNLOAD_SUFFIXES.get(result.photo.format or "", ".png")
+def marked_file(result: Result, stem: str, content: bytes | None) -> tuple[str, bytes]:
+    """The result as a file with AI marks, in the format of the target: its name and its bytes.
+
+    ``content``: of the uploaded file, to which a C2PA manifest refers; None: to none.
+    """
+    file_format = result.photo.format or ""
+    suffix = _DOWNLOAD_SUFFIXES.get(file_format, ".png")
     with tempfile.TemporaryDirectory(prefix="twocet-") as folder:
-        path = result.save(Path(folder) / f"result{suffix}")
+        source = None
+        if content is not None and file_format in _SOURCE_SUFFIXES:
+            source = Path(folder) / f"source{_SOURCE_SUFFIXES[file_format]}"
+            source.write_bytes(content)
+        path = result.save(Path(folder) / f"result{suffix}", source=source)
         return f"{stem}{suffix}", path.read_bytes()
 
 

@@ -155,6 +155,7 @@ class Session:
         photo = decode(picture.content, picture.name)
         # Its own editor: the full photo and its analysis are forgotten at the end.
         editor = self._studio.editor(strip_private=wish.strip_private)
+        content = None if wish.strip_private else picture.content
         found = self._studio.finder.find(shown(photo))
 
         def edit(one: Wish, strength: float) -> Result:
@@ -166,7 +167,7 @@ class Session:
         for strength in strengths:
             result = together([edit(wish, strength), *others])
             name = self._named(wish) if strength else "neutral"
-            made.append(marked_file(result, f"{self._stem}-{name}-{strength:.2f}"))
+            made.append(marked_file(result, f"{self._stem}-{name}-{strength:.2f}", content))
         return made
 
     @property
@@ -188,7 +189,8 @@ class Session:
         photo = decode(content, name)
         editor = self._studio.editor(strip_private=wish.strip_private)
         result = editor.transfer(photo, self._expression(wish), wish.strength, regions=wish.keep)
-        called, made = marked_file(result, f"{Path(name).stem or 'face'}-{self._named(wish)}-{wish.strength:.2f}")
+        stem = f"{Path(name).stem or 'face'}-{self._named(wish)}-{wish.strength:.2f}"
+        called, made = marked_file(result, stem, None if wish.strip_private else content)
         if sum(map(len, self._finished.values())) + len(made) > MOST_FINISHED_BYTES:
             raise UserError("The pictures that are ready fill the memory: fetch them first.")
         while called in self._finished:

@@ -18,7 +18,8 @@ from PIL import Image
 from twocet.errors import UserError, check
 from twocet.evaluation.figures.grids import Grid
 from twocet.photo.images import Photo, Pixels, read_photo
-from twocet.photo.marks import Mark, write_marked
+from twocet.photo.mark import Mark
+from twocet.photo.marks import write_marked
 from twocet.runtime.files import write_whole
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ _OTHERS_AT_MOST = 2.0
 _ROUNDS = 3
 _CONTRASTS = (1.0, 8.0)
 """The mark is as strong as the face's local contrast, within these limits."""
-_MOST = 2.8
+_MOST = 2.75
 """Grey levels: more the mark never changes a face by on average (root mean square), which is 40 dB."""
 LUMA = (0.299, 0.587, 0.114)
 
@@ -36,19 +36,22 @@ def watermarked(pixels: Pixels, faces: Iterable[Floats], model_sha256: str | Non
     message = message_of(model_sha256)
     result = pixels
     for photo_to_crop in faces:
-        result = _added(result, photo_to_crop, _change(result, photo_to_crop, message))
+        change = change_of(face_luma(result, photo_to_crop), message, layer_for(photo_to_crop))
+        result = added(result, photo_to_crop, change)
     return result
 
 
-def face_luma(pixels: Pixels, photo_to_crop: Floats) -> Floats32:
-    """(128, 128) luma of the aligned face, 0..255."""
-    luma: Floats32 = resample.crop(pixels, photo_to_crop, SIDE).astype(np.float32) @ np.array(LUMA, np.float32)
+def face_luma(pixels: Pixels, photo_to_crop: Floats, *, supersample: int = 2) -> Floats32:
+    """(128, 128) luma of the aligned face, 0..255; ``supersample``: see :func:`twocet.photo.resample.crop`."""
+    crop = resample.crop(pixels, photo_to_crop, SIDE, supersample=supersample)
+    luma: Floats32 = crop.astype(np.float32) @ np.array(LUMA, np.float32)
     return luma
 
 
-def _change(pixels: Pixels, photo_to_crop: Floats, message: bytes) -> Floats32:
+def layer_for(photo_to_crop: Floats) -> Layer:
+    """The patterns for a face of this size in pixels."""
     side = 1 / float(np.sqrt(abs(np.linalg.det(photo_to_crop[:, :2]))))
-    return change_of(face_luma(pixels, photo_to_crop), message, COARSE if side < _COARSE_BELOW else FINE)
+    return COARSE if side < _COARSE_BELOW else FINE
 
 
 def change_of(luma: Floats32, message: bytes, layer: Layer) -> Floats32:
@@ -80,7 +83,7 @@ def _missing(scores: Floats32, message: bytes) -> Floats32:
     return missing
 
 
-def _added(pixels: Pixels, photo_to_crop: Floats, change: Floats32) -> Pixels:
+def added(pixels: Pixels, photo_to_crop: Floats, change: Floats32) -> Pixels:
     """``change`` (128, 128), in crop coordinates, added to the photo at its own resolution."""
     corners = align.apply(align.invert(photo_to_crop), [(0, 0), (1, 0), (0, 1), (1, 1)])
     left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
