@@ -63,9 +63,10 @@ def test_light_is_limited(face):
     assert float(change.light.abs().max()) < 0.21
 
 
-def test_eyes_keep_their_paint(face):
+def test_eyes_keep_their_paint_where_nothing_else_moves_their_lids(face):
     image, points = face
-    change = lit(edit_of(mask=0.5), image, points)
+    assert float(lit(edit_of(mask=0.5), image, points).mask.max()) == 0
+    change = lit(edit_of(mask=0.5), image, points, painted_eyes=True)
     for outline in EYES:
         middle = points[list(outline)].mean(axis=0)
         assert at(change.mask, middle) > 0.49

@@ -177,8 +177,8 @@ def _photo_box(alpha: npt.NDArray[np.float32], photo_to_crop: Floats, shape: tup
 
 def _edit_box(pixels: Pixels, result: Pixels, box: Box, photo_to_crop: Floats, fields: torch.Tensor) -> None:
     """Writes the edited pixels of ``box`` into ``result``; ``fields`` are :func:`_fields`'."""
-    place = _crop_positions(box, photo_to_crop)
-    shift, mask, light = _sample(fields[:, :4], place).split_with_sizes([2, 1, 1], dim=1)
+    place = positions(box, photo_to_crop)
+    shift, mask, light = sampled(fields[:, :4], place).split_with_sizes([2, 1, 1], dim=1)
     mixed_in = torch.maximum(mask, light.abs()) > _INVISIBLE_MASK
     changed = mixed_in | (shift.abs().amax(dim=1, keepdim=True) > _INVISIBLE_SHIFT)
     part = bounds(changed[0, 0].numpy())
@@ -187,8 +187,8 @@ def _edit_box(pixels: Pixels, result: Pixels, box: Box, photo_to_crop: Floats, f
     rows, columns = part
     within = (..., rows, columns)
     inner = (box[0] + columns.start, box[1] + rows.start, box[0] + columns.stop, box[1] + rows.stop)
-    colour = _sample(fields[:, 4:], place[:, rows, columns])
-    shown = to_unit(_moved(pixels, inner, shift[within]) * light[within].exp())
+    colour = sampled(fields[:, 4:], place[:, rows, columns])
+    shown = to_unit(moved(pixels, inner, shift[within]) * light[within].exp())
     mixed = natural_colours(torch.lerp(shown, colour, mask[within]), shown)
     edited = to_levels(mixed)[0].permute(1, 2, 0).numpy()
     region = result[inner[1] : inner[3], inner[0] : inner[2]]
@@ -203,7 +203,7 @@ def bounds(hits: npt.NDArray[np.bool_]) -> tuple[slice, slice] | None:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _crop_positions(box: Box, photo_to_crop: Floats) -> torch.Tensor:
+def positions(box: Box, photo_to_crop: Floats) -> torch.Tensor:
     """(1, h, w, 2) float32: where each photo pixel of ``box`` lies in the crop, counted from -1 to 1."""
     left, top, right, bottom = box
     x, y = np.arange(left, right) + 0.5, np.arange(top, bottom)[:, None] + 0.5
@@ -213,12 +213,12 @@ def _crop_positions(box: Box, photo_to_crop: Floats) -> torch.Tensor:
     return torch.from_numpy(place)
 
 
-def _sample(field: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-    """``field`` (1, C, S, S) at :func:`_crop_positions` (1, h, w, 2), bilinear."""
+def sampled(field: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+    """``field`` (1, C, S, S) at :func:`positions` (1, h, w, 2), bilinear."""
     return grid_sample(field, place, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def _moved(pixels: Pixels, box: Box, shift: torch.Tensor) -> torch.Tensor:
+def moved(pixels: Pixels, box: Box, shift: torch.Tensor) -> torch.Tensor:
     """The photo at each pixel of ``box`` plus ``shift`` (1, 2, h, w) photo pixels: (1, 3, h, w) float32, 0..255."""
     left, top, right, bottom = box
     reach = int(np.ceil(float(shift.abs().max()))) + 3

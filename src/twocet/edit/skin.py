@@ -47,22 +47,24 @@ _DARK = 0.03
 _SUPERSAMPLING = 2
 
 
-def lit(edit: Edit, image: torch.Tensor, points: Floats) -> Change:
-    """``edit`` (batch of one) with its paint turned into light everywhere but in the eyes.
+def lit(edit: Edit, image: torch.Tensor, points: Floats, *, painted_eyes: bool = False) -> Change:
+    """``edit`` (batch of one) with its paint turned into light.
 
     Args:
         edit: What a model does to the face.
         image: (1, 3, S, S) the crop that it is made for.
         points: (468 or more, 2) landmarks of the face that is to be made, crop sides.
+        painted_eyes: Eyes stay as the edit makes them, for lids that nothing else moves.
     """
     edit = Edit(*(resize(field, image) for field in edit))
     size = edit.flow.shape[-1]
-    device = edit.flow.device
-    eyes = _around(points, EYES, size, _EYE_REACH, _EYE_SOFT).to(device)
-    features = _around(points, (_BELOW_BROWS,), size, _FEATURE_REACH, _FEATURE_SOFT).to(device)
+    features = _around(points, (_BELOW_BROWS,), size, _FEATURE_REACH, _FEATURE_SOFT).to(edit.flow.device)
     smooth = torch.lerp(blurred(edit.flow, _FLOW_COARSE), blurred(edit.flow, _FLOW_FINE), features)
-    light = _light(edit, image, points) * (1 - eyes)
-    return Change(torch.lerp(smooth, edit.flow, eyes), edit.mask * eyes, edit.colour, light)
+    change = Change(smooth, torch.zeros_like(edit.mask), edit.colour, _light(edit, image, points))
+    if not painted_eyes:
+        return change
+    eyes = _around(points, EYES, size, _EYE_REACH, _EYE_SOFT).to(edit.flow.device)
+    return Change(torch.lerp(smooth, edit.flow, eyes), edit.mask * eyes, edit.colour, change.light * (1 - eyes))
 
 
 def _light(edit: Edit, image: torch.Tensor, points: Floats) -> torch.Tensor:

@@ -12,6 +12,7 @@ import torch
 
 from twocet.edit import blend, shape
 from twocet.edit.bank import nearest, packaged_bank
+from twocet.edit.eyes import move_lids
 from twocet.edit.inside import STRETCH, Inside, MouthSource, choose_inside
 from twocet.edit.light import light_ratio
 from twocet.edit.lips import CLOSED, CURVES, gap_of, opening_of
@@ -112,8 +113,8 @@ class Stages:
             return face._replace(image=image, pixels=pixels, was_neutral=False)
         rest = shape.closed(self._read(image, points) if moved is None else points - moved)
         shapes = Shapes(shape.within_lips(points), rest, rest)
-        change = lit(edit, located.image, shapes.after)
-        pixels = finish(photo, photo_to_crop, change, alpha, shapes, None)
+        change = lit(edit, located.image, rest, painted_eyes=moved is None)
+        pixels = apply_plan(photo, photo_to_crop, change, alpha, Plan(shapes, None), lids=moved is not None)
         return face._replace(image=self._image(pixels, photo_to_crop), pixels=pixels, was_neutral=False, rest=rest)
 
     def photo(self, neutral: Neutral, expression: Expression, strength: float) -> Pixels:
@@ -151,8 +152,9 @@ class Stages:
             plan = plan_mouth(neutral.rest, moved, neutral.mouth, expression, strength, packaged_bank())
         if plan is None:
             return blend.apply_edit(neutral.pixels, photo_to_crop, blend.unlit(edit), neutral.alpha)
-        change = lit(edit, neutral.image, plan.shapes.after)
-        return finish(neutral.pixels, photo_to_crop, change, neutral.alpha, *plan)
+        lids = self.movement is not None
+        change = lit(edit, neutral.image, plan.shapes.after, painted_eyes=not lids)
+        return apply_plan(neutral.pixels, photo_to_crop, change, neutral.alpha, plan, lids=lids)
 
     def _image(self, pixels: Pixels, photo_to_crop: Floats) -> torch.Tensor:
         """(1, 3, S, S) the crop of a photo."""
@@ -213,6 +215,22 @@ def plan_mouth(
     if strength > 1 and inside is not None:
         after = shape.no_wider(after, np.maximum(gap_of(full[CURVES]), STRETCH[1] * inside.source.gap))
     return Plan(Shapes(rest, after, full if strength <= 1 else after), inside)
+
+
+def apply_plan(
+    pixels: Pixels,
+    photo_to_crop: Floats,
+    change: blend.Change,
+    alpha: npt.NDArray[np.float32],
+    plan: Plan,
+    *,
+    lids: bool,
+) -> Pixels:
+    """The photo (H, W, 3) with a change of its face, the planned mouth and, with ``lids``, eyes of its own skin."""
+    made = finish(pixels, photo_to_crop, change, alpha, *plan)
+    if lids:
+        move_lids(pixels, made, photo_to_crop, change, alpha, plan.shapes.before, plan.shapes.after)
+    return made
 
 
 def to_array(code: torch.Tensor) -> Code:

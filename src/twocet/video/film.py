@@ -14,11 +14,11 @@ from twocet.edit.editor import Editor
 from twocet.edit.inside import MouthSource, mouth_source
 from twocet.edit.light import Light
 from twocet.edit.lips import CURVES, gap_of
-from twocet.edit.mouth import Shapes, finish
+from twocet.edit.mouth import Shapes
 from twocet.edit.regions import Region, edited_share
 from twocet.edit.shape import closed, within_lips
 from twocet.edit.skin import lit
-from twocet.edit.stages import Code, Expression, Plan, plan_mouth
+from twocet.edit.stages import Code, Expression, Plan, apply_plan, plan_mouth
 from twocet.method import codes
 from twocet.networks.edit import Edit, render
 from twocet.photo import align, resample
@@ -305,7 +305,7 @@ def _applied(editor: Editor, moment: _Moment, regions: Collection[Region]) -> Fr
         if plan is None or "mouth" in regions:
             pixels = blend.apply_edit(pixels, moment.tracked.photo_to_crop, change, alpha)
         else:
-            pixels = finish(pixels, moment.tracked.photo_to_crop, change, alpha, *plan)
+            pixels = apply_plan(pixels, moment.tracked.photo_to_crop, change, alpha, plan, lids=True)
     if not moment.made:
         return moment.frame
     landmarks = align.apply(align.invert(moment.tracked.photo_to_crop), moment.tracked.landmarks)
