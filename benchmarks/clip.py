@@ -122,7 +122,7 @@ def write_film(path: Path, pictures: Iterator[Pixels], frames: int, fps: int) ->
     """The film that is read by the command."""
     with ClipWriter(path, Fraction(fps), None) as film:
         for number, pixels in enumerate(tqdm(pictures, total=frames, desc="film", disable=None)):
-            film.write(Frame(pixels, number / fps))
+            film.write(pixels, number / fps)
 
 
 def measure(words: list[str], source: Path, output: Path, given: np.ndarray, fps: int) -> dict[str, Any]:

@@ -130,8 +130,8 @@ def test_what_it_cannot_do_is_said(
         ("model.json", b"{}", "model.json is damaged"),
         ("model.json", b'{"format": 2, "name": "", "sha256": "", "moves": 1, "metadata": {"network": {"size": 8}}}',
          "has format 2"),
-        ("generator.onnx", b"nothing", "generator.onnx cannot be used"),
-        ("encoder.onnx", None, "encoder.onnx cannot be used"),
+        ("generator.onnx", b"nothing", "generator.onnx is damaged"),
+        ("encoder.onnx", None, "encoder.onnx cannot be read"),
     ],
 )  # fmt: skip
 def test_damaged_folders_are_refused(folder: Path, file: str, content: bytes | None, said: str) -> None:

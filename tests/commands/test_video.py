@@ -230,7 +230,7 @@ def test_colours_survive_reading_and_writing(tmp_path):
         blocks[y : y + 48, x : x + 48] = colour
     with clips.ClipWriter(tmp_path / "a.mp4", clips.Fraction(10), None) as writer:
         for k in range(3):
-            writer.write(clips.Frame(blocks, k / 10))
+            writer.write(blocks, k / 10)
     with clips.ClipReader(tmp_path / "a.mp4") as reader:
         frames = list(reader)
     assert [frame.seconds for frame in frames] == pytest.approx([0, 0.1, 0.2])
@@ -241,7 +241,7 @@ def test_colours_survive_reading_and_writing(tmp_path):
 def test_an_unfinished_film_leaves_no_file(tmp_path):
     def interrupted():
         with clips.ClipWriter(tmp_path / "a.mp4", clips.Fraction(10), None) as writer:
-            writer.write(clips.Frame(picture(), 0.0))
+            writer.write(picture(), 0.0)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

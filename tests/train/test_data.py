@@ -85,7 +85,7 @@ class TestFolder:
         [
             ({"template": "other"}, "aligned to 'other'"),
             ({"format": 2}, "format 2"),
-            ({"size": "big"}, "impossible size"),
+            ({"size": "big"}, "size must be a whole number"),
         ],
     )
     def test_wrong_descriptions_are_refused(self, folder: Path, change: dict[str, object], message: str) -> None:

@@ -76,7 +76,7 @@ def batch(
     from twocet.edit import cluster, presets
     from twocet.edit.jobs import WHOLE, read_shard, read_table
     from twocet.model.model import find_model, identify_model, load_model
-    from twocet.runtime.files import make_folder, write_whole
+    from twocet.runtime.files import make_folder, only_process, remove_partials, write_whole
     from twocet.runtime.processes import num_cores
 
     path = find_model(model)
@@ -90,18 +90,20 @@ def batch(
     table = read_table(jobs, output, lambda name: presets.find(name, known_as, sha256).code, part)
     records = work.records_folder(output, journal, part)
     make_folder(records)
-    noted = work.Journal(records)
-    keyed = [(job, work.key_of(job, settings)) for job in table.jobs]
-    outcomes = {job.line: done for job, key in keyed if (done := noted.done(key, job.output))}
-    before = len(outcomes)
-    with tqdm(total=len(keyed), initial=before, unit="photo", disable=None) as bar:
-        todo = [(job, key) for job, key in keyed if job.line not in outcomes]
-        run = partial(cluster.run, address=ray_address) if engine == "ray" else work.run
-        for outcome in run(todo, settings, workers or num_cores()):
-            noted.add(outcome)
-            outcomes[outcome.line] = outcome
-            bar.update()
-    report = write_whole(records / work.REPORT, work.report_csv(table, outcomes))
+    with only_process(records, "batch"):
+        remove_partials(records)
+        noted = work.Journal(records)
+        keyed = [(job, work.key_of(job, settings)) for job in table.jobs]
+        outcomes = {job.line: done for job, key in keyed if (done := noted.done(key, job.output))}
+        before = len(outcomes)
+        with tqdm(total=len(keyed), initial=before, unit="photo", disable=None) as bar:
+            todo = [(job, key) for job, key in keyed if job.line not in outcomes]
+            run = partial(cluster.run, address=ray_address) if engine == "ray" else work.run
+            for outcome in run(todo, settings, workers or num_cores()):
+                noted.add(outcome)
+                outcomes[outcome.line] = outcome
+                bar.update()
+        report = write_whole(records / work.REPORT, work.report_csv(table, outcomes))
     failed = {line: outcome.error for line, outcome in outcomes.items() if outcome.status == "failed"}
     _announce(len(table.rows), before, {**table.wrong, **failed}, report, as_json)
 

@@ -57,7 +57,8 @@ def describe(facts: dict[str, Any]) -> str:
     if facts.get("commit"):
         lines.append(("commit", facts["commit"]))
     width = max(len(name) for name, _ in lines)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
+    shown = ((name, "".join(c if c.isprintable() else "?" for c in str(value))) for name, value in lines)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in shown)
 
 
 def describe_run(training: dict[str, Any]) -> str:

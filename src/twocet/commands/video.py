@@ -101,7 +101,7 @@ def video(
             reader, output, work.change, None if no_mark else work.mark, target, sound=not no_sound
         )
     without_face = f"{without} of {frames} frames show no face and {work.without_face}."
-    notes = [*work.notes, *([without_face] if without else [])]
+    notes = [*work.notes, *reader.notes, *([without_face] if without else [])]
     _announce(output, frames, reader, without, notes, as_json)
 
 
@@ -231,9 +231,9 @@ def _write(
     from twocet.video.clips import ClipWriter
 
     frames = without = 0
-    with ClipWriter(output, reader.fps, mark, reader if sound else None, source=source) as writer:
+    with ClipWriter(output, reader.fps, mark, reader, sound=sound, source=source) as writer:
         for frame, found in change(tqdm(reader, total=reader.count, unit="frame", disable=None)):
-            writer.write(frame)
+            writer.write(*frame)
             frames, without = frames + 1, without + (not found)
         if without == frames:
             raise UserError(f"No face found in any of the {frames} frames of {reader.path}: use another film.")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +19,8 @@ from twocet.errors import UserError, check
 from twocet.photo.images import decode_photo
 from twocet.photo.scaling import to_unit
 from twocet.runtime import devices
+from twocet.runtime.configuration import Between, from_dict
+from twocet.runtime.records import named, read_csv, read_object
 
 TEMPLATE = "eyes-nose-v1"
 """The alignment of our crops; defined in ``align``."""
@@ -28,6 +28,7 @@ TEMPLATES = (TEMPLATE, "paper-v1")
 """All alignments there are. One model knows one of them."""
 DOMAINS = ("neutral", "expressive")
 SPLITS = ("train", "val", "test")
+_AGAIN = "make the dataset again"
 _COLUMNS = ("file", "identity", "expression", "domain", "split")
 
 
@@ -82,43 +83,55 @@ def common_template(datasets: Sequence[DatasetFolder]) -> str:
     return next(iter(found))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Info:
+    """The fields of ``dataset.json`` that are read."""
+
+    format: int
+    name: str
+    licence: str
+    template: str
+    size: Annotated[int, Between(1, 16_384)]
+    citation: str = ""
+
+
 def _read_info(path: Path) -> dict[str, Any]:
+    check(path.exists(), f"{path} is missing: {path.parent} is not a dataset folder")
+    info = read_object(path, _AGAIN)
+    check(
+        info.get("format") == 1,
+        f"{path} has format {info.get('format')!r:.20}, this version of twocet reads 1: update twocet",
+    )
     try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: {path.parent} is not a dataset folder") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}): make the dataset again") from None
-    check(isinstance(info, dict), f"{path} is not a JSON object: make the dataset again")
-    for key in ("format", "name", "licence", "template", "size"):
-        check(key in info, f"{path} has no {key!r}: make the dataset again")
-    check(info["format"] == 1, f"{path} has format {info['format']}, this version of twocet reads 1: update twocet")
+        from_dict(Info, named(info, Info))
+    except UserError as error:
+        raise UserError(f"{path} is damaged ({error}): {_AGAIN}") from None
     check(
         info["template"] in TEMPLATES,
-        f"{path.parent} is aligned to {info['template']!r}, not to {' or '.join(TEMPLATES)}: prepare it again",
+        f"{path.parent} is aligned to {info['template'][:40]!r}, not to {' or '.join(TEMPLATES)}: prepare it again",
     )
-    check(isinstance(info["size"], int) and info["size"] > 0, f"{path} has an impossible size: {info['size']!r}")
-    return dict(info)
+    return info
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
-            check(not missing, f"{path} has no column {', '.join(missing)}")
-            rows = list(reader)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: {path.parent} is not a dataset folder") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read ({error}): make the dataset again") from None
+    check(path.exists(), f"{path} is missing: {path.parent} is not a dataset folder")
+    rows = read_csv(path, _AGAIN)
     check(bool(rows), f"{path} lists no photos")
+    missing = [column for column in _COLUMNS if column not in rows[0]]
+    check(not missing, f"{path} has no column {', '.join(missing)}")
+    listed: set[str] = set()
     for number, row in enumerate(rows, start=2):
         check(bool(row["file"] and row["identity"]), f"{path}, line {number}: file and identity must not be empty")
+        parts = Path(row["file"]).parts
+        inside = not Path(row["file"]).is_absolute() and ".." not in parts
+        check(inside, f"{path}, line {number}: {row['file'][:80]} is not in the folder")
+        name = "/".join(parts)
+        check(name not in listed, f"{path}, line {number}: {row['file'][:80]} is listed twice")
+        listed.add(name)
         for column, allowed in (("domain", DOMAINS), ("split", SPLITS)):
             check(
                 row[column] in allowed,
-                f"{path}, line {number}: {column} is {row[column]!r}, must be {' or '.join(allowed)}",
+                f"{path}, line {number}: {column} is {row[column][:40]!r}, must be {' or '.join(allowed)}",
             )
     return rows
 

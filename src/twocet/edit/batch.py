@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -14,22 +15,23 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from twocet.edit.jobs import COLUMNS, Job, Shard, Table
+from twocet.edit.jobs import COLUMNS, RESERVED, Job, Shard, Table
 from twocet.errors import UserError
 from twocet.runtime import places
+from twocet.runtime.configuration import from_dict, valid
 from twocet.runtime.processes import die_with_parent
+from twocet.runtime.records import parse_json
 
 if TYPE_CHECKING:
     from twocet.edit.editor import Editor, MouthKind
 
 REPORT_COLUMNS = ("line", "status", *COLUMNS, "error", "notes", "seconds")
-JOURNAL = ".batch-journal.jsonl"
-REPORT = "report.csv"
-SHARDS = "shards"
-"""Below the folder of journal and report: those of every shard."""
+REPORT, JOURNAL, SHARDS, _ = RESERVED
+"""``SHARDS``: below the folder of journal and report, those of every shard."""
 ENDED = "the process that edited it was ended (is there enough memory?)"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +94,11 @@ class Journal:
 
     def _read(self, path: Path) -> None:
         if path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    entry = json.loads(line)
-                    self.outcomes[entry["key"]] = Outcome(**{**entry, "notes": tuple(entry["notes"])})
-                except (ValueError, KeyError, TypeError):
-                    continue  # the line that the kill cut off
+            for line in path.read_bytes().splitlines():
+                # A line that a kill cut off or a disk damaged costs its row alone, which is done again.
+                with contextlib.suppress(UserError):
+                    outcome: Outcome = from_dict(Outcome, valid(dict[str, Any], parse_json(line, "a line", ""), "line"))
+                    self.outcomes[outcome.key] = outcome
 
     def add(self, outcome: Outcome) -> None:
         """Notes a finished row."""
@@ -244,8 +245,20 @@ def report_csv(table: Table, outcomes: dict[int, Outcome]) -> bytes:
             "notes": " ".join(outcome.notes) if outcome else "",
             "seconds": f"{outcome.seconds:.3f}" if outcome and outcome.status == "done" else "",
         }
-        writer.writerow({**shown, **facts, "output": written.get(line, row.get("output", ""))})
+        cells = {**shown, **facts, "output": written.get(line, row.get("output", ""))}
+        writer.writerow({name: _harmless(value) for name, value in cells.items()})
     return text.getvalue().encode()
+
+
+def _harmless(cell: object) -> object:
+    """The cell, so that no spreadsheet takes a text for a formula (OWASP, CSV injection)."""
+    if not isinstance(cell, str) or cell[:1] not in _FORMULA:
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def _extra(table: Table) -> list[str]:

@@ -29,6 +29,8 @@ COLUMNS = (
 """Of the table; all but ``target`` may be missing. Others are carried over to the report."""
 CodeOf = Callable[[str], tuple[float, ...]]
 """The code of a preset; raises UserError."""
+RESERVED = ("report.csv", ".batch-journal.jsonl", "shards", ".lock")
+"""What a batch writes itself in its output folder."""
 _YES, _NO = ("1", "yes", "true"), ("", "0", "no", "false")
 
 
@@ -153,6 +155,10 @@ def _job(line: int, row: dict[str, str], folder: str, output: str, code_of: Code
     name = row.get("output") or f"{line:05d}-{Path(row['target']).stem}-{expression}.png"
     if places.is_remote(name) or Path(name).is_absolute() or ".." in Path(name).parts:
         raise UserError(f"output {name} leaves the output folder")
+    if not _is_inside(output / name, output):
+        raise UserError(f"output {name} leaves the output folder through a link")
+    if Path(name).parts[0] in RESERVED:
+        raise UserError(f"output {name} would take the place of {Path(name).parts[0]}, which the batch writes")
     if Path(name).suffix.lower() not in SUFFIXES:
         raise UserError(f"output {name} must end in {', '.join(sorted(SUFFIXES))}")
     return Job(
@@ -169,6 +175,10 @@ def _job(line: int, row: dict[str, str], folder: str, output: str, code_of: Code
         reference_face=_face(row.get("reference_face", ""), "reference_face"),
         keep=_regions(row.get("keep", "")),
     )
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return os.path.realpath(path).startswith(os.path.realpath(folder) + os.sep)
 
 
 def _number(text: str) -> float:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import re
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from twocet.errors import UserError
+from twocet.runtime.configuration import from_dict, valid
+from twocet.runtime.files import json_bytes, make_folder, only_process, write_whole
+from twocet.runtime.records import named, read_object
 
 if TYPE_CHECKING:
     from twocet.edit.stages import Code
 
 FORMAT = 1
+_PATIENCE = 30.0
+"""Seconds to wait for another command that writes presets."""
 _PACKAGED = Path(__file__).parents[1] / "model" / "packaged"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
@@ -80,15 +85,17 @@ def save(preset: Preset) -> Path:
     """Adds a preset to the user's, in place of one of the same name for the same model. Raises UserError."""
     if not _NAME.fullmatch(preset.name):
         raise UserError(f"{preset.name!r} is no name for a preset: use letters, digits, - and _, 40 at most.")
-    return _write_own([*(other for other in _own() if not _same(other, preset.name, preset.model_sha256)), preset])
+    with _writing():
+        return _write([*(other for other in _own() if not _same(other, preset.name, preset.model_sha256)), preset])
 
 
 def remove(name: str, sha256: str | None) -> Path:
     """Removes one of the user's presets. Raises UserError when the user has none of this name for this model."""
-    kept = [preset for preset in _own() if not _same(preset, name, sha256)]
-    if len(kept) == len(_own()):
-        raise UserError(f"You have no preset {name!r} for this model: see twocet presets list")
-    return _write_own(kept)
+    with _writing():
+        kept = [preset for preset in _own() if not _same(preset, name, sha256)]
+        if len(kept) == len(_own()):
+            raise UserError(f"You have no preset {name!r} for this model: see twocet presets list")
+        return _write(kept)
 
 
 def _same(preset: Preset, name: str, sha256: str | None) -> bool:
@@ -99,20 +106,26 @@ def _own() -> list[Preset]:
     return read_file(user_file(), own=True)
 
 
-def _write_own(presets: list[Preset]) -> Path:
-    path = user_file()
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """Two commands that write presets at once take turns, or one would lose what the other wrote."""
+    folder = user_file().parent
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, presets)
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror}): set XDG_CONFIG_HOME to a folder of yours."
-        ) from None
+        make_folder(folder)
+        with only_process(folder, "presets", wait=_PATIENCE):
+            yield
+    except UserError as error:
+        raise UserError(f"{error} (XDG_CONFIG_HOME names another folder)") from None
+
+
+def _write(presets: list[Preset]) -> Path:
+    path = user_file()
+    write_file(path, presets)
     return path
 
 
 def write_file(path: Path, presets: list[Preset]) -> None:
-    """Writes a file of presets, whole or not at all. Raises OSError."""
+    """Writes a file of presets, whole or not at all. Raises UserError."""
     content = {
         "format": FORMAT,
         "presets": [
@@ -125,33 +138,19 @@ def write_file(path: Path, presets: list[Preset]) -> None:
             for preset in presets
         ],
     }
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.write("\n")
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    write_whole(path, json_bytes(content, indent=1))
 
 
 def read_file(path: Path, *, own: bool) -> list[Preset]:
     """The presets in a file; none if there is no file. Raises UserError for a file that is something else."""
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise UserError(f"{path} was written by another version of twocet: update twocet, or remove the file.")
-        return [
-            Preset(
-                str(entry["name"]),
-                tuple(float(value) for value in entry["code"]),
-                str(entry["model_sha256"]),
-                str(entry["made_from"]),
-                own,
-            )
-            for entry in content["presets"]
-        ]
-    except FileNotFoundError:
+    if not path.exists():
         return []
-    except UserError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no file of presets ({error!r}): mend it or remove it.") from None
+    remedy = "mend it or remove it"
+    try:
+        content = read_object(path, remedy)
+        if content.get("format", FORMAT) != FORMAT:
+            raise UserError("another version of twocet wrote it")
+        entries = valid(list[dict[str, Any]], content.get("presets"), "presets")
+        return [from_dict(Preset, {**named(entry, Preset), "own": own}) for entry in entries]
+    except UserError as error:
+        raise UserError(f"{path} is no file of presets ({error}): {remedy}.") from None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import re
 import sys
 import threading
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,13 +18,18 @@ from tqdm import tqdm
 
 from twocet.errors import UserError, check
 from twocet.method import codes
-from twocet.model.file import MANIFEST, Model, ModelId
+from twocet.model.file import MANIFEST, Model, ModelId, file_hash
+from twocet.model.metadata import check_metadata
 from twocet.networks.edit import Edit, render
 from twocet.networks.interfaces import Networks
+from twocet.runtime.configuration import from_dict
 from twocet.runtime.files import json_bytes, make_folder, write_whole
 from twocet.runtime.processes import PerProcess
+from twocet.runtime.records import check_regular, read_object
 
 FORMAT = 1
+_AGAIN = "make it again with twocet export"
+_MOST_BYTES = 2_000_000_000
 EXTRA = "pip install 'twocet[onnx]'"
 TOLERANCE = 2e-3
 """Largest difference of a picture in [-1, 1] from the model's, a quarter of a level of 255, or of a code."""
@@ -78,12 +84,14 @@ def export(model: Model, model_id: ModelId, folder: Path, *, progress: bool = Fa
     image = torch.linspace(-1, 1, 2 * 3 * size * size).view(2, 3, size, size)
     code = torch.linspace(-0.5, 0.5, 2 * model.code_dim).view(2, -1)
     jobs = ((ENCODER, _Encoder(model), (image,)), (GENERATOR, _Generator(model), (image, code)))
+    hashes = {}
     for graph, network, given in tqdm(jobs, "exporting", unit="graph", disable=None if progress else True):
-        write_whole(folder / graph.file, _onnx(network, given, graph))
+        hashes[graph.file] = file_hash(write_whole(folder / graph.file, _onnx(network, given, graph)))
     # The graphs' codes are users' codes: their power is one.
     metadata = {key: value for key, value in model.metadata.items() if key != codes.POWER}
-    manifest = {"format": FORMAT, **model_id._asdict(), "moves": model.generator.moves, "metadata": metadata}
-    made = _load(folder, manifest)
+    facts = {**model_id._asdict(), "moves": model.generator.moves, "files": hashes}
+    manifest = {"format": FORMAT, **facts, "metadata": metadata}
+    made = _load(folder, from_dict(Manifest, manifest))
     apart = (
         _largest(made.encode(image), model.encode(image)),
         _largest(made.generate(image, code), model.generate(image, code)),
@@ -98,25 +106,49 @@ def load_exported(folder: Path) -> Model:
     return _load(folder, read_manifest(folder))
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """What ``model.json`` says: name, sha256 and metadata of the model, and whether it moves. Raises UserError."""
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """``model.json``."""
+
+    format: int
+    name: str
+    sha256: str
+    """Of the model file."""
+    moves: bool
+    files: dict[str, str]
+    """The graphs' files with their hashes."""
+    metadata: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        check(self.name.isprintable() and 0 < len(self.name) <= 200, f"no model is called {self.name[:40]!r}")
+        for digest in (self.sha256, *self.files.values()):
+            check(re.fullmatch("[0-9a-f]{64}", digest) is not None, f"{digest[:40]!r} is no SHA-256")
+        check(set(self.files) == {ENCODER.file, GENERATOR.file}, "files must be the two graphs")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What ``model.json`` says. Raises UserError."""
     path = folder / MANIFEST
+    values = read_object(path, _AGAIN)
+    check("format" in values, f"{path} is damaged (it has no format): {_AGAIN}")
+    number = values["format"]
+    check(number == FORMAT, f"{path} has format {number!r:.20}, this version of twocet reads {FORMAT}: {_AGAIN}")
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        number = manifest["format"]
-        _ = [manifest[key] for key in ("name", "sha256", "moves")], manifest["metadata"]["network"]["size"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error!r}): make it again with twocet export") from None
-    check(
-        number == FORMAT, f"{path} has format {number}, this version of twocet reads {FORMAT}: export the model again"
-    )
+        manifest: Manifest = from_dict(Manifest, values)
+    except UserError as error:
+        raise UserError(f"{path} is damaged ({error}): {_AGAIN}") from None
+    check_metadata(manifest.metadata, path)
     return manifest
 
 
-def _load(folder: Path, manifest: dict[str, Any]) -> Model:
-    generator = ExportedGenerator(_Compiled(folder / GENERATOR.file), bool(manifest["moves"]))
+def _load(folder: Path, manifest: Manifest) -> Model:
+    for name, digest in manifest.files.items():
+        file = folder / name
+        check_regular(file, _MOST_BYTES, _AGAIN)
+        check(file_hash(file) == digest, f"{file} is damaged (it does not fit its hash): {_AGAIN}")
+    generator = ExportedGenerator(_Compiled(folder / GENERATOR.file), manifest.moves)
     encoder = ExportedEncoder(_Compiled(folder / ENCODER.file))
-    return Model(Networks(generator, encoder), manifest["metadata"])
+    return Model(Networks(generator, encoder), manifest.metadata)
 
 
 class ExportedGenerator(nn.Module):

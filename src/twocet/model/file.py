@@ -12,25 +12,28 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from twocet.data.dataset import TEMPLATE
 from twocet.errors import UserError, check
 from twocet.method import codes
+from twocet.model.metadata import FORMAT
 from twocet.networks.config import NetworkConfig
 from twocet.networks.edit import Edit, render
 from twocet.networks.interfaces import Networks
 from twocet.runtime.configuration import from_dict
-from twocet.runtime.files import whole_file
+from twocet.runtime.files import write_whole
+from twocet.runtime.records import check_regular
 
-FORMAT = 1
 SAMPLE_WIDTH = 0.3
 """How far random codes are from a training photo's, see :func:`twocet.method.codes.resampled`."""
 MANIFEST = "model.json"
 """The file by which a folder is an exported model, see :mod:`twocet.model.export`."""
-_KEY = "twocet"
+_KEY, _HASH_KEY = "twocet", "twocet_sha256"
+_MOST_BYTES = 8_000_000_000
+_REMEDY = "get it or make it again"
 
 
 @dataclass(frozen=True)
@@ -148,20 +151,52 @@ def save_networks(
     overflow = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if overflow:
         raise ValueError(f"weights that are no numbers{' in float16' if half else ''}: {', '.join(overflow[:3])}")
-    with whole_file(path) as partial:
-        save_file(tensors, partial, metadata={_KEY: json.dumps(metadata)})
+    text = json.dumps(metadata)
+    write_whole(path, save(tensors, metadata={_KEY: text, _HASH_KEY: contents_hash(text, tensors)}))
+
+
+def contents_hash(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of everything that a file says: its metadata, and names, types, shapes and values of its tensors."""
+    found = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def read_file(path: Path) -> tuple[str, dict[str, Tensor]]:
-    """The metadata (JSON) and the tensors of a model file. Raises UserError."""
+    """The metadata (JSON) and the tensors of a model file, which are finite numbers and as they were written.
+
+    Raises UserError.
+    """
+    check_regular(path, _MOST_BYTES, _REMEDY)
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            text = (file.metadata() or {}).get(_KEY)
+            told = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is not a whole model file ({error}): get it or make it again") from None
+    except Exception as error:
+        # The library raises a dozen unrelated types for damaged files.
+        raise UserError(f"{path} is not a whole model file ({str(error)[:160]}): {_REMEDY}") from None
+    text = told.get(_KEY)
     check(text is not None, f"{path} is a safetensors file of another program, not a twocet model")
+    wrong = [name for name, tensor in tensors.items() if not tensor.is_floating_point() or not tensor.isfinite().all()]
+    check(not wrong, f"{path} holds weights that are no numbers ({', '.join(wrong)[:80]}): {_REMEDY}")
+    # Earlier versions wrote no hash.
+    kept = told.get(_HASH_KEY)
+    check(
+        kept is None or kept == contents_hash(str(text), tensors),
+        f"{path} is damaged (its contents do not fit their hash): {_REMEDY}",
+    )
     return str(text), tensors
+
+
+def check_fit(path: Path, networks: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
+    """Raises UserError unless the ``tensors`` of the file ``path`` have the names and shapes of these networks'."""
+    needed = {f"{name}.{key}": t.shape for name, network in networks.items() for key, t in network.state_dict().items()}
+    found = {key: tensor.shape for key, tensor in tensors.items()}
+    apart = sorted(set(needed.items()) ^ set(found.items()))
+    where = apart[0][0] if apart else ""
+    check(not apart, f"{path} does not fit the networks it describes (at {where}): {_REMEDY}")
 
 
 def load_networks(path: Path, networks: Mapping[str, nn.Module], tensors: dict[str, Tensor]) -> None:

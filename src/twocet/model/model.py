@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from twocet.data.dataset import TEMPLATES
-from twocet.errors import UserError, check
+import torch
+
+from twocet.errors import check
 from twocet.model import hub
 from twocet.model.export import load_exported, read_manifest
 from twocet.model.file import (
-    FORMAT,
     MANIFEST,
     SAMPLE_WIDTH,
     Model,
     ModelId,
+    check_fit,
     file_hash,
     load_networks,
     new_model,
@@ -24,6 +23,7 @@ from twocet.model.file import (
     save_model,
     save_networks,
 )
+from twocet.model.metadata import parse_metadata
 from twocet.networks.build import build
 from twocet.networks.config import NetworkConfig
 from twocet.runtime import devices
@@ -51,29 +51,14 @@ def load_model(name: Path | str, device: str = "cpu") -> Model:
         check(place == devices.CPU, f"{path} is an exported model, which runs on the processor: use device=cpu")
         return load_exported(path)
     text, tensors = read_file(path)
-    metadata, config = _read_metadata(path, text)
-    networks = build(config, discriminator=any(key.startswith("discriminator.") for key in tensors))
+    metadata = parse_metadata(text, path)
+    config: NetworkConfig = from_dict(NetworkConfig, metadata["network"])
+    judged = any(key.startswith("discriminator.") for key in tensors)
+    with torch.device("meta"):  # without a byte of weights: sizes that the file only claims are not made
+        check_fit(path, build(config, discriminator=judged).named(), tensors)
+    networks = build(config, discriminator=judged)
     load_networks(path, networks.named(), tensors)
     return new_model(networks.to(place), config, metadata)
-
-
-def _read_metadata(path: Path, text: str) -> tuple[dict[str, Any], NetworkConfig]:
-    try:
-        metadata = json.loads(text)
-        check(
-            "method" not in metadata,
-            f"{path} holds a {metadata.get('method')} model, for evaluation and comparison alone",
-        )
-        number, template, network = metadata["format"], metadata["template"], dict(metadata["network"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} has damaged metadata ({error!r}): get it again") from None
-    check(number == FORMAT, f"{path} has format {number}, this version of twocet reads {FORMAT}: update twocet")
-    check(template in TEMPLATES, f"{path} was trained on the template {template!r}, unknown here: update twocet")
-    try:
-        config: NetworkConfig = from_dict(NetworkConfig, network)
-    except (TypeError, UserError) as error:
-        raise UserError(f"{path} describes networks this version does not know ({error}): update twocet") from None
-    return metadata, config
 
 
 def find_model(name: Path | str) -> Path:
@@ -102,7 +87,7 @@ def identify_model(path: Path) -> ModelId:
     """Which model the result of :func:`find_model` is. Raises UserError for a damaged export."""
     if path.is_dir():
         manifest = read_manifest(path)
-        return ModelId(manifest["name"], manifest["sha256"])
+        return ModelId(manifest.name, manifest.sha256)
     return ModelId(path.stem, file_hash(path))
 
 

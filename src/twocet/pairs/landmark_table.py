@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,12 +13,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from twocet.data.dataset import DatasetFolder, table_path
-from twocet.errors import UserError
+from twocet.errors import check
 from twocet.photo.images import Pixels, read_pixels
 from twocet.readers.expression import ExpressionReader
 from twocet.runtime.arrays import Floats
 from twocet.runtime.distributed import Ranks
 from twocet.runtime.files import write_whole
+from twocet.runtime.records import read_arrays
 
 TABLE = "meshes.npz"
 BLOCK = 1024
@@ -85,11 +85,12 @@ def save_meshes(path: Path, meshes: Mapping[str, Floats]) -> None:
 
 def load_meshes(path: Path) -> Meshes:
     """What :func:`save_meshes` wrote. Raises UserError."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return dict(zip(archive["files"].tolist(), archive["landmarks"].astype(np.float64), strict=True))
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read ({error}): delete it, and it is made again") from None
+    remedy = "delete it, and it is made again"
+    arrays = read_arrays(path, remedy, ("files", "landmarks"))
+    files, points = arrays["files"], arrays["landmarks"]
+    fits = files.ndim == 1 and points.shape == (len(files), 478, 2) and np.issubdtype(points.dtype, np.floating)
+    check(fits, f"{path} is damaged (its arrays do not fit together): {remedy}")
+    return dict(zip(files.astype(str).tolist(), points.astype(np.float64), strict=True))
 
 
 def found(rows: Sequence[dict[str, str]], meshes: Meshes) -> tuple[NDArray[np.int64], Floats]:

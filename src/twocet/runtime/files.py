@@ -30,14 +30,14 @@ def make_folder(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def only_process(folder: Path, work: str) -> Iterator[None]:
+def only_process(folder: Path, work: str, wait: float = 0) -> Iterator[None]:
     """Inside the block nobody else does ``work`` (a verb) in this folder; the same thread may enter once more.
 
-    Raises UserError if another process or thread is at it. A killed process holds nothing.
+    Raises UserError if another process or thread is at it after ``wait`` seconds. A killed process holds nothing.
     """
     try:
-        lock = filelock.FileLock(folder / _LOCK, timeout=0, is_singleton=True)
-        lock.acquire()
+        lock = filelock.FileLock(folder / _LOCK, is_singleton=True)
+        lock.acquire(timeout=wait)
     except filelock.Timeout:
         raise UserError(
             f"another process is at work in {folder} ({work}): wait until it ends, or choose another folder"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,9 @@ from twocet.model.model import SAMPLE_WIDTH, load_networks, packaged_file, read_
 from twocet.networks.interfaces import Networks
 from twocet.pairs.neutral_estimate import Rest
 from twocet.runtime.arrays import Floats, Floats32
+from twocet.runtime.configuration import Weight, from_dict
 from twocet.runtime.randomness import generator_at
+from twocet.runtime.records import named, parse_json
 from twocet.shapes.config import ShapeConfig
 from twocet.shapes.frame import Frame
 from twocet.shapes.networks import build
@@ -136,6 +138,25 @@ class ShapeModel:
         return torch.tensor(numbers, dtype=torch.float32), placement
 
 
+class _Known(NamedTuple):
+    """Metadata that is read."""
+
+    config: ShapeConfig
+    still: Weight
+    codes: list[list[float]]
+
+
+def check_space(mean: Floats, weights: Floats, axes: Floats, units: Floats, linear: Rest) -> None:
+    """Raises ValueError unless the arrays of a file fit together."""
+    points, dimensions = mean.shape
+    components = len(axes)
+    wanted = ((weights, (points,)), (axes, (components, points * dimensions)), (units, (components,)))
+    if dimensions not in (2, 3) or any(array.size != math.prod(shape) for array, shape in wanted):
+        raise ValueError("its arrays do not fit together")
+    if any(len(array) != components for array in linear):
+        raise ValueError("its estimate does not fit its components")
+
+
 class _Arrays(nn.Module):
     """Arrays in a model file."""
 
@@ -157,18 +178,20 @@ def load(name: Path | str = PACKAGED) -> ShapeModel:
     """A shape model from its file or run folder, or the packaged one by its name. Raises UserError."""
     path = find(name)
     text, tensors = read_file(path)
+    metadata = parse_json(text, f"{path}: its metadata", "get it again")
+    right = isinstance(metadata, dict) and metadata.get("method") == METHOD
+    check(right, f"{path} is no shape model: twocet train --recipe shapes makes one")
+    check(metadata.get("format") == FORMAT, f"{path} has a format that is unknown here: update twocet")
     try:
-        metadata = json.loads(text)
-        check(metadata.get("method") == METHOD, f"{path} is no shape model: twocet train --recipe shapes makes one")
-        check(metadata["format"] == FORMAT, f"{path} has a format that is unknown here: update twocet")
-        config = ShapeConfig(**metadata["config"])
+        known: _Known = from_dict(_Known, named(metadata, _Known))
+        config = known.config
+        check(all(len(row) == config.code_dim for row in known.codes), f"codes must have {config.code_dim} numbers")
         mean, weights, axes, units = (
             tensors.pop(f"space.{key}").double().numpy() for key in ("mean", "weights", "axes", "units")
         )
         linear = Rest(*(tensors.pop(f"linear.{key}").double().numpy() for key in Rest._fields))
-    except UserError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        check_space(mean, weights, axes, units, linear)
+    except (KeyError, ValueError) as error:
         raise UserError(f"{path} is a damaged shape model ({error!r}): get it again") from None
     networks = build(torch.ones(len(axes)), torch.ones(len(axes)), config)._replace(discriminator=None)
     load_networks(path, networks.named(), tensors)
@@ -189,8 +212,9 @@ def is_shape_model(name: Path | str) -> bool:
     if not path.is_file():
         return False
     try:
-        return bool(json.loads(read_file(path)[0]).get("method") == METHOD)
-    except (UserError, ValueError, AttributeError):
+        metadata = parse_json(read_file(path)[0], "", "")
+        return isinstance(metadata, dict) and metadata.get("method") == METHOD
+    except UserError:
         return False
 
 

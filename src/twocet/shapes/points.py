@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from twocet.errors import UserError, check
+from twocet.errors import check
 from twocet.runtime.arrays import Floats
 from twocet.runtime.files import write_whole
+from twocet.runtime.records import read_arrays, read_text
 
 DOMAINS = ("neutral", "expressive")
 """Names of the two domains, in archives and as the folders of meshes."""
@@ -59,11 +59,7 @@ def read_archive(path: Path) -> PointSets:
 
     ``domain`` is ``neutral`` or ``expressive``. Raises UserError.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            columns = {name: archive[name] for name in archive.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is no NumPy archive (.npz) that can be read ({error}): give another file") from None
+    columns = read_arrays(path, "give another NumPy archive (.npz)")
     check("points" in columns, f"{path} has no array 'points': it holds {', '.join(columns) or 'nothing'}")
     points = checked(columns["points"], str(path))
     known = {name: _column(columns, name, len(points), path) for name in ("domain", "person", "label")}
@@ -171,7 +167,4 @@ def _without_normal(corner: str) -> str:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): give another file") from None
+    return read_text(path, "give another file").splitlines()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twocet.errors import UserError, check
-from twocet.runtime.configuration import from_dict
+from twocet.runtime.configuration import Weight, from_dict
 from twocet.runtime.files import json_bytes, make_folder, write_whole
+from twocet.runtime.records import read_object
 from twocet.shapes.config import ShapeConfig
 from twocet.shapes.points import DOMAINS, PointSets, is_points, read_archive, read_points, write_archive
 
@@ -22,6 +22,21 @@ PLAN = "config.json"
 """In a run folder: settings and sources."""
 FACES = "faces"
 """Folder in a run folder: the points of every source, so that a run goes on without its data."""
+
+
+class _Row(NamedTuple):
+    name: str
+    share: Weight
+    licence: str
+    faces: str
+
+
+class _Plan(NamedTuple):
+    """``config.json``."""
+
+    recipe: str
+    config: ShapeConfig
+    data: list[_Row]
 
 
 def read_faces(path: Path, split: str, work: Path, threads: int = 2) -> tuple[PointSets, str]:
@@ -45,7 +60,7 @@ def read_faces(path: Path, split: str, work: Path, threads: int = 2) -> tuple[Po
 
 
 def _licence(path: Path) -> str:
-    return str(json.loads((path / "dataset.json").read_text(encoding="utf-8")).get("licence", ""))
+    return str(read_object(path / "dataset.json", "make the dataset again").get("licence", ""))
 
 
 def begin(folder: Path, config: ShapeConfig, data: Sequence[Path], mix: Sequence[float]) -> Run:
@@ -70,8 +85,8 @@ def begin(folder: Path, config: ShapeConfig, data: Sequence[Path], mix: Sequence
 def is_run(folder: Path) -> bool:
     """Whether the run folder is one of this recipe."""
     try:
-        return bool(json.loads((folder / PLAN).read_text(encoding="utf-8")).get("recipe") == RECIPE)
-    except (OSError, ValueError, AttributeError):
+        return bool(read_object(folder / PLAN, "").get("recipe") == RECIPE)
+    except UserError:
         return False
 
 
@@ -79,12 +94,8 @@ def resume(folder: Path) -> Run:
     """The run in ``folder``, as its newest checkpoint left it. Raises UserError."""
     from twocet.shapes.training import Run
 
-    try:
-        plan: dict[str, Any] = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-        config: ShapeConfig = from_dict(ShapeConfig, plan["config"])
-        sources = _sources(folder, plan["data"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder / PLAN} is damaged ({error!r}): begin the run again in another folder") from None
+    plan: _Plan = from_dict(_Plan, read_object(folder / PLAN, "begin the run again in another folder"))
+    config, sources = plan.config, _sources(folder, [row._asdict() for row in plan.data])
     run = Run(folder, config, sources)
     run.resume()
     return run

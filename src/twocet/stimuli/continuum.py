@@ -25,7 +25,9 @@ from twocet.model.model import file_hash
 from twocet.photo.images import read_pixels
 from twocet.photo.marks import edit_mark, marked_pixels, write_marked
 from twocet.photo.sheets import Cell, fitted, sheet
+from twocet.runtime.configuration import valid
 from twocet.runtime.files import make_folder, write_whole
+from twocet.runtime.records import read_object
 from twocet.stimuli import calibration
 from twocet.stimuli.series import COLUMNS, Distances, Equalize, Finish, Series, Step, gif_frames, opaque, table
 from twocet.video.clips import ClipWriter, Frame, import_av, write_gif
@@ -213,7 +215,7 @@ class Continuum:
             return write_gif(path, [frames[strength] for strength in course], film.fps, seal)
         with ClipWriter(path, Fraction(film.fps).limit_denominator(1001), seal, source=self.target) as clip:
             for number, strength in enumerate(course):
-                clip.write(Frame(opaque(shown[strength]), number / film.fps))
+                clip.write(opaque(shown[strength]), number / film.fps)
         return path
 
     def _write_table(self, series: Series, done: Sequence[Step], output: Path) -> Path:
@@ -261,9 +263,9 @@ class Continuum:
 def _listed_files(output: Path) -> dict[str, str]:
     """Names and hashes of the files that an earlier recipe in the folder lists; none if there is no such recipe."""
     try:
-        files = json.loads((output / RECIPE).read_text(encoding="utf-8"))["files"]
-        return {Path(name).name: str(sha256) for name, sha256 in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        files = valid(dict[str, str], read_object(output / RECIPE, "").get("files"), "files")
+        return {Path(name).name: sha256 for name, sha256 in files.items()}
+    except UserError:
         return {}
 
 

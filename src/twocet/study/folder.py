@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 from twocet.errors import UserError
+from twocet.runtime.configuration import Between, from_dict
+from twocet.runtime.records import named, read_csv, read_object
 
 DESIGN, KEY, PAIRS, PAGE = "design.json", "trials.csv", "pairs.csv", "page"
 KEY_COLUMNS = (
@@ -17,26 +18,39 @@ KEY_COLUMNS = (
 )
 
 
+class Question(NamedTuple):
+    """One question of a design."""
+
+    name: str
+    text: str
+    options: list[str]
+
+
+class Collected(NamedTuple):
+    """What collecting answers needs of a design."""
+
+    study_id: str
+    lists: Annotated[int, Between(1, 100_000)]
+    trials: Annotated[int, Between(1, 100_000)]
+    questions: list[dict[str, Any]]
+
+
 def read_design(folder: Path) -> dict[str, Any]:
     """``design.json`` of a study. Raises UserError."""
-    try:
-        design = json.loads((folder / DESIGN).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{folder} is no study: make one with twocet study make") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / DESIGN} cannot be read ({error})") from None
-    if not isinstance(design, dict) or design.get("format") != 1:
+    if not (folder / DESIGN).exists():
+        raise UserError(f"{folder} is no study: make one with twocet study make")
+    design = read_object(folder / DESIGN, "make the study again")
+    if design.get("format") != 1:
         raise UserError(f"{folder / DESIGN} is of another format than 1: use the version of twocet that wrote it")
+    collected: Collected = from_dict(Collected, named(design, Collected))
+    for question in collected.questions:
+        from_dict(Question, named(question, Question))
     return design
 
 
 def read_key(folder: Path) -> list[dict[str, str]]:
     """The rows of ``trials.csv``. Raises UserError."""
-    try:
-        with (folder / KEY).open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"the key {folder / KEY} cannot be read ({error})") from None
+    rows = read_csv(folder / KEY, "take the key that twocet study make wrote")
     if not rows or not set(KEY_COLUMNS) <= set(rows[0]):
         raise UserError(f"the key {folder / KEY} is damaged: it needs the columns {', '.join(KEY_COLUMNS)}")
     return rows

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from twocet.runtime.records import parse_json
+
 LOG = "responses.jsonl"
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "begin": ("list",),
@@ -82,7 +84,7 @@ class Log:
 
     def _remember(self, line: bytes) -> None:
         try:
-            record = self._form.checked(json.loads(line))
+            record = self._form.checked(parse_json(line, "a line", ""))
         except ValueError:
             return
         if record["type"] == "begin" and identity(record) not in self._known:

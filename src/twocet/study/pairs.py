@@ -13,6 +13,7 @@ import numpy as np
 
 from twocet.errors import UserError
 from twocet.runtime.files import write_whole
+from twocet.runtime.records import read_csv
 
 COLUMNS = ("pair", "target", "reference", "target_id", "reference_id", "label", "own")
 Rows = Sequence[dict[str, str]]
@@ -141,11 +142,7 @@ def read_pairs(path: Path) -> list[Pair]:
 
     Paths are relative to the table's folder. ``reference_id``, ``label`` and ``own`` may be empty.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read ({error})") from None
+    rows = read_csv(path, "give a table of pairs (CSV)")
     if not rows:
         raise UserError(f"{path} lists no pairs")
     if missing := [name for name in COLUMNS[:4] if name not in rows[0]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from twocet.errors import UserError
+from twocet.runtime.records import parse_json
 from twocet.study.log import LOG, FormError, identity
 
 COLUMNS = (
@@ -103,8 +103,8 @@ def _records(path: Path) -> Iterator[tuple[str, Row | None]]:
 
 def _parsed(line: str) -> Row | None:
     try:
-        record = json.loads(line)
-    except ValueError:
+        record = parse_json(line, "a line", "")
+    except UserError:
         return None
     return record if isinstance(record, dict) and "type" in record and "rater_id" in record else None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from twocet.runtime import http
+from twocet.runtime.records import parse_json
 from twocet.study.folder import PAGE, read_design, read_key
 from twocet.study.log import LOG, Form, FormError, Log
 
@@ -46,7 +46,7 @@ def make_app(page: Path, log: Log, *, allowed_hosts: list[str] | None = None) ->
             if len(content) > _MOST_BYTES:
                 return JSONResponse({"error": "too much at once"}, 413)
         try:
-            records = json.loads(content)["records"]
+            records = parse_json(bytes(content), "the request", "reload the page")["records"]
             async with turn:
                 await asyncio.to_thread(log.add, list(records))
         except (FormError, ValueError, KeyError, TypeError) as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from twocet.errors import UserError
+from twocet.runtime.records import read_object
 from twocet.study.design import Task
 
 Texts = dict[str, Any]
@@ -97,12 +97,7 @@ def texts_of(task: Task, replaced: Path | None = None) -> Texts:
     texts = {**_COMMON, **_OF_TASK[task], "questions": [dict(question) for question in QUESTIONS[task]]}
     if replaced is None:
         return texts
-    try:
-        own = json.loads(replaced.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{replaced} cannot be read as JSON ({error})") from None
-    if not isinstance(own, dict):
-        raise UserError(f"{replaced} is no JSON object: take the texts of a design.json and change them")
+    own = read_object(replaced, "take the texts of a design.json and change them")
     for name, value in own.items():
         if name not in texts:
             raise UserError(f"{replaced}: {name!r} is no text of the page; there are {', '.join(texts)}")

@@ -25,8 +25,10 @@ from twocet import __version__
 from twocet.errors import UserError, check
 from twocet.photo.align import TEMPLATE_NAME
 from twocet.photo.png import png_bytes
+from twocet.runtime.configuration import Number, valid
 from twocet.runtime.files import is_partial, json_bytes, remove_partials, write_whole
 from twocet.runtime.processes import for_each, num_cores
+from twocet.runtime.records import read_object
 
 from .camera import LANDMARK_VERTICES, View
 from .expressions import Expression, sample_expression, shared_expressions
@@ -238,9 +240,8 @@ def _check_resumable(folder: Path, plan: Plan) -> None:
         if folder.is_dir() and any(not is_partial(path) for path in folder.iterdir()):
             raise UserError(f"{folder} holds other files: name a new or empty folder")
         return
-    try:
-        begun = json.loads(description.read_text(encoding="utf-8"))["settings"]
-    except (KeyError, TypeError, ValueError):
+    begun = read_object(description, "name a new or empty folder").get("settings")
+    if not isinstance(begun, dict):
         raise UserError(f"{folder} holds a dataset of another kind: name a new or empty folder") from None
     wanted = asdict(plan)  # type: ignore[call-overload]
     changed = [name for name in {**wanted, **begun} if name not in _HOW_MANY and begun.get(name) != wanted.get(name)]
@@ -248,7 +249,8 @@ def _check_resumable(folder: Path, plan: Plan) -> None:
         begun_with = ", ".join(f"{name} {begun.get(name)}" for name in changed)
         raise UserError(f"{folder} was begun with {begun_with}: use the same, or name a new folder")
     for name in _HOW_MANY & set(wanted):
-        check(begun[name] <= wanted[name], f"{folder} was begun with {begun[name]} {name}: give as many or more")
+        number = valid(Number, begun.get(name), f"{description}: {name}")
+        check(number <= wanted[name], f"{folder} was begun with {number} {name}: give as many or more")
 
 
 def _description(plan: Plan) -> dict[str, Any]:
@@ -270,7 +272,7 @@ def _is_option(name: str) -> bool:
 
 def _write_tables(folder: Path, plan: Plan) -> None:
     """landmarks.npz, then faces.csv from the records: a folder with a faces.csv is complete."""
-    records = [json.loads(_record_path(folder, number).read_text(encoding="utf-8")) for number in plan.seeds]
+    records = [read_object(_record_path(folder, number), "delete it and go on") for number in plan.seeds]
     landmarks: dict[str, Any] = {}
     for record in records:
         landmarks |= {file: np.array(points, np.float32) for file, points in record["landmarks"].items()}

@@ -6,13 +6,14 @@ Nothing here imports torch before a run is begun.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twocet.errors import check
+from twocet.runtime.configuration import from_dict
 from twocet.runtime.files import json_bytes, visible, write_whole
+from twocet.runtime.records import read_object
 from twocet.runtime.settings import override
 from twocet.training.config import RunConfig, Sources
 from twocet.training.recipes.table import config_from_dict, owners, preset_config
@@ -78,6 +79,18 @@ class Planned(NamedTuple):
     config: RunConfig
 
 
+class _KeptStage(NamedTuple):
+    name: str
+    config: dict[str, Any]
+
+
+class _Kept(NamedTuple):
+    """``curriculum.json``."""
+
+    sources: Sources
+    stages: list[_KeptStage]
+
+
 def plan(name: str, words: Sequence[str], *, steps: int | None = None, minutes: float | None = None) -> list[Planned]:
     """The stages of curriculum ``name``; ``steps`` or ``minutes`` are those of all stages together.
 
@@ -111,11 +124,9 @@ def begin(folder: Path, planned: Sequence[Planned], sources: Sources) -> None:
 
 def read(folder: Path, device: str | None = None) -> tuple[list[Planned], Sources]:
     """What :func:`begin` kept; the stages run on ``device``, or on their own."""
-    kept = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+    kept: _Kept = from_dict(_Kept, read_object(folder / PLAN, "begin the run again in another folder"))
     change = {"device": device} if device else {}
-    return [Planned(s["name"], config_from_dict(s["config"] | change)) for s in kept["stages"]], Sources(
-        **kept["sources"]
-    )
+    return [Planned(stage.name, config_from_dict(stage.config | change)) for stage in kept.stages], kept.sources
 
 
 def train_stages(

@@ -20,13 +20,18 @@ from twocet.photo.mark import Mark
 from twocet.photo.watermark.embed import watermarked
 from twocet.runtime.arrays import Floats
 from twocet.runtime.files import partial_name, write_whole
+from twocet.video.pictures import fitted, shown
 
 INSTALL = "pip install 'twocet[video]'"
 SUFFIXES = (".mp4", ".mkv", ".mov")
 _TIME_BASE = Fraction(1, 90_000)
-_BT709, _UNSPECIFIED = 1, 2
-"""Codes of ITU-T H.273."""
-_HIGH_DEFINITION = 720
+_BT709 = 1
+"""Code of ITU-T H.273."""
+_CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "mpeg", "ogg", "flv", "asf", "gif", "apng", "mxf",
+    "mpegvideo", "h264", "hevc", "ivf", "dv", "wtv", "m4v", "obu", "av1", "nut", "y4m", "yuv4mpegpipe",
+)  # fmt: skip
+"""Formats that hold a film and never name other files or addresses, as playlists do."""
 _QUALITY = "17"
 """x264's constant rate factor: differences cannot be seen."""
 
@@ -36,7 +41,7 @@ class Frame(NamedTuple):
 
     pixels: Pixels
     seconds: float
-    """When it is shown."""
+    """When it is shown; the film begins at 0."""
     edited: tuple[Floats, ...] = ()
     """Where faces of it were changed, see :class:`twocet.photo.photo.Photo`."""
 
@@ -51,16 +56,6 @@ def import_av() -> ModuleType:
     return module
 
 
-def _to_rgb(frame: Any) -> Pixels:
-    """A decoded frame as (H, W, 3). Films that do not say how they code colour do it by their height."""
-    unknown = frame.colorspace in (_UNSPECIFIED, None) and frame.format.name.startswith("yuv")
-    guess = "ITU709" if frame.height >= _HIGH_DEFINITION else "ITU601"
-    pixels: Pixels = (frame.reformat(format="rgb24", src_colorspace=guess) if unknown else frame).to_ndarray(
-        format="rgb24"
-    )
-    return pixels
-
-
 class ClipReader:
     """A film's frames, upright, one after the other. Use it in a ``with`` statement."""
 
@@ -70,8 +65,8 @@ class ClipReader:
         if not path.is_file():
             raise UserError(f"{path} does not exist: give the path of a film.")
         try:
-            self.container: Any = av.open(str(path))
-        except (av.FFmpegError, OSError) as error:
+            self.container: Any = av.open(_local(path), options={"format_whitelist": ",".join(_CONTAINERS)})
+        except (av.FFmpegError, OSError, ValueError) as error:
             raise UserError(f"{path} is not a film that FFmpeg reads ({error}): check the file.") from None
         if not self.container.streams.video:
             self.container.close()
@@ -84,6 +79,12 @@ class ClipReader:
         length = self._stream.duration * self._stream.time_base if self._stream.duration else None
         self.count: int | None = self._stream.frames or (round(length * self.fps) if length else None)
         """How many frames there are, as far as the file says."""
+        self.start = min(_start(stream) for stream in (self._stream, *([self.audio] if self.audio else [])))
+        """Seconds at which the film's own clock begins: of its first picture or sound."""
+        self.end = 0.0
+        """Seconds until which the latest frame that was read is shown."""
+        self.notes: tuple[str, ...] = ()
+        """What of the frames that were read is not as it was, for users."""
 
     @property
     def audio(self) -> Any | None:
@@ -93,14 +94,25 @@ class ClipReader:
     def __iter__(self) -> Iterator[Frame]:
         """Every frame with its time; frames without one follow the one before. Raises UserError for damaged data."""
         av = import_av()
-        seconds = -1 / float(self.fps)
+        before, step, size = -1.0, 1 / float(self.fps), None
         try:
             for frame in self.container.decode(self._stream):
-                seconds = max(float(frame.time), seconds + 1e-4) if frame.time is not None else seconds + 1 / self.fps
-                turned = np.rot90(_to_rgb(frame), round(frame.rotation / 90))
-                yield Frame(np.ascontiguousarray(turned), float(seconds))
+                seconds = self.end if frame.time is None else frame.time - self.start
+                before = max(float(seconds), before + 1e-4, 0.0)
+                self.end = before + (float(frame.duration * frame.time_base) if frame.duration else step)
+                picture = shown(frame, self._stream.sample_aspect_ratio)
+                self._note(*picture.notes)
+                pixels = picture.pixels
+                size = size or pixels.shape
+                if pixels.shape != size:
+                    self._note("Frames change their size: all are shown at that of the first, on black.")
+                    pixels = fitted(pixels, size[1], size[0])
+                yield Frame(pixels, before)
         except av.FFmpegError as error:
-            raise UserError(f"{self.path} is damaged after {max(seconds, 0):.1f} seconds ({error}).") from None
+            raise UserError(f"{self.path} is damaged after {max(before, 0):.1f} seconds ({error}).") from None
+
+    def _note(self, *notes: str) -> None:
+        self.notes = tuple(dict.fromkeys((*self.notes, *notes)))
 
     def __enter__(self) -> ClipReader:
         return self
@@ -119,21 +131,24 @@ class ClipWriter:
         path: Path,
         fps: Fraction,
         mark: Mark | None,
-        sound_of: ClipReader | None = None,
+        film: ClipReader | None = None,
         *,
+        sound: bool = True,
         source: Path | None = None,
     ) -> None:
-        """``sound_of``: the film whose sound is copied, if it has any; ``source``: the file that was edited.
+        """``film``: where the frames come from; it says how long the last one is shown, and its ``sound`` is copied.
+
+        ``source``: the file that was edited.
 
         Raises UserError.
         """
         check_clip_path(path)
         self._mark, self._source = mark, source
         self._av = import_av()
-        self._path, self._fps = path, fps
-        self._partial = partial_name(path)
-        options = {} if path.suffix == ".mkv" else {"movflags": "use_metadata_tags+faststart"}
-        self._container: Any = self._av.open(str(self._partial), "w", options=options)
+        self._path, self._fps, self._film = Path(os.path.realpath(path)), fps, film
+        self._partial = partial_name(self._path)
+        options = {} if path.suffix.lower() == ".mkv" else {"movflags": "use_metadata_tags+faststart"}
+        self._container: Any = self._av.open(_local(self._partial), "w", options=options)
         for key, value in mark_tags(mark).items():
             self._container.metadata[key] = value
         self._video: Any = self._container.add_stream("libx264", rate=fps)
@@ -142,8 +157,11 @@ class ClipWriter:
         context = self._video.codec_context
         context.time_base = _TIME_BASE
         context.colorspace = context.color_primaries = context.color_trc = _BT709
-        self._sized = False
-        self._sound_of = sound_of if sound_of and sound_of.audio else None
+        self._waiting: Any = None
+        """The latest frame: how long it is shown is known when the next one comes."""
+        self._lengths: dict[int, int] = {}
+        """Of the frames that the encoder holds, by their time; both in units of ``_TIME_BASE``."""
+        self._sound_of = film if film and sound and film.audio else None
         self._audio: Any = self._add_sound() if self._sound_of else None
 
     def _add_sound(self) -> Any:
@@ -157,25 +175,35 @@ class ClipWriter:
                 f"Sound coded as {codec} cannot be copied into {self._path.name}: end the name in .mkv, or --no-sound."
             ) from None
 
-    def write(self, frame: Frame) -> None:
-        """Adds a frame, its changed faces with the watermark unless there shall be no marks.
+    def write(self, pixels: Pixels, seconds: float, edited: tuple[Floats, ...] = ()) -> None:
+        """Adds a :class:`Frame` by its parts, its changed faces with the watermark unless there shall be no marks.
 
         All have one size; an odd width or height grows by a pixel, because H.264 wants even ones.
         """
-        pixels, seconds = frame.pixels, frame.seconds
         if self._mark is not None:
-            pixels = watermarked(pixels, frame.edited, self._mark.model_sha256)
+            pixels = watermarked(pixels, edited, self._mark.model_sha256)
         height, width = pixels.shape[:2]
         even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        if not self._sized:
-            self._video.width, self._video.height = even.shape[1], even.shape[0]
-            self._sized = True
         picture = self._av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
             format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
         )
         picture.time_base = _TIME_BASE
         picture.pts = round(seconds / _TIME_BASE)
-        self._container.mux(self._video.encode(picture))
+        if self._waiting is None:
+            self._video.width, self._video.height = even.shape[1], even.shape[0]
+        else:
+            self._encode_waiting(picture.pts)
+        self._waiting = picture
+
+    def _encode_waiting(self, until: int) -> None:
+        """Encode the frame that waits, which is shown until then."""
+        self._lengths[self._waiting.pts] = max(1, until - self._waiting.pts)
+        self._mux(self._video.encode(self._waiting))
+
+    def _mux(self, packets: Any) -> None:
+        for packet in packets:
+            packet.duration = self._lengths.pop(packet.pts, 0)
+            self._container.mux(packet)
 
     def __enter__(self) -> ClipWriter:
         return self
@@ -193,12 +221,18 @@ class ClipWriter:
             self._drop()
 
     def _finish(self) -> None:
-        self._container.mux(self._video.encode(None))
+        if self._waiting is not None:
+            last = self._film.end / _TIME_BASE if self._film else 0
+            usual = self._waiting.pts + round(1 / self._fps / _TIME_BASE)
+            self._encode_waiting(max(round(last), usual))
+        self._mux(self._video.encode(None))
         if self._sound_of is not None:
             # Read anew: the packets went by while the frames were decoded.
             with ClipReader(self._sound_of.path) as again:
                 for packet in again.container.demux(again.audio):
-                    if packet.dts is not None:
+                    if packet.dts is not None and packet.pts is not None:
+                        start = round(again.start / packet.time_base)
+                        packet.dts, packet.pts = packet.dts - start, packet.pts - start
                         packet.stream = self._audio
                         self._container.mux(packet)
         self._container.close()
@@ -221,6 +255,15 @@ class ClipWriter:
     def _drop(self) -> None:
         self._container.close()
         self._partial.unlink(missing_ok=True)
+
+
+def _local(path: Path) -> str:
+    """A path as FFmpeg takes it for one: "take:1.mp4" would be an address, and % a pattern of names."""
+    return f"file:{path}"
+
+
+def _start(stream: Any) -> Fraction:
+    return Fraction(stream.start_time * stream.time_base) if stream.start_time is not None else Fraction(0)
 
 
 def check_clip_path(path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,8 @@ from twocet.photo.images import Pixels
 from twocet.photo.scaling import to_pixels
 from twocet.runtime import devices
 from twocet.runtime.arrays import Floats
-from twocet.runtime.configuration import from_dict
+from twocet.runtime.configuration import from_dict, valid
+from twocet.runtime.records import parse_json
 
 OPENFACE = "openface"
 BLENDSHAPES = "blendshapes"
@@ -150,10 +150,10 @@ def load_any(name: Path | str, device: str = "cpu") -> ExpressionModel:
     if path.is_dir():
         return expression_model(load_model(path, device))
     text, tensors = read_file(path)
-    method = _read_json(path, text).get("method")
+    metadata = _read_json(path, text)
+    method = metadata.get("method")
     if method is None:
         return expression_model(load_model(path, device))
-    metadata = json.loads(text)
     check(method in ("starganv2", "ganimation"), f"{path} holds a {method} model: update twocet")
     if method == "starganv2":
         domains: StarGANConfig = _settings(path, StarGANConfig, metadata)
@@ -171,14 +171,13 @@ def _ready(network: torch.nn.Module, device: str) -> torch.nn.Module:
 
 
 def _read_json(path: Path, text: str) -> dict[str, Any]:
-    try:
-        return dict(json.loads(text))
-    except ValueError as error:
-        raise UserError(f"{path} has damaged metadata ({error}): get it again") from None
+    metadata = parse_json(text, f"{path}: its metadata", "get it again")
+    check(isinstance(metadata, dict), f"{path} has damaged metadata (no JSON object): get it again")
+    return dict(metadata)
 
 
 def _settings(path: Path, kind: type[Any], metadata: dict[str, Any]) -> Any:
     try:
-        return from_dict(kind, metadata["settings"])
-    except (KeyError, TypeError, UserError) as error:
+        return from_dict(kind, valid(dict[str, Any], metadata.get("settings"), "settings"))
+    except UserError as error:
         raise UserError(f"{path} has settings this version does not know ({error}): update twocet") from None

@@ -22,6 +22,7 @@ from twocet.photo.images import Pixels, read_pixels
 from twocet.readers.expression import EXPRESSION_NAMES, ExpressionReader
 from twocet.runtime.arrays import Floats
 from twocet.runtime.files import write_whole
+from twocet.runtime.records import read_csv
 
 UNITS = tuple(f"AU{number:02d}" for number in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45))
 """The action units, in OpenFace's order."""
@@ -151,13 +152,8 @@ def read_openface(path: Path, files: Sequence[str]) -> dict[str, Floats]:
 
 def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The rows of a CSV file whose names may be padded with blanks, as OpenFace's are; at least one."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [{key.strip(): value for key, value in row.items() if key} for row in csv.DictReader(file)]
-    except FileNotFoundError:
-        raise UserError(f"there is no table of action units {path}") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read ({error})") from None
+    check(path.exists(), f"there is no table of action units {path}")
+    rows = read_csv(path, "give the CSV file that OpenFace wrote")
     missing = [column for column in columns if not rows or column not in rows[0]]
     check(not missing, f"{path} has no column {', '.join(missing[:3])}, or no row")
     return rows

@@ -14,6 +14,7 @@ from twocet.evaluation.people import read_people
 from twocet.evaluation.readers import PooledReaders, Readers
 from twocet.model.model import file_hash
 from twocet.runtime.files import json_bytes, write_whole
+from twocet.runtime.records import read_object
 from twocet.training.export import MODEL_FILE, raw_file
 
 Summary = dict[str, Any]
@@ -75,8 +76,9 @@ def _kept(
     if model.exists():
         origin["model_sha256"] = file_hash(model)
     if file.exists():
-        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if origin.items() <= kept["origin"].items() and "training" in kept:
+        kept = read_object(file, "delete it, and it is made again")
+        found = kept.get("origin")
+        if isinstance(found, dict) and origin.items() <= found.items() and {"training", "summary"} <= kept.keys():
             return kept
     loaded = load_any(model, settings.device)
     result = evaluate_model(

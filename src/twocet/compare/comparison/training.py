@@ -17,6 +17,7 @@ from twocet.compare.methods import METHODS
 from twocet.errors import check
 from twocet.runtime.files import json_bytes, write_whole
 from twocet.runtime.interrupt import Watch
+from twocet.runtime.records import read_object
 from twocet.training.config import Sources
 from twocet.training.export import MODEL_FILE
 from twocet.training.loop import Run, resume, train
@@ -33,7 +34,7 @@ def begin(folder: Path, entries: Sequence[Entry], data: Path) -> None:
     plan = json.loads(json.dumps({"data": str(data), "models": described(entries)}))
     path = folder / PLAN
     if path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = read_object(path, "choose another -o")
         changed = differences(kept, plan)
         check(not changed, f"{folder} was begun with other settings ({', '.join(changed[:4])}): choose another -o")
     check(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,6 +20,7 @@ from twocet.photo.png import png_bytes
 from twocet.readers.identity import IdentityReader
 from twocet.runtime.arrays import Floats
 from twocet.runtime.files import json_bytes, write_whole
+from twocet.runtime.records import read_object
 
 Alignment = Literal["template", "paper"]
 
@@ -55,10 +55,10 @@ def record_path(folder: Path, name: str) -> Path:
 def read_record(job: CropJob) -> dict[str, Any] | None:
     """The record of a photo that is done; None if it, one of its crops or the photo it was made of is another one."""
     try:
-        record = json.loads(record_path(job.folder, job.original.name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = read_object(record_path(job.folder, job.original.name), "it is made again")
+    except UserError:
         return None
-    same = isinstance(record, dict) and record.get("photo") == job.original.photo.label
+    same = record.get("photo") == job.original.photo.label
     same = same and (not job.describe or record.get("problem") or DESCRIPTOR in record)
     crops = [job.folder / place / f"{job.original.name}.png" for place in sides(job.size, job.master)]
     whole = same and (record.get("problem") or all(path.is_file() for path in crops))

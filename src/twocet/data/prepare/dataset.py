@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from twocet.errors import UserError
 from twocet.photo.align import PAPER_TEMPLATE_NAME, TEMPLATE_NAME
 from twocet.runtime.files import is_partial, json_bytes, remove_partials, write_whole
 from twocet.runtime.processes import for_each, num_cores
+from twocet.runtime.records import read_object
 
 People = Literal["names", "faces", "none"]
 
@@ -159,9 +159,8 @@ def _begin(out: Path, settings: Settings) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: name a folder")
     if description.exists():
-        try:
-            begun = json.loads(description.read_text(encoding="utf-8"))["settings"]
-        except (KeyError, TypeError, ValueError):
+        begun = read_object(description, "name a new or empty folder").get("settings")
+        if not isinstance(begun, dict):
             raise UserError(f"{out} holds a dataset of another kind: name a new or empty folder") from None
         changed = [f"{name} {begun.get(name)}" for name in crops if begun.get(name) != crops[name]]
         if changed:

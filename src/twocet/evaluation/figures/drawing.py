@@ -6,8 +6,10 @@ axes, ticks and legends need no code of ours. Pictures keep their pixels: a PNG 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -92,17 +94,26 @@ class Curve(NamedTuple):
     values: list[float]
 
 
+def _rounds(file: Path) -> list[dict[str, float]]:
+    """The finite numbers of every line of metrics.jsonl; lines that a kill cut off or a disk damaged are left out."""
+    found = []
+    for line in file.read_bytes().splitlines():
+        with contextlib.suppress(ValueError, RecursionError, AttributeError):
+            numbers = {name: value for name, value in json.loads(line).items() if isinstance(value, (int, float))}
+            found.append({name: value for name, value in numbers.items() if abs(value) < math.inf})
+    return [line for line in found if "step" in line]
+
+
 def read_curve(run: Path, metric: str | None) -> tuple[str, Curve]:
     """A metric and its course in a run folder; None is what chose the run's best checkpoint. Raises UserError."""
-    try:
-        text = (run / "metrics.jsonl").read_text(encoding="utf-8")
-    except OSError:
-        raise UserError(f"{run} is no run folder: it has no metrics.jsonl") from None
-    lines = [json.loads(line) for line in text.splitlines()]
+    file = run / "metrics.jsonl"
+    check(file.is_file(), f"{run} is no run folder: it has no metrics.jsonl")
+    lines = _rounds(file)
     names = sorted({name for line in lines for name in line} - {"step"})
     chosen = metric or next((name for name in names if name.startswith("validation_")), None)
-    check(chosen in names, f"{run} has not recorded {chosen or 'a validation metric'}; it has: {', '.join(names)}")
-    found = [(line["step"], line[chosen]) for line in lines if np.isfinite(line.get(chosen, np.nan))]
+    if chosen is None or chosen not in names:
+        raise UserError(f"{run} has not recorded {chosen or 'a validation metric'}; it has: {', '.join(names)}")
+    found = [(int(line["step"]), line[chosen]) for line in lines if chosen in line]
     check(bool(found), f"{run}: no value of {chosen} is a number")
     return str(chosen), Curve(run.name, [step for step, _ in found], [value for _, value in found])
 

@@ -145,7 +145,8 @@ def config_from_dict(values: Mapping[str, Any], entries: Mapping[str, Entry] = R
     check(not values.get("journeys"), "this run used journeys, which are no longer supported: train a new one")
     name = values.get("recipe", "fast")
     name = next((new for (old, flag), new in _FLAGS.items() if old == name and values.get(flag)), name)
-    check(name in entries, f"the run was made by the recipe {name!r}, unknown here: use another version of twocet")
+    known = isinstance(name, str) and name in entries
+    check(known, f"the run was made by the recipe {name!r:.60}, unknown here: use another version of twocet")
     kind = type(entries[name].defaults)
     foreign = (_REMOVED | owners(entries).keys()) - {field.name for field in dataclasses.fields(kind)}
     config: RunConfig = from_dict(kind, {key: v for key, v in values.items() if key not in foreign} | {"recipe": name})
