@@ -34,7 +34,7 @@ from twocet.errors import UserError
 from twocet.photo.faces import FaceFinder
 from twocet.photo.images import Pixels, read_photo
 from twocet.synth import Head, Identity, render
-from twocet.video.clips import ClipReader, ClipWriter, Frame
+from twocet.video.clips import ClipReader, ClipWriter
 from twocet.web.app import example_files
 
 PERSON = 900_065
