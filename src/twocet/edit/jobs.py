@@ -31,6 +31,7 @@ CodeOf = Callable[[str], tuple[float, ...]]
 """The code of a preset; raises UserError."""
 RESERVED = ("report.csv", ".batch-journal.jsonl", "shards", ".lock")
 """What a batch writes itself in its output folder."""
+_MOST_DIGITS = 6
 _YES, _NO = ("1", "yes", "true"), ("", "0", "no", "false")
 
 
@@ -155,7 +156,7 @@ def _job(line: int, row: dict[str, str], folder: str, output: str, code_of: Code
     name = row.get("output") or f"{line:05d}-{Path(row['target']).stem}-{expression}.png"
     if places.is_remote(name) or Path(name).is_absolute() or ".." in Path(name).parts:
         raise UserError(f"output {name} leaves the output folder")
-    if not _is_inside(output / name, output):
+    if not places.is_remote(output) and not _is_inside(os.path.join(output, name), output):
         raise UserError(f"output {name} leaves the output folder through a link")
     if Path(name).parts[0] in RESERVED:
         raise UserError(f"output {name} would take the place of {Path(name).parts[0]}, which the batch writes")
@@ -177,7 +178,7 @@ def _job(line: int, row: dict[str, str], folder: str, output: str, code_of: Code
     )
 
 
-def _is_inside(path: Path, folder: Path) -> bool:
+def _is_inside(path: str, folder: str) -> bool:
     return os.path.realpath(path).startswith(os.path.realpath(folder) + os.sep)
 
 
@@ -192,7 +193,7 @@ def _number(text: str) -> float:
 
 
 def _face(text: str, column: str, otherwise: str = "") -> int | None:
-    if text and not (text.isdecimal() and int(text) >= 1):
+    if text and not (text.isdecimal() and len(text) <= _MOST_DIGITS and int(text) >= 1):
         raise UserError(f"{column} {text!r} is no number from 1{otherwise}")
     return int(text) if text else None
 
