@@ -30,7 +30,8 @@ from twocet.runtime.files import make_folder, write_whole
 from twocet.runtime.records import read_object
 from twocet.stimuli import calibration
 from twocet.stimuli.series import COLUMNS, Distances, Equalize, Finish, Series, Step, gif_frames, opaque, table
-from twocet.video.clips import ClipWriter, import_av, write_gif
+from twocet.video.clips import ClipWriter, import_av
+from twocet.video.gif import write_gif
 
 RECIPE = "recipe.json"
 _SHEET_COLUMNS = 6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -11,7 +10,6 @@ from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from twocet.errors import UserError
 from twocet.photo import credentials
@@ -19,7 +17,7 @@ from twocet.photo.images import Pixels
 from twocet.photo.mark import Mark
 from twocet.photo.watermark.embed import watermarked
 from twocet.runtime.arrays import Floats
-from twocet.runtime.files import partial_name, write_whole
+from twocet.runtime.files import partial_name
 from twocet.video.pictures import fitted, shown
 
 INSTALL = "pip install 'twocet[video]'"
@@ -304,20 +302,3 @@ def mark_in_tags(tags: Mapping[str, str]) -> Mark | None:
         model=found.get("twocet_model"),
         model_sha256=found.get("twocet_model_sha256"),
     )
-
-
-def write_gif(path: Path, frames: list[Image.Image], fps: float, mark: Mark | None) -> Path:
-    """Writes an animation that runs once and stays; GIF counts time in hundredths of a second."""
-    ticks = [round(100 * (number + 1) / fps) - round(100 * number / fps) for number in range(len(frames))]
-    buffer = io.BytesIO()
-    comment = "; ".join(f"{key}: {value}" for key, value in mark_tags(mark).items() if key != "comment")
-    frames[0].save(
-        buffer,
-        "GIF",
-        save_all=True,
-        append_images=frames[1:],
-        duration=[10 * max(count, 1) for count in ticks],
-        comment=comment.encode(),
-        disposal=1,
-    )
-    return write_whole(path, buffer.getvalue())
