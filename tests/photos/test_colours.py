@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from twocet.photo.colour import changed_in_place, shown, to_srgb
-from twocet.photo.images import Photo, read_photo, read_pixels, write_photo
+from twocet.photo.images import Photo, decode_photo, read_photo, read_pixels, write_photo
 
 PROPHOTO = ((0.7977, 0.2880, 0.0), (0.1352, 0.7119, 0.0), (0.0313, 0.0001, 0.8249)), 1.8
 """XYZ (D50) of the primaries of ROMM RGB, ISO 22028-2, and its exponent."""
@@ -114,3 +115,62 @@ def test_a_result_in_another_gamut_says_so_to_pillow(tmp_path, editor, portrait,
     result = editor.transfer(Photo(pixels=portrait, icc=prophoto), np.array([1, 0, 0, 0], np.float32))
     assert result.image.info["icc_profile"] == prophoto
     assert shown(result.photo) is not result.pixels
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png(pixels, *chunks):
+    """A PNG file with further chunks."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    whole = buffer.getvalue()
+    return whole[:33] + b"".join(chunk(*one) for one in chunks) + whole[33:]
+
+
+GREYS = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
+
+
+def test_a_linear_png_is_shown_in_srgb():
+    photo = decode_photo(png(GREYS, (b"gAMA", struct.pack(">I", 100_000))))
+    light = GREYS[0, :, 0] / 255
+    wanted = 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(shown(photo)[0, :, 1] - wanted).max() <= 1
+    assert np.array_equal(photo.pixels, GREYS)
+
+
+@pytest.mark.parametrize(
+    "chunks", [((b"gAMA", struct.pack(">I", 45_455)),), ((b"gAMA", bytes(4)),), ((b"sRGB", b"\0"),)]
+)
+def test_what_png_calls_srgb_has_no_profile(chunks):
+    assert decode_photo(png(GREYS, *chunks)).icc is None
+
+
+def test_display_p3_by_its_number():
+    """Red of Display P3 at half signal: its luminance in sRGB is brighter and more saturated."""
+    red = np.full((1, 1, 3), (200, 60, 60), np.uint8)
+    photo = decode_photo(png(red, (b"cICP", bytes((12, 13, 0, 1)))))
+    assert shown(photo)[0, 0].tolist() == pytest.approx([217, 42, 52], abs=1)
+
+
+def test_high_dynamic_range_is_said_and_shown_in_standard_range():
+    """203 nits, PQ's signal 0.58, are white; signal 129 of 255 are 98 nits, sRGB's 184."""
+    photo = decode_photo(png(GREYS, (b"cICP", bytes((9, 16, 0, 1)))))
+    assert any("high dynamic range" in note for note in photo.notes)
+    greys = shown(photo)[0, :, 1]
+    assert greys[150:].min() == 255
+    assert greys[129] == pytest.approx(184, abs=1)
+
+
+def test_adobe_rgb_by_the_cameras_rule(tmp_path):
+    directories = ((0x8769, 4, struct.pack("<I", 26)), (0xA005, 4, struct.pack("<I", 44)), (1, 2, b"R03\0"))
+    block = b"".join(
+        struct.pack("<HHHI", 1, tag, kind, len(value) if kind == 2 else 1) + value + bytes(4)
+        for tag, kind, value in directories
+    )
+    picture = Image.fromarray(np.full((8, 8, 3), (100, 200, 100), np.uint8))
+    picture.save(tmp_path / "in.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + block, quality=100)
+    photo = read_photo(tmp_path / "in.jpg")
+    assert shown(photo)[0, 0].tolist() == pytest.approx([0, 201, 92], abs=3)
+    assert photo.icc is not None

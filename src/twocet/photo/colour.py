@@ -79,6 +79,11 @@ def is_usable(icc: bytes) -> bool:
     return True
 
 
+def is_srgb(icc: bytes) -> bool:
+    """Whether a profile is usable and differs from sRGB by one level at most."""
+    return is_usable(icc) and _space(icc) is None
+
+
 @lru_cache(maxsize=8)
 def _space(icc: bytes | None) -> Space | None:
     """None for sRGB under whatever name. Raises OSError or PyCMSError for a profile that cannot be used."""

@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image, PngImagePlugin
 
-from twocet.photo import colour, containers, credentials, exif, xmp
+from twocet.photo import colour, containers, credentials, exif, nominal, xmp
 
 _MOST_TEXT = 4_000_000
 _MOST_DPI = 65_535
@@ -160,7 +160,34 @@ def _profile(
     if icc is not None and len(icc) > colour.MOST_BYTES:
         notes.append("its colour profile is too large and was left out")
         icc = None
-    return icc
+    named = None if file is None else containers.nominal_colour(file, file_format)
+    if named is not None and nominal.is_high_range(named.transfer):
+        notes.append("it is in high dynamic range: the result is in standard range")
+        return nominal.nominal_profile(*named)
+    if icc is not None or picture.mode in ("CMYK", "LAB"):
+        return icc
+    made = None if named is None else nominal.nominal_profile(*named)
+    if made is None and is_adobe_rgb:
+        made = nominal.profile_by_exponent(nominal.ADOBE_RGB, nominal.ADOBE_RGB_EXPONENT)
+    if made is None and file_format == "PNG" and named is None:
+        made = _by_gamma(picture)
+    return None if made is None or colour.is_srgb(made) else made
+
+
+def _by_gamma(picture: Image.Image) -> bytes | None:
+    """The profile of a PNG picture that says an exponent or primaries (gAMA, cHRM), and not that it is sRGB."""
+    gamma, given = picture.info.get("gamma"), picture.info.get("chromaticity")
+    if "srgb" in picture.info or (gamma is None and given is None):
+        return None
+    if gamma is not None and not 0.1 <= gamma <= 10:
+        return None
+    # 0.45455 is what PNG files say for sRGB (PNG, 11.3.2.2).
+    exponent = None if gamma is None or abs(gamma * 2.2 - 1) < 0.03 else float(1 / gamma)
+    colours = nominal.SRGB
+    if given is not None and len(given) == 8:
+        white, *primaries = zip(given[::2], given[1::2], strict=True)
+        colours = (*primaries, white)
+    return nominal.profile_by_exponent(colours, exponent)
 
 
 def _left_behind(picture: Image.Image, file: BinaryIO | None, file_format: str, packet: bytes | None) -> list[str]:

@@ -131,8 +131,7 @@ def without_private(packet: bytes) -> bytes | None:
 def private_kinds(packet: bytes | None) -> set[str]:
     """Which of "place", "serial numbers" and "owner of the camera" a packet tells."""
     root = parse_xmp(packet)
-    rdf = None if root is None else find_rdf(root)
-    return set() if rdf is None else {kind for tag in _tags(rdf) if (kind := _private_kind(tag))}
+    return set() if root is None else {kind for tag in _tags(root) if (kind := _private_kind(tag))}
 
 
 def announces_gain_map(packet: bytes | None) -> bool:
@@ -158,27 +157,23 @@ def orientation(packet: bytes | None) -> int | None:
 
 def _any(packet: bytes | None, holds: Callable[[str, str], bool]) -> bool:
     root = parse_xmp(packet)
-    rdf = None if root is None else find_rdf(root)
-    return rdf is not None and any(holds(*_split(tag)) for tag in _tags(rdf))
+    return root is not None and any(holds(*_split(tag)) for tag in _tags(root))
 
 
-def _tags(rdf: ElementTree.Element) -> list[str]:
-    """The names of all properties, written as attributes or as elements."""
-    return [tag for part in rdf for tag in (*part.attrib, *(child.tag for child in part))]
+def _tags(root: ElementTree.Element) -> list[str]:
+    """The names of all properties, written as attributes or as elements, at whatever depth."""
+    return [tag for element in root.iter() for tag in (element.tag, *element.attrib)]
 
 
 def _without(packet: bytes, unwanted: Callable[[str], bool]) -> bytes | None:
     root = parse_xmp(packet)
-    rdf = None if root is None else find_rdf(root)
-    if root is None:
-        return None
-    if rdf is None or not any(unwanted(tag) for tag in _tags(rdf)):
-        return packet
-    for description in rdf:
-        for tag in [tag for tag in description.attrib if unwanted(tag)]:
-            del description.attrib[tag]
-        for child in [child for child in description if unwanted(child.tag)]:
-            description.remove(child)
+    if root is None or not any(unwanted(tag) for tag in _tags(root)):
+        return None if root is None else packet
+    for element in list(root.iter()):
+        for tag in [tag for tag in element.attrib if unwanted(tag)]:
+            del element.attrib[tag]
+        for child in [child for child in element if unwanted(child.tag)]:
+            element.remove(child)
     return to_packet(root)
 
 
