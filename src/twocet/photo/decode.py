@@ -18,7 +18,10 @@ from twocet.errors import UserError
 from twocet.photo import containers, metadata, raster
 from twocet.photo.photo import Photo
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 80_000_000
+"""So that no photo takes more than 1.5 GB, its edit and its file included."""
+_MOST_PIXELS_OF = {"WEBP": 60_000_000}
+"""Of formats whose decoders take more memory than others."""
 MAX_DEEP_PIXELS = 40_000_000
 """Above, photos of 16 bits are read as if they had 8."""
 MAX_SIDE = 65_500
@@ -118,10 +121,12 @@ def _read(file: BinaryIO, file_format: str, name: str, max_pixels: int) -> Photo
         found = metadata.read(picture, file, file_format)
         image = raster.to_raster(picture, found.icc)
         notes = (*found.notes, *image.notes)
-    if deep and image.pixels.size <= 3 * MAX_DEEP_PIXELS:
+    is_too_large = image.pixels.size > 3 * MAX_DEEP_PIXELS
+    if deep and not is_too_large:
         with _open(file, file_format, name, max_pixels) as picture:
             image = image._replace(low=raster.other_bytes(picture))
-    elif deep:
+    elif is_too_large and (deep or image.low is not None):
+        image = image._replace(low=None)
         notes = (*notes, "it has 16 bits per colour and is very large: the result has 8")
     return to_photo(image, found, notes, file_format)
 
@@ -153,7 +158,7 @@ def _open(file: BinaryIO, file_format: str, name: str, max_pixels: int) -> Itera
         warnings.simplefilter("ignore")
         try:
             with Image.open(file, formats=(file_format,)) as picture:
-                check_size(picture.size, name, max_pixels)
+                check_size(picture.size, name, min(max_pixels, _MOST_PIXELS_OF.get(file_format, max_pixels)))
                 yield picture
         except Image.DecompressionBombError:
             raise _too_large(name, max_pixels) from None

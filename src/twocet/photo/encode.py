@@ -138,14 +138,20 @@ def _fitted_to_jpeg(photo: Photo) -> tuple[Photo, list[str]]:
 
 
 def _picture(photo: Photo, file_format: str) -> Image.Image:
-    picture = Image.fromarray(photo.pixels)
+    """The picture for Pillow; with opacity put together a part at a time, since Pillow's own ways take three copies."""
     if photo.alpha is None:
-        return picture
-    picture.putalpha(Image.fromarray(photo.alpha))
-    if file_format != "JPEG":
-        return picture
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
+        return Image.fromarray(photo.pixels)
+    picture = Image.new("RGB" if file_format == "JPEG" else "RGBA", photo.size)
+    step = max(1, _STRIP_PIXELS // photo.size[0])
+    for top in range(0, photo.size[1], step):
+        colours, opacity = photo.pixels[top : top + step], photo.alpha[top : top + step]
+        if file_format == "JPEG":
+            weight = opacity[..., None] / np.float32(255)
+            part = np.rint(colours * weight + 255 * (1 - weight)).astype(np.uint8)
+        else:
+            part = np.dstack([colours, opacity])
+        picture.paste(Image.fromarray(part), (0, top))
+    return picture
 
 
 def _save_options(file_format: str, photo: Photo) -> dict[str, object]:

@@ -188,8 +188,7 @@ def split(levels: npt.NDArray[np.uint16]) -> tuple[Pixels, Pixels]:
 
 def _white(picture: Image.Image, values: npt.NDArray[np.generic]) -> float:
     """The value of white: what the file says, or else the least usual one that no value exceeds."""
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    top = float(finite.max(initial=0))
+    top = max(float(np.nan_to_num(row, nan=0, posinf=0, neginf=0).max(initial=0)) for row in values)
     if picture.mode.startswith("I;16"):
         stated = _stated_white(picture)
         # Cameras of microscopes and laboratories store 10 or 12 bits in 16 and do not say so.

@@ -42,6 +42,8 @@ _PREFIXES = {
     "GAudio": f"{_GOOGLE}audio/",
 }
 
+_PREFIX_OF = {uri: prefix for prefix, uri in _PREFIXES.items()}
+
 _UNTRUE = {
     "tiff": (
         "Orientation", "ImageWidth", "ImageLength", "BitsPerSample", "Compression", "PhotometricInterpretation",
@@ -180,7 +182,7 @@ def _without(packet: bytes, unwanted: Callable[[str], bool]) -> bytes | None:
 def _split(tag: str) -> tuple[str, str]:
     """Prefix and name of a tag, ``{uri}name`` in the tree; the prefix is empty where it is not known."""
     uri, _, name = tag.removeprefix("{").rpartition("}")
-    return next((prefix for prefix, known in _PREFIXES.items() if known == uri), ""), name
+    return _PREFIX_OF.get(uri, ""), name
 
 
 def _is_untrue(tag: str) -> bool:
