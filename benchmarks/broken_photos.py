@@ -1,8 +1,8 @@
 """Reads picture files of all sorts, most of them broken on purpose. Prints one line of JSON.
 
 Every file is made here, is read, and what is read is written in four formats and read again. Counted are exceptions
-that are no UserError, sound photos that were refused (lost), files that took over 10 seconds of one core, and processes that took
-over 1.5 GB.
+that are no UserError, sound photos that were refused (lost), files that took over 10 seconds of one core, and
+processes that took over 1.5 GB.
 
     python benchmarks/broken_photos.py
 """
