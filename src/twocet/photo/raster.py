@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -146,11 +146,12 @@ def _arrays(
 
 def _deep_grey(picture: Image.Image, icc: bytes | None) -> Raster:
     """Modes of more than 8 bits per grey value, scaled (Pillow's own conversion clips at 255)."""
-    values = np.asarray(picture)
-    white = _white(picture, values)
+    white = _white(picture, max(_largest(part) for _, part in _parts(picture)))
+    levels = np.empty(picture.size[::-1], np.uint16)
+    for rows, part in _parts(picture):
+        levels[rows] = sixteen_bits(part, white)
     if white == 255:
-        return to_raster(Image.fromarray((sixteen_bits(values, white) >> 8).astype(np.uint8)), icc)
-    levels = sixteen_bits(values, white)
+        return to_raster(Image.fromarray((levels >> 8).astype(np.uint8)), icc)
     kind = None if icc is None else colour.profile_space(icc)
     shown = colour.converter(icc, "L") if icc is not None and kind == "GRAY" else None
     if shown is not None:
@@ -160,6 +161,21 @@ def _deep_grey(picture: Image.Image, icc: bytes | None) -> Raster:
     dark = white < 65_535 and picture.mode.startswith("I;16")
     notes = (f"its values end at {white:.0f}: that was taken for white",) if dark else ()
     return Raster(pixels, None, low, kept, notes)
+
+
+def _parts(picture: Image.Image) -> Iterator[tuple[slice, npt.NDArray[np.generic]]]:
+    """The values of some rows at a time: those of a large picture would be copied twice."""
+    width, height = picture.size
+    step = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        yield slice(top, bottom), np.asarray(picture.crop((0, top, width, bottom)))
+
+
+def _largest(values: npt.NDArray[np.generic]) -> float:
+    """The largest number among values."""
+    numbers = np.nan_to_num(values, nan=0, posinf=0, neginf=0) if values.dtype.kind == "f" else values
+    return float(numbers.max(initial=0))
 
 
 def _curve(convert: Callable[[Image.Image], Image.Image]) -> npt.NDArray[np.uint16]:
@@ -175,10 +191,8 @@ def sixteen_bits(values: npt.NDArray[np.generic], white: float) -> npt.NDArray[n
     if values.dtype == np.uint16:
         table = np.minimum(np.rint(np.arange(65_536) * (65_535 / white)), 65_535).astype(np.uint16)
         return values.astype(np.uint16) if white == 65_535 else table[values]
-    levels = np.empty(values.shape, np.uint16)
-    for row, level in zip(values, levels, strict=True):
-        level[:] = np.clip(np.rint(np.nan_to_num(row.astype(np.float64)) * (65_535 / white)), 0, 65_535)
-    return levels
+    scaled = np.nan_to_num(values.astype(np.float64)) * (65_535 / white)
+    return np.clip(np.rint(scaled), 0, 65_535).astype(np.uint16)
 
 
 def split(levels: npt.NDArray[np.uint16]) -> tuple[Pixels, Pixels]:
@@ -186,9 +200,8 @@ def split(levels: npt.NDArray[np.uint16]) -> tuple[Pixels, Pixels]:
     return (levels >> 8).astype(np.uint8), (levels & 255).astype(np.uint8)
 
 
-def _white(picture: Image.Image, values: npt.NDArray[np.generic]) -> float:
-    """The value of white: what the file says, or else the least usual one that no value exceeds."""
-    top = max(float(np.nan_to_num(row, nan=0, posinf=0, neginf=0).max(initial=0)) for row in values)
+def _white(picture: Image.Image, top: float) -> float:
+    """The value of white: what the file says, or else the least usual one that is not below ``top``."""
     if picture.mode.startswith("I;16"):
         stated = _stated_white(picture)
         # Cameras of microscopes and laboratories store 10 or 12 bits in 16 and do not say so.
