@@ -64,6 +64,7 @@ class Editor:
         self.name = name
         self.sha256 = sha256
         self.mouth: MouthKind = mouth
+        self.strip_private = strip_private
         self._locator = Locator(model, finder, strict=strict, strip_private=strip_private)
         self._targets: Recent[list[Neutral]] = Recent(_KEPT_TARGETS)
         self._expressions: Recent[Expression] = Recent(_KEPT_CODES)
@@ -270,6 +271,7 @@ class Editor:
             changes=(change(located.corner, located.pixels, pixels),),
             faces=located.changed_face(pixels),
             size=self.model.size,
+            strip_private=self.strip_private,
             code=(strength * expression.code).astype(np.float32),
             strength=strength,
             notes=(*said, *located.notes, *notes),

@@ -63,6 +63,8 @@ class Result:
     mark: Mark
     photo_to_crop: Floats
     """(2, 3) float64: where the face is; photo pixels to crop sides."""
+    strip_private: bool
+    """Whether what the target tells of place, camera and owner is left out of what is written."""
     landmarks: Floats32 | None
     """(478, 3) of the target before the edit, in photo pixels; None when no face was looked for."""
 
@@ -136,7 +138,7 @@ class Result:
         where the target was not given as a path. Raises UserError.
         """
         photo = self.__dict__.get("photo") or self._made()
-        if strip_private:
+        if strip_private or self.strip_private:
             # The source's own manifests may tell all of it.
             photo, source = replace(without_private(photo), path=None), None
         if crop:
