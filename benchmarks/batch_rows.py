@@ -29,7 +29,7 @@ from line import descendants, memory_mb, print_line
 from PIL import Image
 from tqdm import tqdm
 
-from twocet.web.app import example_files
+from twocet.edit.examples import example_photos
 
 COLUMNS = ("target", "reference", "preset", "strength", "output")
 SAMPLE_SECONDS = 0.5
@@ -51,7 +51,7 @@ class Run(NamedTuple):
 
 def write_jobs(folder: Path, rows: int, bad: int) -> set[int]:
     """Photos and table; returns the lines of the bad rows."""
-    examples = list(example_files().values())
+    examples = list(example_photos().values())
     targets = [path for path in examples if path.stem.startswith("target")]
     references = [path for path in examples if path.stem.startswith("reference")]
     wrong = set(np.linspace(0, rows - 1, bad).astype(int).tolist()) if bad else set()

@@ -30,12 +30,12 @@ from line import print_line
 from PIL import Image
 from tqdm import tqdm
 
+from twocet.edit.examples import example_photos
 from twocet.errors import UserError
 from twocet.photo.faces import FaceFinder
 from twocet.photo.images import Pixels, read_photo
 from twocet.synth import Head, Identity, render
 from twocet.video.clips import ClipReader, ClipWriter
-from twocet.web.app import example_files
 
 PERSON = 900_065
 EYES = (33, 263)
@@ -156,7 +156,7 @@ def main(seconds: float = 10.0, fps: int = 25, side: int = 512, photo: Path | No
         side: Side of its square frames in pixels.
         photo: Pan over this photo in place of the rendered person (its face is found in the middle).
     """
-    still = example_files()["target-2"]
+    still = example_photos()["target-2"]
     frames = max(6, round(seconds * fps))
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / ("panned.mp4" if photo else "rendered.mp4")

@@ -20,12 +20,12 @@ from PIL import Image
 from tqdm import tqdm
 
 import twocet
+from twocet.edit.examples import example_photos
 from twocet.errors import UserError
 from twocet.metrics import linearity
 from twocet.photo.images import Pixels
 from twocet.stimuli import calibration
 from twocet.stimuli.series import Series
-from twocet.web.app import example_files
 
 SCALE = 0.9
 
@@ -72,7 +72,7 @@ def main(pairs: int = 12, steps: int = 11, stop: float = 1.2, model: str = "defa
         stop: Strength of the last picture.
         model: Name of a packaged model, or a model file.
     """
-    examples = list(example_files().values())
+    examples = list(example_photos().values())
     targets = [path for path in examples if path.stem.startswith("target")]
     references = [path for path in examples if path.stem.startswith("reference")]
     editor = twocet.load(model)

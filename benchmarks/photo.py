@@ -22,7 +22,7 @@ import tyro
 from line import print_line
 
 import twocet
-from twocet.web.app import example_files
+from twocet.edit.examples import example_photos
 
 
 def main(model: str = "default", commands: int = 5, pairs: int = 40) -> None:
@@ -33,7 +33,7 @@ def main(model: str = "default", commands: int = 5, pairs: int = 40) -> None:
         commands: Calls of the whole command.
         pairs: Aligned pairs.
     """
-    examples = example_files().items()
+    examples = example_photos().items()
     targets, references = ([p for n, p in examples if n.startswith(kind)] for kind in ("target", "reference"))
     editor = twocet.load(model)
     editor.transfer(targets[0], references[-1])

@@ -15,10 +15,9 @@ clean/bin/python -m pip install --quiet --disable-pip-version-check -c constrain
 clean/bin/twocet demo -o demo >/dev/null
 clean/bin/python - <<'TRY'
 import twocet
-from twocet.commands.demo import example_pairs
 
-pair = example_pairs()[0]
-result = twocet.load().transfer(pair.target, pair.reference, strength=0.8)
+photos = twocet.example_photos()
+result = twocet.load().transfer(photos["target-1"], photos["reference-1-happy"], strength=0.8)
 assert result.save("out.png").stat().st_size > 10_000
 TRY
 printf '%s: %s MB, sdist %s MB, installed and used in a clean environment\n' "$(basename dist/*.whl)" \

@@ -21,7 +21,7 @@ import tyro
 from PIL import Image
 
 from twocet import cli
-from twocet.web.app import example_files
+from twocet.edit.examples import example_photos
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images"
 MOST_BYTES = 150_000
@@ -114,7 +114,7 @@ def main(names: tyro.conf.Positional[tuple[Name, ...]] = ()) -> None:
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
-        examples = example_files()
+        examples = example_photos()
         shutil.copy(examples["target-2"], "me.jpg")
         shutil.copy(examples["reference-1-happy"], "smile.jpg")
         for name in names or PICTURES:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from twocet.edit.editor import Editor as Editor
     from twocet.edit.editor import load as load
+    from twocet.edit.examples import example_photos as example_photos
     from twocet.edit.result import Result as Result
     from twocet.errors import UserError as UserError
     from twocet.video.verify import verify as verify
@@ -24,12 +25,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "Editor": "twocet.edit.editor",
     "Result": "twocet.edit.result",
+    "example_photos": "twocet.edit.examples",
     "load": "twocet.edit.editor",
     "UserError": "twocet.errors",
     "verify": "twocet.video.verify",
 }
 
-__all__ = ["Editor", "Result", "UserError", "__version__", "load", "verify"]
+__all__ = ["Editor", "Result", "UserError", "__version__", "example_photos", "load", "verify"]
 
 
 def __getattr__(name: str) -> Any:

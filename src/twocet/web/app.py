@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from twocet import __version__
+from twocet.edit.examples import example_photos
 from twocet.errors import UserError
 from twocet.photo.images import Photo, read_pixels
 from twocet.runtime import http
@@ -32,7 +32,6 @@ from twocet.web.visitors import IDLE_SECONDS, Busy, Turns, Visitor, Visitors
 from twocet.web.wishes import STRENGTHS, Wish
 
 _STATIC = Path(__file__).parent / "static"
-_EXAMPLES = Path(__file__).parents[1] / "commands" / "examples"
 _THUMBNAIL_SIDE = 192
 _MAX_WISH_BYTES = 10_000
 _SWEEP_SECONDS = 30.0
@@ -58,7 +57,7 @@ class Page:
 
     def __init__(self, studio: Studio, workers: int) -> None:
         self._studio = studio
-        self._examples = example_files()
+        self._examples = example_photos()
         self._visitors = Visitors(lambda: Session(studio))
         self._turns = Turns(workers)
 
@@ -234,21 +233,10 @@ def make_app(studio: Studio, *, workers: int, allowed_hosts: list[str] | None = 
     )
 
 
-def example_files(folder: Path = _EXAMPLES) -> dict[str, Path]:
-    """The packaged photos by name: ``target-1``, ``reference-1-happy`` and so on, by number."""
-    files = {path.stem: path for path in folder.glob("*.jpg")}
-    return dict(sorted(files.items(), key=lambda item: (not item[0].startswith("target"), _number(item[0]))))
-
-
 @cache
 def thumbnail(path: Path) -> bytes:
     """A small JPEG of an example."""
     return to_jpeg(preview(Photo(pixels=read_pixels(path)), _THUMBNAIL_SIDE).pixels)
-
-
-def _number(name: str) -> int:
-    found = re.search(r"\d+", name)
-    return int(found.group()) if found else 0
 
 
 def _role(request: Request) -> Role:
