@@ -128,8 +128,10 @@ def apply_edit(pixels: Pixels, photo_to_crop: Floats, edit: Change, alpha: npt.N
     if box is None:
         return result
     left, top, right, bottom = box
-    tone = tone_of(_sparse(pixels[top:bottom, left:right]))
-    fields = _fields(edit if tone is None else edit._replace(colour=toned(edit.colour, tone)), photo_to_crop, alpha)
+    if bool(edit.mask.any()):
+        tone = tone_of(_sparse(pixels[top:bottom, left:right]))
+        edit = edit if tone is None else edit._replace(colour=toned(edit.colour, tone))
+    fields = _fields(edit, photo_to_crop, alpha)
     rows = max(1, _STRIP_PIXELS // (right - left))
     for first in range(top, bottom, rows):
         _edit_box(pixels, result, (left, first, right, min(first + rows, bottom)), photo_to_crop, fields)
@@ -143,21 +145,23 @@ def _sparse(pixels: Pixels) -> Pixels:
 
 
 def _fields(edit: Change, photo_to_crop: Floats, alpha: npt.NDArray[np.float32]) -> torch.Tensor:
-    """Shift in photo pixels, mask, light, as far as ``alpha`` (S, S) allows them, and colour: one (1, 7, h, w) field.
+    """Shift in photo pixels and light, as far as ``alpha`` (S, S) allows them: one (1, 3, h, w) field.
+
+    Where something is painted, mask, likewise, and colour are channels 4 to 7 of it.
 
     It is fine enough that linear interpolation in the photo is smooth: where one pixel of the edit covers several of
     the photo, a linear ramp would show as facets on cheeks and lips.
     """
-    fields = torch.cat([edit.flow, edit.mask, edit.light, edit.colour], dim=1).float().cpu()
+    painted = [edit.mask.clamp(0, 1), edit.colour] if bool(edit.mask.any()) else []
+    fields = torch.cat([edit.flow, edit.light, *painted], dim=1).float().cpu()
     photo_side = 1 / float(np.sqrt(np.linalg.det(photo_to_crop[:, :2])))
     if photo_side >= _REFINE_FROM * fields.shape[-1]:
         fields = interpolate(fields, scale_factor=_REFINEMENT, mode="bicubic", align_corners=False)
     weight = torch.from_numpy(alpha)[None, None]
     weight = interpolate(weight, size=fields.shape[-2:], mode="bilinear", align_corners=False)
-    flow, mask, light, colour = fields.split_with_sizes([2, 1, 1, 3], dim=1)
     to_pixels = torch.from_numpy(np.linalg.inv(photo_to_crop[:, :2])).float()
-    shift = torch.einsum("kc,nchw->nkhw", to_pixels, flow * weight)
-    return torch.cat([shift, mask.clamp(0, 1) * weight, light * weight, colour.clamp(-1, 1)], dim=1)
+    shift = torch.einsum("kc,nchw->nkhw", to_pixels, fields[:, :2] * weight)
+    return torch.cat([shift, fields[:, 2:4] * weight, fields[:, 4:].clamp(-1, 1)], dim=1)
 
 
 def _photo_box(alpha: npt.NDArray[np.float32], photo_to_crop: Floats, shape: tuple[int, ...]) -> Box | None:
@@ -178,21 +182,27 @@ def _photo_box(alpha: npt.NDArray[np.float32], photo_to_crop: Floats, shape: tup
 def _edit_box(pixels: Pixels, result: Pixels, box: Box, photo_to_crop: Floats, fields: torch.Tensor) -> None:
     """Writes the edited pixels of ``box`` into ``result``; ``fields`` are :func:`_fields`'."""
     place = positions(box, photo_to_crop)
-    shift, mask, light = sampled(fields[:, :4], place).split_with_sizes([2, 1, 1], dim=1)
-    mixed_in = torch.maximum(mask, light.abs()) > _INVISIBLE_MASK
-    changed = mixed_in | (shift.abs().amax(dim=1, keepdim=True) > _INVISIBLE_SHIFT)
-    part = bounds(changed[0, 0].numpy())
+    given = sampled(fields[:, :4], place)
+    far = torch.maximum(given[:, 0].abs(), given[:, 1].abs()) > _INVISIBLE_SHIFT
+    changed = (far | (given[:, 2:].abs() > _INVISIBLE_MASK).any(dim=1))[0].numpy()
+    part = bounds(changed)
     if part is None:
         return
     rows, columns = part
-    within = (..., rows, columns)
     inner = (box[0] + columns.start, box[1] + rows.start, box[0] + columns.stop, box[1] + rows.stop)
-    colour = sampled(fields[:, 4:], place[:, rows, columns])
-    shown = to_unit(moved(pixels, inner, shift[within]) * light[within].exp())
-    mixed = natural_colours(torch.lerp(shown, colour, mask[within]), shown)
-    edited = to_levels(mixed)[0].permute(1, 2, 0).numpy()
+    given, place = given[..., rows, columns], place[:, rows, columns]
+    shown = moved(pixels, inner, given[:, :2]).mul_(given[:, 2:3].exp())
+    edited = (
+        shown.round_().clamp_(0, 255).to(torch.uint8) if given.shape[1] == 3 else _painted(shown, given, fields, place)
+    )
     region = result[inner[1] : inner[3], inner[0] : inner[2]]
-    np.copyto(region, edited, where=changed[within][0, 0].numpy()[..., None])
+    np.copyto(region, edited[0].permute(1, 2, 0).numpy(), where=changed[rows, columns, None])
+
+
+def _painted(shown: torch.Tensor, given: torch.Tensor, fields: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+    """(1, 3, h, w) uint8: ``shown`` (levels) with the fields' colour mixed in."""
+    unit, colour = to_unit(shown), sampled(fields[:, 4:], place)
+    return to_levels(natural_colours(torch.lerp(unit, colour, given[:, 3:]), unit))
 
 
 def bounds(hits: npt.NDArray[np.bool_]) -> tuple[slice, slice] | None:

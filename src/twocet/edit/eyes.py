@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch.nn.functional import interpolate
 
-from twocet.edit.blend import Box, Change, moved, positions, sampled, smoothstep
+from twocet.edit.blend import Box, Change, bounds, moved, positions, sampled, smoothstep
 from twocet.edit.curve import height
 from twocet.edit.lips import MouthFrame
 from twocet.edit.warp import thin_plate
@@ -113,6 +114,18 @@ class _View(NamedTuple):
     soft: float
     """Half the width of borders, eye widths."""
 
+    def part(self, rows: slice, columns: slice) -> _View:
+        """Some of it."""
+        left, top = self.box[0] + columns.start, self.box[1] + rows.start
+        return _View(
+            (left, top, left + columns.stop - columns.start, top + rows.stop - rows.start),
+            self.local[rows, columns],
+            self.shift[..., rows, columns],
+            self.light[..., rows, columns],
+            self.weight[rows, columns],
+            self.soft,
+        )
+
 
 def lids_of(eye: Eye, before: Floats, after: Floats) -> Lids | None:
     """How an eye opens or closes from one set of landmarks (478, 2; crop sides) to another; None for a closed one."""
@@ -201,38 +214,51 @@ def _view(frame: MouthFrame, fields: torch.Tensor, photo_to_crop: Floats, shape:
 
 def _made(pixels: Pixels, view: _View, lids: Lids, fields: torch.Tensor, photo_to_crop: Floats) -> Pixels:
     """(h, w, 3) the eye: two lids, and between them the eyeball."""
-    to_pixels = torch.from_numpy(np.linalg.inv(photo_to_crop[:, :2])).float()
-
-    def shown(source: Floats) -> Floats:
-        """(h, w, 3) the photo as seen at (h, w, 2) places of the eye."""
-        own = torch.from_numpy(lids.frame.leave(source) - lids.frame.leave(view.local)).permute(2, 0, 1)[None].float()
-        shift = torch.lerp(view.shift, own, torch.from_numpy(view.weight).float())
-        seen = moved(pixels, view.box, torch.einsum("kc,nchw->nkhw", to_pixels, shift)) * view.light.exp()
-        return seen[0].permute(1, 2, 0).numpy()
-
     edges = [height(view.local[..., 0], lid.goes) for lid in (lids.upper, lids.lower)]
     under, below = (smoothstep(0.5 + (view.local[..., 1] - edge) / (2 * view.soft)) for edge in edges)
-    gap = np.maximum(under - below, 0)[..., None]
-    upper, lower = (
-        shown(_skin(lid, side, lids.frame, view.local, fields)) for lid, side in ((lids.upper, -1), (lids.lower, 1))
-    )
-    ball = shown(_ball(lids, view.local, edges[0])) * _shade(lids, view.local, edges[0])[..., None]
-    out = upper * (1 - below[..., None] - gap) + lower * below[..., None] + ball * gap
+    gap = np.maximum(under - below, 0)
+    out = np.zeros((*gap.shape, 3))
+
+    def add(share: Floats, source: Callable[[Floats], Floats], shade: Callable[[Floats], Floats] | None = None) -> None:
+        """Adds a layer where it shows: the photo as seen at the places of the eye that ``source`` tells."""
+        part = bounds((share > 0) & (view.weight > 0))
+        if part is not None:
+            seen = _seen(pixels, view.part(*part), lids.frame, source, photo_to_crop)
+            light = 1.0 if shade is None else shade(view.local[part])[..., None]
+            out[part] += seen * light * share[part][..., None]
+
+    add(1 - below - gap, lambda local: _skin(lids.upper, -1, lids.frame, local, fields))
+    add(below, lambda local: _skin(lids.lower, 1, lids.frame, local, fields))
+    add(gap, lambda local: _ball(lids, local), lambda local: _shade(lids, local))
     made: Pixels = np.clip(np.rint(out), 0, 255).astype(np.uint8)
     return made
 
 
-def _ball(lids: Lids, local: Floats, edge: Floats) -> Floats:
+def _seen(
+    pixels: Pixels, view: _View, frame: MouthFrame, source: Callable[[Floats], Floats], photo_to_crop: Floats
+) -> Floats:
+    """(h, w, 3) levels of the photo, lit, where lids or the face's own movement take it from."""
+    to_pixels = torch.from_numpy(np.linalg.inv(photo_to_crop[:, :2])).float()
+    own = torch.from_numpy(frame.leave(source(view.local)) - frame.leave(view.local)).permute(2, 0, 1)[None].float()
+    shift = torch.lerp(view.shift, own, torch.from_numpy(view.weight).float())
+    levels = moved(pixels, view.box, torch.einsum("kc,nchw->nkhw", to_pixels, shift)) * view.light.exp()
+    seen: Floats = levels[0].permute(1, 2, 0).numpy()
+    return seen
+
+
+def _ball(lids: Lids, local: Floats) -> Floats:
     """(h, w, 2) where the eyeball's pixels come from: it lies still; under a lid that is raised it is stretched."""
     x, y = local[..., 0], local[..., 1]
+    edge = height(x, lids.upper.goes)
     half = np.maximum(lids.iris - edge, 1e-6)
     raised = np.clip((height(x, lids.upper.border) - edge) / half, 0, 0.5)
     up = np.clip((lids.iris - y) / half, 0, 1)
     return np.stack([x, y + half * raised * up * up], axis=-1)
 
 
-def _shade(lids: Lids, local: Floats, edge: Floats) -> Floats:
+def _shade(lids: Lids, local: Floats) -> Floats:
     """(h, w) the light that a lid which has come down leaves on the eyeball."""
+    edge = height(local[..., 0], lids.upper.goes)
     covered = np.clip((edge - height(local[..., 0], lids.upper.border)) / _SHADOW_REACH, 0, 1)
     shade: Floats = 1 - _SHADOW * covered * np.exp(-np.maximum(local[..., 1] - edge, 0) / _SHADOW_REACH)
     return shade

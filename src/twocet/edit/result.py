@@ -157,10 +157,13 @@ class Result:
 
 def change(corner: tuple[int, int], before: Pixels, after: Pixels) -> Change:
     """What differs between two pictures whose left upper corner is at ``corner`` of the photo."""
-    part = bounds((before != after).any(axis=2))
+    # By rows of levels: along the three of a pixel NumPy takes ten times as long.
+    part = bounds((before != after).reshape(len(before), -1))
     if part is None:
         return Change(corner, before[:0, :0], after[:0, :0])
-    rows, columns = part
+    rows, levels = part
+    columns = slice(levels.start // 3, -(-levels.stop // 3))
+    part = rows, columns
     return Change((corner[0] + columns.start, corner[1] + rows.start), before[part], after[part].copy())
 
 
