@@ -42,7 +42,7 @@ SHAPES = (
     "mouthUpperUp* 0.75, noseSneer* 0.6, mouthLowerDown* 0.2",
     "mouthUpperUp* 0.6, mouthLowerDown* 0.5, noseSneer* 0.5, mouthStretch* 0.4, jawOpen 0.06",
 )
-LIGHT = {"key_light": (8.0, 32.0), "key_gain": 1.0, "sky_gain": 1.1, "temperature": 0.0, "pose": (0.0, 0.0, 0.0),
+LIGHT = {"key_light": (8.0, 32.0), "key_gain": 0.45, "sky_gain": 0.65, "temperature": 0.0, "pose": (0.0, 0.0, 0.0),
          "gaze": (0.0, 0.0), "stubble": 0.0}  # fmt: skip
 
 

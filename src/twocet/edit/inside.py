@@ -26,6 +26,8 @@ _ENOUGH = 0.6
 """A mouth with a smaller share of the wanted opening shows too little for it."""
 _TEETH_PALE = 0.65
 """Teeth have at least this share of their strongest primary in the weakest; gums and tongues have less."""
+_TEETH_LIT, _TEETH_SHARE = 0.5, 0.05
+"""Of what is brightest between the lips lit teeth have this share, and of all that shows they are more than this."""
 STRETCH = (0.9, 1.2)
 """How much teeth may be stretched in height."""
 _SMOOTH = np.hanning(23)[1:-1] / np.hanning(23).sum()
@@ -164,10 +166,14 @@ def _teeth(pixels: Pixels, lips: Floats) -> Floats:
     colours = _within(pixels, lips, 0.01)
     if len(colours) < _FEW:
         return np.full(3, np.nan)
-    level = colours.mean(axis=1)
-    low, high = np.quantile(level, (0.8, 0.95))
-    bright: Floats = colours[(level >= low) & (level <= high)].mean(axis=0)
-    return bright if bright.min() > _TEETH_PALE * bright.max() else np.full(3, np.nan)
+    pale = colours[colours.min(axis=1) > _TEETH_PALE * colours.max(axis=1)]
+    level = pale.mean(axis=1)
+    lit = level > _TEETH_LIT * np.quantile(colours.mean(axis=1), 0.95)
+    if lit.sum() < max(_FEW, _TEETH_SHARE * len(colours)):
+        return np.full(3, np.nan)
+    low, high = np.quantile(level[lit], (0.75, 0.93))
+    bright: Floats = pale[lit & (level >= low) & (level <= high)].mean(axis=0)
+    return bright
 
 
 def _within(pixels: Pixels, lips: Floats, margin: float) -> Floats:

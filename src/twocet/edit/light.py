@@ -56,8 +56,8 @@ _BRIGHTEST_TEETH = 1.2
 """Bright parts of teeth, in whites of the eyes: 1.15 in 34 London smiles, 1.05 in 10 snapshots."""
 _WHITEST_TEETH = 225.0
 """Level of bright parts of teeth at most: beyond, they are one white bar."""
-_COOLEST_TEETH = 1.03
-"""Green and blue of teeth against their red at most: 0.97 and 0.94 in London smiles."""
+_COOLEST_TEETH = np.array((1, 0.98, 0.96))
+"""Red, green and blue of teeth against their red at most: 1, 0.97 and 0.94 in London smiles."""
 _SHOULDER, _HIGHLIGHT = 195.0, 244.0
 
 
