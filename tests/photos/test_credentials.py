@@ -176,3 +176,63 @@ def test_without_the_extra_files_are_marked_and_not_signed(monkeypatch, signing,
     assert parse_mark(read_photo(path).xmp) is not None
     monkeypatch.undo()
     assert credentials.read_manifest(path) is None
+
+
+def claimed(tmp_path, name, source, actions, parent=None):
+    """A file that another program signed."""
+    import c2pa
+
+    chain = certificates.make_chain(f"{name} makers", "signer")
+    info = c2pa.C2paSignerInfo(b"es256", chain.certificates, chain.key, None)
+    statement = {
+        "claim_generator_info": [{"name": name, "version": "1"}],
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}],
+    }
+    path = tmp_path / f"{name}.jpg"
+    with c2pa.Builder.from_json(statement) as builder, c2pa.Signer.from_info(info) as signer:
+        if parent is not None:
+            with parent.open("rb") as file:
+                builder.add_ingredient({"relationship": "parentOf", "label": "before"}, "image/jpeg", file)
+        with source.open("rb") as content, path.open("wb+") as result:
+            builder.sign(signer, "image/jpeg", content, result)
+    return path
+
+
+def test_cameras_editors_and_peers_are_read_and_kept(signing, tmp_path, source):
+    capture = COMPOSITE.replace("compositeWithTrainedAlgorithmicMedia", "digitalCapture")
+    synthetic = COMPOSITE.replace("compositeWith", "").replace("Trained", "trained")
+    camera = claimed(tmp_path, "Camera", source, [{"action": "c2pa.created", "digitalSourceType": capture}])
+    opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["before"]}}
+    editor = claimed(tmp_path, "Editor", source, [opened, {"action": "c2pa.color_adjustments"}], camera)
+    peer = claimed(tmp_path, "Peer", source, [{"action": "c2pa.created", "digitalSourceType": synthetic}])
+    said = [credentials.read_manifest(path) for path in (camera, editor, peer)]
+    assert [one.generator for one in said] == ["Camera 1", "Editor 1", "Peer 1"]
+    assert [one.signer for one in said] == ["Camera makers", "Editor makers", "Peer makers"]
+    assert [one.tells_of_ai for one in said] == [False, False, True]
+    assert [one.earlier for one in said] == [0, 1, 0]
+    assert all(one.valid and not one.trusted for one in said)
+    ours = credentials.read_manifest(signed(tmp_path, editor))
+    assert (ours.valid, ours.tells_of_ai, ours.earlier) == (True, True, 2)
+
+
+@pytest.mark.parametrize(("suffix", "holds"), [("mp4", True), ("mov", True), ("mkv", False)])
+def test_films_are_signed_as_far_as_their_formats_go(signing, tmp_path, source, suffix, holds):
+    pytest.importorskip("av")
+    from fractions import Fraction
+
+    from twocet.video.clips import ClipWriter
+
+    mark = edit_mark(read_photo(source), model="default", model_sha256=SHA256, strength=1.0)
+    path = tmp_path / f"film.{suffix}"
+    with ClipWriter(path, Fraction(10), mark, source=source) as film:
+        for number in range(5):
+            film.write(PIXELS, number / 10)
+    manifest = credentials.read_manifest(path)
+    assert (manifest is not None) == holds
+    assert not holds or (manifest.valid and manifest.actions == ("c2pa.opened", "c2pa.edited"))
+    assert [file.name for file in tmp_path.glob(".twocet-*")] == []
+    if holds:
+        content = bytearray(path.read_bytes())
+        content[content.index(b"mdat") + 40] ^= 1
+        path.write_bytes(content)
+        assert not credentials.read_manifest(path).valid

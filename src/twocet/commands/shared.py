@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from twocet.commands.messages import as_flags, print_notes
 from twocet.edit.editor import Editor
+from twocet.edit.notes import note_on_no_mark
 from twocet.edit.result import Result
 from twocet.errors import UserError, check
 from twocet.photo.images import (
@@ -226,5 +227,5 @@ def notes_of(results: Sequence[Result], output: Path, *, mark: bool) -> list[str
     """The notes of the results, each once, and one when the mark was left off."""
     notes = [note for result in results for note in result.notes]
     if not mark:
-        notes.append(f"{output} carries no AI mark (--no-mark): whoever publishes it has to say that it was changed.")
+        notes.append(note_on_no_mark(output))
     return list(dict.fromkeys(notes))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twocet.edit.jobs import COLUMNS, RESERVED, Job, Shard, Table
+from twocet.edit.notes import note_on_no_mark
 from twocet.errors import UserError
 from twocet.runtime import places
 from twocet.runtime.configuration import from_dict, valid
@@ -226,7 +227,8 @@ def _edit(job: Job) -> tuple[str, ...]:
     )
     with places.whole_copy(job.output) as output:
         result.save(output, mark=_settings.mark, crop=_settings.crop_only)
-    return (*result.notes, *notes_on_writing(result.target, job.output))
+    unmarked = () if _settings.mark else (note_on_no_mark(job.output),)
+    return (*result.notes, *notes_on_writing(result.target, job.output), *unmarked)
 
 
 def report_csv(table: Table, outcomes: dict[int, Outcome]) -> bytes:

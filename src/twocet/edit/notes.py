@@ -82,6 +82,11 @@ def notes_on_strength(strength: float) -> tuple[str, ...]:
     return (f"The strength {strength:g} is beyond {_STRONGEST:g}: it distorts faces.",)
 
 
+def note_on_no_mark(output: object) -> str:
+    """The line for a picture that was written without marks."""
+    return f"{output} carries no AI mark (--no-mark): whoever publishes it has to say that it was changed."
+
+
 def eyes_closed(landmarks: npt.ArrayLike) -> bool:
     """Whether one eye or both are shut; ``landmarks``: (478, 2 or more) in any unit."""
     points = np.asarray(landmarks, np.float64)[:, :2]
