@@ -7,7 +7,13 @@ import importlib.util
 from twocet.errors import UserError
 
 
-def serve(host: str = "127.0.0.1", port: int = 8420, model: str = "default", device: str = "cpu") -> None:
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 8420,
+    allow_host: tuple[str, ...] = (),
+    model: str = "default",
+    device: str = "cpu",
+) -> None:
     """Open the web page: drop two photos, drag a slider, download the result.
 
     Only this computer can reach the page unless --host says otherwise. Photos are kept in memory while they are
@@ -16,11 +22,12 @@ def serve(host: str = "127.0.0.1", port: int = 8420, model: str = "default", dev
     examples:
       twocet serve
       twocet serve --port 9000
-      twocet serve --host 0.0.0.0
+      twocet serve --host 0.0.0.0 --allow-host faces.example.org
 
     Args:
         host: Address to listen on; 0.0.0.0 lets everybody in who can reach this computer.
         port: Port to listen on; 0 takes a free one.
+        allow_host: Further names under which the page is reached; addresses and this computer's own name always are.
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
         device: Where the model runs, for example cpu or cuda.
     """
@@ -31,4 +38,4 @@ def serve(host: str = "127.0.0.1", port: int = 8420, model: str = "default", dev
 
     editor = editors.load(model, device=device)
     presets = {name: editor.preset(name) for name in editor.presets}
-    serve_page(editor, host, port, presets)
+    serve_page(editor, host, port, presets, allow_host)

@@ -153,7 +153,9 @@ def _announce(folder: Path, design: dict[str, Any], as_json: bool) -> None:
     print(f"for you: {folder / 'trials.csv'} (the key) and {folder / 'design.json'}")
 
 
-def serve(folder: Positional[Path], /, host: str = "127.0.0.1", port: int = 8421) -> None:
+def serve(
+    folder: Positional[Path], /, host: str = "127.0.0.1", port: int = 8421, allow_host: tuple[str, ...] = ()
+) -> None:
     """Open a study's page for raters and collect their answers in FOLDER/responses.jsonl.
 
     Answers are on the disk before the page is told so; a page keeps and repeats what was not confirmed, so that neither
@@ -168,11 +170,12 @@ def serve(folder: Positional[Path], /, host: str = "127.0.0.1", port: int = 8421
         folder: A study of twocet study make.
         host: Address to listen on; 0.0.0.0 lets everybody in who can reach this computer.
         port: Port to listen on; 0 takes a free one.
+        allow_host: Further names under which the page is reached; addresses and this computer's own name always are.
     """
     _need("starlette", "uvicorn")
     from twocet.study.server import serve as serve_page
 
-    serve_page(folder, host, port)
+    serve_page(folder, host, port, allow_host)
 
 
 def analyze(

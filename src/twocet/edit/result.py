@@ -18,9 +18,11 @@ from twocet.edit.blend import bounds
 from twocet.edit.stages import Code
 from twocet.photo import align, resample
 from twocet.photo.colour import changed_in_place, shown
+from twocet.photo.credentials import Original
+from twocet.photo.encode import SUFFIXES, encode_photo
 from twocet.photo.images import Photo, Pixels
 from twocet.photo.mark import Mark
-from twocet.photo.marks import write_marked
+from twocet.photo.marks import marked_bytes, write_marked
 from twocet.photo.privacy import without_private
 from twocet.photo.watermark.embed import watermarked
 from twocet.runtime.arrays import Floats, Floats32
@@ -137,13 +139,26 @@ class Result:
         where, with which camera and by whom the photo was taken. ``source``: the target's file, for a signed manifest,
         where the target was not given as a path. Raises UserError.
         """
-        photo = self.__dict__.get("photo") or self._made()
-        if strip_private or self.strip_private:
-            # The source's own manifests may tell all of it.
-            photo, source = replace(without_private(photo), path=None), None
+        strip_private = strip_private or self.strip_private
+        photo = self._to_write(strip_private)
+        if strip_private:
+            source = None
         if crop:
             photo = replace(photo, pixels=self.crop, alpha=None, low=None, edited=self._edited_in_crop())
         return write_marked(path, photo, self.mark if mark and photo.edited else None, source)
+
+    def encoded(self, suffix: str, *, strip_private: bool = False, source: Original | None = None) -> bytes:
+        """What :meth:`save` would write under a name with this suffix, with the AI marks: nothing touches the disk."""
+        strip_private = strip_private or self.strip_private
+        photo = self._to_write(strip_private)
+        if not photo.edited:
+            return encode_photo(photo, SUFFIXES[suffix])
+        return marked_bytes(photo, suffix, self.mark, None if strip_private else source)
+
+    def _to_write(self, strip_private: bool) -> Photo:
+        photo = self.__dict__.get("photo") or self._made()
+        # The source's own manifests may tell all of it.
+        return replace(without_private(photo), path=None) if strip_private else photo
 
     def marked(self, *, crop: bool = False) -> Pixels:
         """:attr:`shown`, or the crop of it, with the watermark: for pictures that are not written by :meth:`save`."""

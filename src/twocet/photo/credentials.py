@@ -77,27 +77,37 @@ def has_manifest(path: Path) -> bool:
     return b"jumb" in content and b"c2pa" in content
 
 
-def signed(content: bytes, suffix: str, mark: Mark, source: Path | None, chain: Chain) -> bytes:
+class Original(NamedTuple):
+    """What was edited, where it is no file."""
+
+    content: bytes
+    suffix: str
+
+
+def signed(content: bytes, suffix: str, mark: Mark, source: Path | Original | None, chain: Chain) -> bytes:
     """A picture file's ``content`` with a manifest, see :func:`sign`."""
     result = io.BytesIO()
     sign(io.BytesIO(content), result, suffix, mark, source, chain)
     return result.getvalue()
 
 
-def sign(content: BinaryIO, result: BinaryIO, suffix: str, mark: Mark, source: Path | None, chain: Chain) -> None:
+def sign(
+    content: BinaryIO, result: BinaryIO, suffix: str, mark: Mark, source: Path | Original | None, chain: Chain
+) -> None:
     """Copies a file to ``result`` with a manifest that says what ``mark`` says, of what was made from ``source``.
 
     The source is the manifest's parent: a fingerprint of it and its own manifests are kept, no picture and no name.
     Raises UserError where signing fails.
     """
     c2pa = _module()
-    parent = TYPES.get(source.suffix.lower()) if source is not None and source.is_file() else None
+    there = isinstance(source, Original) or (source is not None and source.is_file())
+    parent = TYPES.get(source.suffix.lower()) if there and source is not None else None
     try:
         info = c2pa.C2paSignerInfo(algorithm_of(chain).encode(), chain.certificates, chain.key, None)
         with c2pa.Builder.from_json(_statement(mark, opened=parent is not None), _context(None)) as builder:
             if parent is not None and source is not None:
                 ingredient = {"title": "source", "relationship": "parentOf", "label": _SOURCE_ID}
-                with source.open("rb") as file:
+                with io.BytesIO(source.content) if isinstance(source, Original) else source.open("rb") as file:
                     builder.add_ingredient(ingredient, parent, file)
             with c2pa.Signer.from_info(info) as signer:
                 builder.sign(signer, TYPES[suffix.lower()], content, result)

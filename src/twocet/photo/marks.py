@@ -14,6 +14,7 @@ from pathlib import Path
 
 from twocet import __version__
 from twocet.photo import credentials
+from twocet.photo.credentials import Original
 from twocet.photo.encode import JPEG_XMP_LIMIT, SUFFIXES, check_fits, check_writable, encode_photo, write_photo
 from twocet.photo.images import read_photo
 from twocet.photo.mark import COMPOSITE, SYNTHETIC, Mark
@@ -60,7 +61,12 @@ def write_marked(path: str | os.PathLike[str], photo: Photo, mark: Mark | None, 
     path = Path(path)
     check_writable(path)
     check_fits(path, photo)
-    file_format = SUFFIXES[path.suffix.lower()]
+    return write_whole(path, marked_bytes(photo, path.suffix, mark, source))
+
+
+def marked_bytes(photo: Photo, suffix: str, mark: Mark, source: Path | Original | None = None) -> bytes:
+    """The file that :func:`write_marked` writes, of the format that ``suffix`` stands for."""
+    file_format = SUFFIXES[suffix.lower()]
     packet = mark_xmp(photo.xmp, mark)
     if file_format == "JPEG" and len(packet) > JPEG_XMP_LIMIT:
         # JPEG holds one segment of XMP. The mark matters more than what some editor stored.
@@ -68,8 +74,8 @@ def write_marked(path: str | os.PathLike[str], photo: Photo, mark: Mark | None, 
     content = encode_photo(replace(photo, pixels=marked_pixels(photo, mark)), file_format, xmp=packet)
     chain = credentials.signing_chain()
     if chain is not None:
-        content = credentials.signed(content, path.suffix, mark, source or photo.path, chain)
-    return write_whole(path, content)
+        content = credentials.signed(content, suffix, mark, source or photo.path, chain)
+    return content
 
 
 def marked_pixels(photo: Photo, mark: Mark) -> Pixels:

@@ -39,7 +39,7 @@ class Form:
 
     def checked(self, record: object) -> dict[str, Any]:
         """The record with its known fields alone. Raises FormError."""
-        if not isinstance(record, dict) or record.get("type") not in FIELDS:
+        if not isinstance(record, dict) or record.get("type") not in tuple(FIELDS):
             raise FormError("no record of a known type")
         names = (*COMMON, *FIELDS[record["type"]])
         if lacking := [name for name in names if name not in record]:
@@ -85,7 +85,7 @@ class Log:
     def _remember(self, line: bytes) -> None:
         try:
             record = self._form.checked(parse_json(line, "a line", ""))
-        except ValueError:
+        except (ValueError, TypeError):
             return
         if record["type"] == "begin" and identity(record) not in self._known:
             self.offered[record["list"]] += 1

@@ -14,7 +14,6 @@ from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -25,6 +24,8 @@ from twocet.edit.examples import example_photos
 from twocet.errors import UserError
 from twocet.photo.images import Photo, read_pixels
 from twocet.runtime import http
+from twocet.runtime.http import RefusedError
+from twocet.runtime.records import parse_json
 from twocet.web.pad import Pad
 from twocet.web.pictures import MAX_BYTES, preview, to_jpeg
 from twocet.web.session import ROLES, STRIP, Picture, Role, Session, Studio
@@ -46,12 +47,6 @@ _HEADERS = {
 }
 
 
-class _Refused(Exception):  # noqa: N818
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 class Page:
     """The routes of one running server."""
 
@@ -60,6 +55,7 @@ class Page:
         self._examples = example_photos()
         self._visitors = Visitors(lambda: Session(studio))
         self._turns = Turns(workers)
+        self._bodies = http.Bodies()
 
     def routes(self) -> list[Route | Mount]:
         """What the page answers to."""
@@ -120,16 +116,19 @@ class Page:
         )
 
     async def enter(self, _: Request) -> Response:
-        return JSONResponse({"session": self._visitors.enter()})
+        name = self._visitors.enter()
+        if name is None:
+            raise RefusedError(503, "All places are taken: come again in some minutes.")
+        return JSONResponse({"session": name})
 
     async def leave(self, request: Request) -> Response:
         # The browser's last word (sendBeacon) cannot carry a header.
-        self._visitors.leave((await _body(request, _MAX_WISH_BYTES)).decode("ascii", "replace"))
+        self._visitors.leave((await self._bodies.read(request, _MAX_WISH_BYTES)).decode("ascii", "replace"))
         return Response(status_code=204)
 
     async def give(self, request: Request) -> Response:
         visitor, role = self._visitor(request), _role(request)
-        content = await _body(request, MAX_BYTES)
+        content = await self._photo(request, visitor)
         name = _name(request) or f"the {role}"
         return _described(await self._turns.run(visitor, visitor.session.give, role, content, name))
 
@@ -144,7 +143,7 @@ class Page:
         return _jpeg(await self._turns.run(visitor, to_jpeg, photo.pixels, photo.icc))
 
     async def render(self, request: Request) -> Response:
-        visitor, wish = self._visitor(request), await _wish(request)
+        visitor, wish = self._visitor(request), await self._wish(request)
         asked = time.perf_counter()
 
         def work() -> Response:
@@ -165,26 +164,26 @@ class Page:
         return await self._turns.run(visitor, work)
 
     async def strip(self, request: Request) -> Response:
-        visitor, wish = self._visitor(request), await _wish(request)
+        visitor, wish = self._visitor(request), await self._wish(request)
         return JSONResponse({"pictures": await self._turns.run(visitor, visitor.session.strip, wish)})
 
     async def presets(self, request: Request) -> Response:
-        visitor, wish = self._visitor(request), await _wish(request)
+        visitor, wish = self._visitor(request), await self._wish(request)
         pictures = await self._turns.run(visitor, visitor.session.preset_pictures, wish.face)
         return JSONResponse({"pictures": pictures})
 
     async def download(self, request: Request) -> Response:
-        visitor, wish = self._visitor(request), await _wish(request)
+        visitor, wish = self._visitor(request), await self._wish(request)
         return _file(*await self._turns.run(visitor, visitor.session.download, wish))
 
     async def continuum(self, request: Request) -> Response:
-        visitor, wish = self._visitor(request), await _wish(request)
+        visitor, wish = self._visitor(request), await self._wish(request)
         return _file(*await self._turns.run(visitor, visitor.session.continuum, wish))
 
     async def finish(self, request: Request) -> Response:
         """Another photo, its name and the wish in headers, for the zip file."""
         visitor, wish = self._visitor(request), _parsed(unquote(request.headers.get("X-Wish", "")))
-        content, name = await _body(request, MAX_BYTES), _name(request) or "photo"
+        content, name = await self._photo(request, visitor), _name(request) or "photo"
         return JSONResponse({"name": await self._turns.run(visitor, visitor.session.finish, content, name, wish)})
 
     async def fetch(self, request: Request) -> Response:
@@ -192,7 +191,7 @@ class Page:
         return _file(*await self._turns.run(visitor, visitor.session.fetch))
 
     async def save_preset(self, request: Request) -> Response:
-        visitor, wish, name = self._visitor(request), await _wish(request), request.path_params["name"]
+        visitor, wish, name = self._visitor(request), await self._wish(request), request.path_params["name"]
         await self._turns.run(visitor, visitor.session.save_preset, name, wish)
         return await self.about(request)
 
@@ -200,30 +199,35 @@ class Page:
         content = await asyncio.to_thread(thumbnail, self._example(request))
         return _jpeg(content, {"Cache-Control": "private, max-age=3600"})
 
+    async def _photo(self, request: Request, visitor: Visitor) -> bytes:
+        """An uploaded file; a visitor sends few at a time."""
+        with visitor.sending():
+            return await self._bodies.read(request, MAX_BYTES)
+
+    async def _wish(self, request: Request) -> Wish:
+        return _parsed(await self._bodies.read(request, _MAX_WISH_BYTES))
+
     def _visitor(self, request: Request) -> Visitor:
         visitor = self._visitors.find(request.headers.get(_SESSION_HEADER, ""))
         if visitor is None:
-            raise _Refused(410, "Your photos were forgotten after a time without use: choose them again.")
+            raise RefusedError(410, "Your photos were forgotten after a time without use: choose them again.")
         return visitor
 
     def _example(self, request: Request) -> Path:
         path = self._examples.get(request.path_params["name"])
         if path is None:
-            raise _Refused(404, "There is no such example.")
+            raise RefusedError(404, "There is no such example.")
         return path
 
 
-def make_app(studio: Studio, *, workers: int, allowed_hosts: list[str] | None = None) -> Starlette:
-    """The application. ``workers``: threads that edit; ``allowed_hosts``: names it may be reached under (None: any)."""
+def make_app(studio: Studio, *, workers: int, hosts: http.Hosts) -> Starlette:
+    """The application. ``workers``: threads that edit; ``hosts``: the names it may be reached under."""
     page = Page(studio, workers)
-    middleware = [Middleware(http.Guard, headers=_HEADERS)]
-    if allowed_hosts is not None:
-        # Without it a page elsewhere could point its own name at this computer and read what visitors send here.
-        middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts))
+    middleware = [Middleware(http.Guard, headers=_HEADERS, hosts=hosts)]
     handlers: Mapping[type[Exception], Callable[[Request, Exception], Response]] = {
-        UserError: lambda _, error: _failed(400, str(error)),
-        _Refused: lambda _, error: _failed(cast("_Refused", error).status, str(error)),
-        Busy: lambda _, error: _failed(503, "Too many people are waiting: try again in a few seconds."),
+        UserError: lambda _, error: http.refused(400, str(error)),
+        RefusedError: lambda _, error: http.refused(cast("RefusedError", error).status, str(error)),
+        Busy: lambda _, error: http.refused(503, "Too many people are waiting: try again in a few seconds."),
     }
     return Starlette(
         routes=page.routes(),
@@ -242,18 +246,8 @@ def thumbnail(path: Path) -> bytes:
 def _role(request: Request) -> Role:
     role = request.path_params["role"]
     if role not in ROLES:
-        raise _Refused(404, "A photo is a target or a reference.")
+        raise RefusedError(404, "A photo is a target or a reference.")
     return cast("Role", role)
-
-
-async def _body(request: Request, most: int) -> bytes:
-    """The request's body, read no further than ``most`` bytes."""
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > most:
-            raise _Refused(413, f"The file has more than {most // 1_000_000} MB: choose a smaller version.")
-    return bytes(content)
 
 
 def _name(request: Request) -> str:
@@ -266,15 +260,8 @@ def _file(name: str, content: bytes) -> Response:
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-async def _wish(request: Request) -> Wish:
-    return _parsed(await _body(request, _MAX_WISH_BYTES))
-
-
 def _parsed(text: str | bytes) -> Wish:
-    try:
-        values = json.loads(text)
-    except ValueError:
-        values = None
+    values = parse_json(text, "What the page sent", "reload it.")
     return Wish.parse(values if isinstance(values, dict) else {})
 
 
@@ -286,7 +273,3 @@ def _described(picture: Picture) -> Response:
 
 def _jpeg(content: bytes, headers: Mapping[str, str] | None = None) -> Response:
     return Response(content, media_type="image/jpeg", headers=headers)
-
-
-def _failed(status: int, message: str) -> Response:
-    return JSONResponse({"error": message}, status_code=status)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import tempfile
 import zipfile
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from twocet.edit.result import Result
+from twocet.photo.credentials import Original
 from twocet.photo.images import Photo, Pixels, decode_photo
 
 MAX_BYTES = 50_000_000
@@ -51,13 +50,10 @@ def marked_file(result: Result, stem: str, content: bytes | None) -> tuple[str, 
     """
     file_format = result.photo.format or ""
     suffix = _DOWNLOAD_SUFFIXES.get(file_format, ".png")
-    with tempfile.TemporaryDirectory(prefix="twocet-") as folder:
-        source = None
-        if content is not None and file_format in _SOURCE_SUFFIXES:
-            source = Path(folder) / f"source{_SOURCE_SUFFIXES[file_format]}"
-            source.write_bytes(content)
-        path = result.save(Path(folder) / f"result{suffix}", source=source)
-        return f"{stem}{suffix}", path.read_bytes()
+    source = None
+    if content is not None and file_format in _SOURCE_SUFFIXES:
+        source = Original(content, _SOURCE_SUFFIXES[file_format])
+    return f"{stem}{suffix}", result.encoded(suffix, source=source)
 
 
 def archive(files: Iterable[tuple[str, bytes]]) -> bytes:

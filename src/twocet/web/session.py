@@ -104,6 +104,11 @@ class Session:
         self._pictures[role] = picture
         return picture
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no photo was given."""
+        return not (self._pictures or self._finished)
+
     def pad(self) -> Pad:
         """The pad with the presets of today."""
         return Pad(self._editor, self._studio.presets)

@@ -6,8 +6,9 @@ import asyncio
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
@@ -17,6 +18,8 @@ MAX_VISITORS = 32
 IDLE_SECONDS = 20 * 60.0
 MAX_WAITING = 64
 MAX_WAITING_EACH = 4
+MAX_SENDING_EACH = 4
+"""Files of one visitor that are on their way."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -34,10 +37,30 @@ class Visitor:
     seen: float
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
+    sends: int = 0
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Around an upload. Raises Busy if there are too many of this visitor's."""
+        if self.sends >= MAX_SENDING_EACH:
+            raise Busy
+        self.sends += 1
+        try:
+            yield
+        finally:
+            self.sends -= 1
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would be lost if it were forgotten."""
+        return self.session.is_empty and not (self.waiting or self.sends)
 
 
 class Visitors:
-    """Sessions in memory under unguessable names, forgotten when idle, the longest idle first when there are many."""
+    """Sessions in memory under unguessable names, forgotten when idle.
+
+    When there are many, newcomers take the place of those who gave no photo, or are refused: nobody loses a photo.
+    """
 
     def __init__(self, make_session: Callable[[], Session], clock: Callable[[], float] = time.monotonic) -> None:
         self._make_session = make_session
@@ -47,11 +70,14 @@ class Visitors:
     def __len__(self) -> int:
         return len(self._visitors)
 
-    def enter(self) -> str:
-        """The name of a new session."""
+    def enter(self) -> str | None:
+        """The name of a new session; None if all places are taken."""
         self.forget_idle()
-        while len(self._visitors) >= MAX_VISITORS:
-            self._visitors.popitem(last=False)
+        if len(self._visitors) >= MAX_VISITORS:
+            empty = next((name for name, visitor in self._visitors.items() if visitor.is_empty), None)
+            if empty is None:
+                return None
+            del self._visitors[empty]
         name = secrets.token_urlsafe(24)
         self._visitors[name] = Visitor(self._make_session(), self._clock())
         return name

@@ -42,7 +42,7 @@ class Wish:
             if not isinstance(others, list) or len(others) > _MOST_FACES:
                 raise ValueError(others)
             return replace(_one(values), others=tuple(_one(other) for other in others))
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
             raise UserError("The page sent something that makes no sense: reload it.") from None
 
     @property
