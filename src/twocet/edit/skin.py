@@ -47,23 +47,33 @@ _DARK = 0.03
 _SUPERSAMPLING = 2
 
 
-def lit(edit: Edit, image: torch.Tensor, points: Floats, *, painted_eyes: bool = False) -> Change:
+def lit(
+    edit: Edit,
+    image: torch.Tensor,
+    points: Floats,
+    *,
+    painted_eyes: bool = False,
+    rigid: torch.Tensor | None = None,
+) -> Change:
     """``edit`` (batch of one) with its paint turned into light.
 
     Args:
         edit: What a model does to the face.
         image: (1, 3, S, S) the crop that it is made for.
         points: (468 or more, 2) landmarks of the face that is to be made, crop sides.
+        rigid: (1, 1, S, S) share by which places lie still, see :func:`twocet.edit.glasses.glasses_on`.
         painted_eyes: Eyes stay as the edit makes them, for lids that nothing else moves.
     """
     edit = Edit(*(resize(field, image) for field in edit))
     size = edit.flow.shape[-1]
-    features = _around(points, (_BELOW_BROWS,), size, _FEATURE_REACH, _FEATURE_SOFT).to(edit.flow.device)
+    features = around(of(points, _BELOW_BROWS), size, _FEATURE_REACH, _FEATURE_SOFT).to(edit.flow.device)
     smooth = torch.lerp(blurred(edit.flow, _FLOW_COARSE), blurred(edit.flow, _FLOW_FINE), features)
+    if rigid is not None:
+        smooth = smooth * (1 - rigid)
     change = Change(smooth, torch.zeros_like(edit.mask), edit.colour, _light(edit, image, points))
     if not painted_eyes:
         return change
-    eyes = _around(points, EYES, size, _EYE_REACH, _EYE_SOFT).to(edit.flow.device)
+    eyes = around(of(points, *EYES), size, _EYE_REACH, _EYE_SOFT).to(edit.flow.device)
     return Change(torch.lerp(smooth, edit.flow, eyes), edit.mask * eyes, edit.colour, change.light * (1 - eyes))
 
 
@@ -72,9 +82,9 @@ def _light(edit: Edit, image: torch.Tensor, points: Floats) -> torch.Tensor:
     size = image.shape[-1]
     ratio = (_brightness(render(image, edit)) / _brightness(warp(image, edit.flow))).log()
     # Where eyes, brows and lips have moved, brightness changes because they have.
-    hidden = _around(points, (*EYES, *BROWS), size, _BROW_REACH, _LIGHT_SOFT).to(ratio.device)
-    lips = _around(points, (LIPS,), size, _LIP_REACH, _LIGHT_SOFT).to(ratio.device)
-    face = _around(points, (FACE_OVAL,), size, 0.0, _LIGHT_SOFT).to(ratio.device)
+    hidden = around(of(points, *EYES, *BROWS), size, _BROW_REACH, _LIGHT_SOFT).to(ratio.device)
+    lips = around(of(points, LIPS), size, _LIP_REACH, _LIGHT_SOFT).to(ratio.device)
+    face = around(of(points, FACE_OVAL), size, 0.0, _LIGHT_SOFT).to(ratio.device)
     weight = (1 - hidden) * (1 - lips) * face + 1e-3
     summed = blurred(torch.cat([ratio * weight, weight], dim=1), _LIGHT_FINE)
     mean = summed[:, :1] / summed[:, 1:]
@@ -86,16 +96,24 @@ def _brightness(image: torch.Tensor) -> torch.Tensor:
     return torch.einsum("nchw,c->nhw", (image + 1) / 2, image.new_tensor(LUMA))[:, None].clamp(min=0) + _DARK
 
 
-def _around(points: Floats, outlines: tuple[Outline, ...], size: int, reach: float, soft: float) -> torch.Tensor:
-    """(1, 1, size, size) 1 within ``reach`` of the outlines' insides, falling to 0 over some ``soft``."""
+def of(points: Floats, *outlines: Outline) -> list[Floats]:
+    """The outlines as polygons (k, 2)."""
+    return [points[list(outline)] for outline in outlines]
+
+
+def around(polygons: list[Floats], size: int, reach: float, soft: float) -> torch.Tensor:
+    """(1, 1, size, size) 1 within ``reach`` of the insides of polygons (k, 2), falling to 0 over some ``soft``.
+
+    All in crop sides.
+    """
     side = _SUPERSAMPLING * size
     picture = Image.new("L", (side, side))
     draw = ImageDraw.Draw(picture)
-    for outline in outlines:
-        places = [(float(x), float(y)) for x, y in points[[*outline, outline[0]]] * side - 0.5]
+    for polygon in polygons:
+        places = [(float(x), float(y)) for x, y in polygon * side - 0.5]
         draw.polygon(places, fill=255)
         if reach:
-            draw.line(places, fill=255, width=round(2 * reach * side), joint="curve")
+            draw.line([*places, places[0]], fill=255, width=round(2 * reach * side), joint="curve")
     drawn = torch.from_numpy(np.asarray(picture.reduce(_SUPERSAMPLING), np.float32) / 255)
     return blurred(drawn[None, None], soft)
 

@@ -13,6 +13,7 @@ import torch
 from twocet.edit import blend, shape
 from twocet.edit.bank import nearest, packaged_bank
 from twocet.edit.eyes import move_lids
+from twocet.edit.glasses import glasses_on
 from twocet.edit.inside import STRETCH, Inside, MouthSource, choose_inside
 from twocet.edit.light import light_ratio
 from twocet.edit.lips import CLOSED, CURVES, gap_of, opening_of
@@ -70,6 +71,8 @@ class Neutral(NamedTuple):
     """Of the target as it was given; None where the mouth stays painted."""
     rest: Floats
     """(478, 2) landmarks of the neutral photo in crop sides; of no meaning without a mouth."""
+    rigid: torch.Tensor | None
+    """Where glasses are, see :func:`twocet.edit.glasses.glasses_on`."""
     readings: Recent[Floats]
     """Landmarks read with expressions, by code, where no movement is known."""
 
@@ -100,7 +103,8 @@ class Stages:
         photo, photo_to_crop = located.pixels, located.photo_to_crop
         points = np.zeros((0, 2)) if mouth is None else located.points(mouth)
         whole = not regions
-        face = Neutral(located, alpha, whole, located.image, photo, True, mouth, points, Recent(_KEPT_READINGS))
+        rigid = None if mouth is None else glasses_on(photo, photo_to_crop, points, self.model.size)
+        face = Neutral(located, alpha, whole, located.image, photo, True, mouth, points, rigid, Recent(_KEPT_READINGS))
         if moved is None:
             still = blend.mean_change(located.image, image, alpha) <= _NOTHING_TO_REMOVE
         else:
@@ -113,7 +117,7 @@ class Stages:
             return face._replace(image=image, pixels=pixels, was_neutral=False)
         rest = shape.closed(self._read(image, points) if moved is None else points - moved)
         shapes = Shapes(shape.within_lips(points), rest, rest)
-        change = lit(edit, located.image, rest, painted_eyes=moved is None)
+        change = lit(edit, located.image, rest, painted_eyes=moved is None, rigid=rigid)
         pixels = apply_plan(photo, photo_to_crop, change, alpha, Plan(shapes, None), lids=moved is not None)
         return face._replace(image=self._image(pixels, photo_to_crop), pixels=pixels, was_neutral=False, rest=rest)
 
@@ -153,7 +157,7 @@ class Stages:
         if plan is None:
             return blend.apply_edit(neutral.pixels, photo_to_crop, blend.unlit(edit), neutral.alpha)
         lids = self.movement is not None
-        change = lit(edit, neutral.image, plan.shapes.after, painted_eyes=not lids)
+        change = lit(edit, neutral.image, plan.shapes.after, painted_eyes=not lids, rigid=neutral.rigid)
         return apply_plan(neutral.pixels, photo_to_crop, change, neutral.alpha, plan, lids=lids)
 
     def _image(self, pixels: Pixels, photo_to_crop: Floats) -> torch.Tensor:
