@@ -196,8 +196,8 @@ def png_header(side):
 BAD_FILES = {
     "empty.jpg": (b"", "is empty"),
     "text.jpg": (b"Dear diary, today I took no photo.", "is not a picture"),
-    "large.png": (png_header(20_000), "more than 80 million pixels: scale the picture down"),
-    "larger.png": (png_header(12_000), "more than 80 million pixels: scale the picture down"),
+    "large.png": (png_header(20_000), "more than 64 million pixels: scale the picture down"),
+    "larger.png": (png_header(12_000), "more than 64 million pixels: scale the picture down"),
     "cut.png": (png_header(64), "is damaged"),
 }
 

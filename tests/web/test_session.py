@@ -313,3 +313,17 @@ def test_studio_editors_share_the_model_and_keep_nothing(studio):
     assert isinstance(studio, Studio)
     assert studio.editor() is not studio.editor()
     assert studio.editor().model is studio.model
+
+
+def test_what_a_photo_tells_is_said_and_left_out_of_the_download_on_request(studio, tmp_path):
+    session = Session(studio)
+    exif = Image.Exif()
+    exif.get_ifd(0x8825)[1] = "N"
+    exif.get_ifd(0x8769)[0xA431] = "SECRET"
+    with Image.open(TARGET) as picture:
+        picture.save(tmp_path / "me.jpg", exif=exif, quality=95)
+    picture = session.give("target", (tmp_path / "me.jpg").read_bytes(), "me.jpg")
+    assert picture.private == ("the place (GPS)", "serial numbers")
+    for strip, kept in ((False, True), (True, False)):
+        asked = wish("random", seed=1, strip_private=strip)
+        assert (b"SECRET" in session.download(asked)[1]) == kept

@@ -18,9 +18,9 @@ from twocet.errors import UserError
 from twocet.photo import containers, metadata, raster
 from twocet.photo.photo import Photo
 
-MAX_PIXELS = 80_000_000
+MAX_PIXELS = 64_000_000
 """So that no photo takes more than 1.5 GB, its edit and its file included."""
-_MOST_PIXELS_OF = {"WEBP": 60_000_000}
+_MOST_PIXELS_OF = {"WEBP": 50_000_000}
 """Of formats whose decoders take more memory than others."""
 MAX_DEEP_PIXELS = 40_000_000
 """Above, photos of 16 bits are read as if they had 8."""
