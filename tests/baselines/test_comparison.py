@@ -215,6 +215,7 @@ def test_jobs_share_the_threads_and_may_change(tmp_path, data, entries, monkeypa
         return False
 
     monkeypatch.setattr(training, "train", stop_at_once)
+    monkeypatch.setattr("twocet.runtime.distributed.num_cores", lambda: 16)
     for jobs in (1, 2, 8):
         training.begin(tmp_path, [entry], data)
         assert training.train_one(tmp_path, entry, data, progress=False, jobs=jobs) is False

@@ -187,6 +187,7 @@ class TestShares:
 
 
 def test_a_process_has_its_share_of_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "num_cores", lambda: 16)
     assert distributed.threads_here(6) == 6
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert distributed.threads_here(9) == 2
