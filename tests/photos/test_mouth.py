@@ -218,6 +218,15 @@ def test_teeth_stay_within_what_the_whites_allow():
     assert teeth.mean() <= 1.2 * 160 + 1e-6
 
 
+def test_teeth_are_never_greener_than_red_nor_a_white_bar():
+    target = Light(np.array([250.0, 240, 235]), np.array([240.0, 245, 250]), np.full(3, np.nan))
+    reference = Light(np.array([170.0, 130, 120]), np.array([160.0, 155, 150]), np.array([230.0, 230, 230]))
+    teeth = light_ratio(target, reference) * reference.teeth
+    assert 200 < teeth.mean() <= 225
+    assert teeth[1] <= 0.981 * teeth[0]
+    assert teeth[2] <= 0.961 * teeth[0]
+
+
 def test_highlights_end_softly():
     ramp = np.linspace(0, 600, 601)[:, None].repeat(3, axis=1)
     soft = softened(ramp)
