@@ -214,6 +214,7 @@ def test_jobs_share_the_threads_and_may_change(tmp_path, data, entries, monkeypa
         seen.append(torch.get_num_threads())
         return False
 
+    monkeypatch.setattr("twocet.runtime.distributed.num_cores", lambda: 8)
     monkeypatch.setattr(training, "train", stop_at_once)
     monkeypatch.setattr("twocet.runtime.distributed.num_cores", lambda: 16)
     for jobs in (1, 2, 8):

@@ -10,6 +10,7 @@ from PIL import Image
 
 from twocet.commands.messages import as_flags
 from twocet.errors import UserError
+from twocet.photo.decode import read_size
 
 DOWN = np.array([1.0, 0, 0, 0], np.float32)
 
@@ -94,3 +95,9 @@ def test_a_missing_folder_is_made_for_the_result(editor, portrait, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is not a folder"):
         editor.transfer(portrait, DOWN).save(tmp_path / "file" / "out.png")
+
+
+def test_a_file_that_is_no_picture_has_no_size(tmp_path):
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.jpg").write_text("Dear Madam")
+    assert [read_size(tmp_path / name) for name in ("empty.jpg", "text.jpg", "missing.jpg")] == [(0, 0)] * 3

@@ -67,8 +67,12 @@ def decode_photo(source: Path | bytes, name: str | None = None, *, max_pixels: i
 def read_size(path: Path) -> tuple[int, int]:
     """Width and height of the picture in a file as it is stored; (0, 0) for what cannot be told before it is read."""
     try:
-        with path.open("rb") as file, _open(file, containers.format_of(file) or "", str(path), MAX_PIXELS) as picture:
-            return picture.size
+        with path.open("rb") as file:
+            file_format = containers.format_of(file)
+            if file_format is None:
+                return 0, 0
+            with _open(file, file_format, str(path), MAX_PIXELS) as picture:
+                return picture.size
     except (OSError, ValueError, SyntaxError):
         return 0, 0
 

@@ -20,7 +20,7 @@ from twocet.photo import containers, exif
 from twocet.photo.decode import MAX_SIDE, read_size
 from twocet.photo.photo import Photo
 from twocet.photo.png import png_info
-from twocet.runtime.files import make_folder, write_whole
+from twocet.runtime.files import write_whole
 
 SUFFIXES = {
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".jpe": "JPEG", ".webp": "WEBP", ".tif": "TIFF",
@@ -52,7 +52,6 @@ def write_photo(path: str | os.PathLike[str], photo: Photo, *, xmp: bytes | None
     path = Path(path)
     check_writable(path)
     check_fits(path, photo)
-    make_folder(path.parent)
     return write_whole(path, encode_photo(photo, SUFFIXES[path.suffix.lower()], xmp=xmp))
 
 

@@ -51,7 +51,8 @@ def only_process(folder: Path, work: str, wait: float = 0) -> Iterator[None]:
 
 
 def write_whole(path: Path, content: bytes) -> Path:
-    """Writes a file that appears under its name only when it is complete. Raises UserError."""
+    """Writes a file that appears under its name only when it is complete; makes its folder. Raises UserError."""
+    make_folder(path.parent)
     with whole_file(path) as partial:
         partial.write_bytes(content)
     return path
