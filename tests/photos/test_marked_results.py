@@ -138,3 +138,22 @@ def test_marks_init_makes_a_chain_and_show_tells_of_it(monkeypatch, tmp_path, ca
     capsys.readouterr()
     assert cli.main(["marks", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["layers"] == {"watermark": True, "xmp": True, "c2pa": True}
+
+
+def test_somebody_at_a_terminal_is_told_once_how_to_sign(run, portrait_file, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("c2pa")
+    words = ("transfer", portrait_file, portrait_file, "-o", tmp_path / "a.png")
+    run(*words)
+    assert "hint" not in capsys.readouterr().err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    run(*words)
+    assert (
+        capsys.readouterr().err
+        == "hint: results are marked, not signed: twocet marks init makes a certificate for it\n"
+    )
+    run(*words, "--no-mark")
+    assert "hint" not in capsys.readouterr().err
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    cli.main(["marks", "init"])
+    run(*words)
+    assert "hint" not in capsys.readouterr().err

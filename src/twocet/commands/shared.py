@@ -14,6 +14,7 @@ from twocet.edit.editor import Editor
 from twocet.edit.notes import note_on_no_mark
 from twocet.edit.result import Result
 from twocet.errors import UserError, check
+from twocet.photo import credentials
 from twocet.photo.images import (
     READABLE_SUFFIXES,
     SUFFIXES,
@@ -146,6 +147,10 @@ def announce(reports: Sequence[Report], *, as_json: bool) -> None:
         said.update(new)
         if report["output"] is not None:
             print(f"wrote {report['output']}")
+    hint = credentials.hint()
+    # To somebody who reads it, once; not to logs.
+    if hint and sys.stderr.isatty() and any(report.get("marked") for report in reports):
+        print(f"hint: {hint}", file=sys.stderr)
 
 
 def save_result(result: Result, target: Path, output: Path, *, mark: bool, crop_only: bool) -> Report:

@@ -71,6 +71,13 @@ def signing_chain() -> Chain | None:
     return read_chain(chain_folder()) if is_installed() else None
 
 
+def hint() -> str | None:
+    """How pictures would be signed too, in one line; None if they are."""
+    if not is_installed():
+        return f"results are marked, not signed: {INSTALL}, then twocet marks init"
+    return None if signing_chain() else "results are marked, not signed: twocet marks init makes a certificate for it"
+
+
 def has_manifest(path: Path) -> bool:
     """Whether a file seems to hold a manifest; the extra is not needed for it."""
     content = path.read_bytes()
