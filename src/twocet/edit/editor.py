@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ from twocet.edit.locate import Located, Locator, Role, name_of
 from twocet.edit.notes import notes_on_strength
 from twocet.edit.regions import parse_regions
 from twocet.edit.result import Result, change, together
-from twocet.edit.shape import find_movement
+from twocet.edit.shape import Mover, find_movement
 from twocet.edit.stages import Code, Expression, Neutral, Stages, to_array
 from twocet.errors import UserError
 from twocet.photo.faces import Face, FaceFinder, WhichFace
@@ -30,7 +29,7 @@ from twocet.runtime.cache import Recent
 from twocet.runtime.randomness import generator_at
 
 if TYPE_CHECKING:
-    from twocet.model.model import Model
+    from twocet.model.interface import EditingModel
 
 MouthKind = Literal["real", "painted"]
 _KEPT_TARGETS = 4
@@ -45,7 +44,7 @@ class Editor:
 
     def __init__(
         self,
-        model: Model,
+        model: EditingModel,
         *,
         name: str = "model",
         sha256: str | None = None,
@@ -68,7 +67,8 @@ class Editor:
         self._locator = Locator(model, finder, strict=strict, strip_private=strip_private)
         self._targets: Recent[list[Neutral]] = Recent(_KEPT_TARGETS)
         self._expressions: Recent[Expression] = Recent(_KEPT_CODES)
-        self.stages = Stages(model, find_movement(sha256), self._landmarks)
+        mover = model if isinstance(model, Mover) else find_movement(sha256)
+        self.stages = Stages(model, mover, self._landmarks)
 
     def transfer(
         self,
@@ -309,11 +309,11 @@ def load(
     ``device``: as torch names it. ``face_model``: a ``face_landmarker.task`` to use instead of the packaged one.
     ``mouth``, ``strict`` and ``strip_private``: see :class:`Editor`.
     """
-    from twocet.model.model import find_model, identify_model, load_model
+    from twocet.edit.models import load_editing
 
-    path = find_model(Path(model) if isinstance(model, os.PathLike) else model)
+    loaded, identity = load_editing(model, device)
     finder = FaceFinder(face_model) if face_model is not None else None
     return Editor(
-        load_model(path, device), **identify_model(path)._asdict(), finder=finder, mouth=mouth, strict=strict,
+        loaded, **identity._asdict(), finder=finder, mouth=mouth, strict=strict,
         strip_private=strip_private,
     )  # fmt: skip

@@ -23,7 +23,7 @@ from twocet.runtime.arrays import Floats, Floats32
 from twocet.runtime.cache import Recent
 
 if TYPE_CHECKING:
-    from twocet.model.model import Model
+    from twocet.model.interface import EditingModel
 
 
 Role = Literal["target", "reference", "photo for the mouth"]
@@ -73,7 +73,7 @@ class Located(NamedTuple):
 class Locator:
     """Finds the faces of photos for one model. Keeps the faces of the latest photos."""
 
-    def __init__(self, model: Model, finder: FaceFinder | None, *, strict: bool, strip_private: bool) -> None:
+    def __init__(self, model: EditingModel, finder: FaceFinder | None, *, strict: bool, strip_private: bool) -> None:
         """``finder`` None loads one when it is first needed; ``strict`` raises what would be noted;
         ``strip_private`` leaves out of targets where, with which camera and by whom they were taken.
         """
@@ -124,7 +124,7 @@ def name_of(photo: PhotoLike, role: str) -> str:
     return str(path or f"the {role}")
 
 
-def _whole(photo: Photo, name: str, model: Model) -> Located:
+def _whole(photo: Photo, name: str, model: EditingModel) -> Located:
     """A photo that is a face crop already. Raises UserError for one that is not square."""
     width, height = photo.size
     if width != height:
@@ -135,7 +135,7 @@ def _whole(photo: Photo, name: str, model: Model) -> Located:
     return Located(photo, (0, 0), pixels, photo_to_crop, image.to(model.device), None, ())
 
 
-def _face(photo: Photo, face: Face, name: str, model: Model, *, is_target: bool) -> Located:
+def _face(photo: Photo, face: Face, name: str, model: EditingModel, *, is_target: bool) -> Located:
     """The crop of ``face``, with notes on why it is hard to read or, with ``is_target``, to edit."""
     template = str(model.metadata.get("template", align.TEMPLATE_NAME))
     photo_to_crop = align.align_to(template, face.landmarks, photo.size)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 
 from twocet.edit.lips import CURVES, LOWER_INNER, LOWER_OUTER, UPPER_INNER, UPPER_OUTER, frame_of, gap_of
-from twocet.runtime.arrays import Floats
+from twocet.runtime.arrays import Floats, Floats32
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _UPPER_SHARE = 0.35
 """Of what a mouth opens more than it was told to, the upper lip's share; the jaw has the rest."""
@@ -28,6 +30,23 @@ STILL = 0.0075
 ones, no rendered person who is sad, angry or contemptuous."""
 
 
+@runtime_checkable
+class Mover(Protocol):
+    """Says where landmarks go with a model's codes, all in crop sides."""
+
+    def at_rest(self, image: Tensor, own: Floats32) -> bool:
+        """Whether the face of a crop (1, 3, S, S), whose own code is ``own``, has no expression to remove."""
+        ...
+
+    def from_rest(self, image: Tensor, own: Floats32) -> Floats:
+        """(478, 2) how the landmarks of such a crop have moved from rest."""
+        ...
+
+    def given(self, image: Tensor, code: Floats32) -> Floats:
+        """(478, 2) how a code moves the landmarks of this face when it is at rest."""
+        ...
+
+
 class Movement(NamedTuple):
     """How codes of one model move landmarks: linear, so that half the strength is half the way.
 
@@ -37,10 +56,22 @@ class Movement(NamedTuple):
     matrix: Floats
     """(d, 478, 2) in crop sides."""
 
-    def of(self, code: npt.NDArray[np.float32]) -> Floats:
+    def of(self, code: Floats32) -> Floats:
         """(478, 2) movement away from rest, crop sides."""
         moved: Floats = np.tensordot(code.astype(np.float64), self.matrix, axes=1)
         return moved
+
+    def at_rest(self, image: Tensor, own: Floats32) -> bool:
+        """See :class:`Mover`."""
+        return size_of(self.of(own)) < STILL
+
+    def from_rest(self, image: Tensor, own: Floats32) -> Floats:
+        """See :class:`Mover`."""
+        return self.of(own)
+
+    def given(self, image: Tensor, code: Floats32) -> Floats:
+        """See :class:`Mover`: everybody moves alike."""
+        return self.of(code)
 
 
 def size_of(moved: Floats) -> float:

@@ -29,7 +29,7 @@ from twocet.runtime.arrays import Floats
 from twocet.runtime.cache import Recent
 
 if TYPE_CHECKING:
-    from twocet.model.model import Model
+    from twocet.model.interface import EditingModel
 
 Code = npt.NDArray[np.float32]
 """(d,) float32, an expression; the zero vector is neutral."""
@@ -88,16 +88,16 @@ class Plan(NamedTuple):
 class Stages:
     """What one model makes of faces."""
 
-    model: Model
-    movement: shape.Movement | None
-    """How its codes move landmarks; None: they are read on what it paints."""
+    model: EditingModel
+    mover: shape.Mover | None
+    """Where its codes move landmarks; None: they are read on what it paints."""
     read: Callable[[Pixels], Floats | None]
     """(478, 2) landmarks of the largest face in a picture, its pixels; None without a face."""
 
     @torch.inference_mode()
     def neutral(self, located: Located, mouth: MouthSource | None, regions: Collection[Region] = ()) -> Neutral:
         """The face without its expression; ``mouth`` None paints mouths, ``regions`` stay as they are."""
-        moved = self.moved_from_rest(located.image)
+        moved, at_rest = self._from_rest(located.image)
         edit = self.model.edit(located.image, located.image.new_zeros(1, self.model.code_dim))
         image, alpha = render(located.image, edit), _mask(located, regions)
         photo, photo_to_crop = located.pixels, located.photo_to_crop
@@ -106,10 +106,8 @@ class Stages:
         rigid = None if mouth is None else glasses_on(photo, photo_to_crop, points, self.model.size)
         face = Neutral(located, alpha, whole, located.image, photo, True, mouth, points, rigid, Recent(_KEPT_READINGS))
         if moved is None:
-            still = blend.mean_change(located.image, image, alpha) <= _NOTHING_TO_REMOVE
-        else:
-            still = shape.size_of(moved) < shape.STILL
-        if still and (mouth is None or mouth.opening < _PARTED):
+            at_rest = blend.mean_change(located.image, image, alpha) <= _NOTHING_TO_REMOVE
+        if at_rest and (mouth is None or mouth.opening < _PARTED):
             return face
         if mouth is None:
             pixels = blend.apply_edit(photo, photo_to_crop, blend.unlit(edit), alpha)
@@ -156,7 +154,7 @@ class Stages:
             plan = plan_mouth(neutral.rest, moved, neutral.mouth, expression, strength, packaged_bank())
         if plan is None:
             return blend.apply_edit(neutral.pixels, photo_to_crop, blend.unlit(edit), neutral.alpha)
-        lids = self.movement is not None
+        lids = self.mover is not None
         change = lit(edit, neutral.image, plan.shapes.after, painted_eyes=not lids, rigid=neutral.rigid)
         return apply_plan(neutral.pixels, photo_to_crop, change, neutral.alpha, plan, lids=lids)
 
@@ -164,14 +162,17 @@ class Stages:
         """(1, 3, S, S) the crop of a photo."""
         return to_image(resample.crop(pixels, photo_to_crop, self.model.size)).to(self.model.device)
 
-    def moved_from_rest(self, image: torch.Tensor) -> Floats | None:
-        """(478, 2) how an expressive face's landmarks have moved, crop sides; None where no movement is known."""
-        return None if self.movement is None else self.movement.of(to_array(self.model.encode(image)[0]))
+    def _from_rest(self, image: torch.Tensor) -> tuple[Floats | None, bool]:
+        """(478, 2) how far from rest a face's landmarks are, crop sides, and whether it is at rest; None: unknown."""
+        if self.mover is None:
+            return None, False
+        own = to_array(self.model.encode(image)[0])
+        return self.mover.from_rest(image, own), self.mover.at_rest(image, own)
 
     def _moved(self, neutral: Neutral, code: Code) -> Floats:
         """(478, 2) where the neutral face's landmarks lie with an expression at strength 1, crop sides."""
-        if self.movement is not None:
-            return neutral.rest + self.movement.of(code)
+        if self.mover is not None:
+            return neutral.rest + self.mover.given(neutral.image, code)
 
         def read() -> Floats:
             edit = self.edit(neutral, code, 1.0)

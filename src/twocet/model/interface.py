@@ -17,6 +17,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from twocet.networks.edit import Edit
+
 
 @runtime_checkable
 class ExpressionModel(Protocol):
@@ -92,6 +94,18 @@ class FaceModel(Protocol):
     def encode(self, image: Tensor) -> Tensor: ...
 
     def generate(self, image: Tensor, code: Tensor, strength: float = 1.0) -> Tensor: ...
+
+
+class EditingModel(FaceModel, Protocol):
+    """A model with codes whose edits can be applied at any resolution."""
+
+    @property
+    def code_dim(self) -> int: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def edit(self, image: Tensor, code: Tensor, strength: float = 1.0) -> Edit: ...
 
 
 class CodeModel:

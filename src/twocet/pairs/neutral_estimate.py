@@ -59,15 +59,17 @@ def fit(neutral: Floats, expressive: Floats) -> Rest:
 
 def estimate(neutral: Floats, expressive: Floats, noise: Floats) -> Rest:
     """The estimate from two samples of faces (N, p) and (M, p). ``noise`` (p,): variance of the errors of reading."""
-    (at_rest, moved), (rest, mean) = (
-        (np.cov(sample.T) for sample in (neutral, expressive)),
-        (sample.mean(axis=0) for sample in (neutral, expressive)),
-    )
-    variances, axes = np.linalg.eigh(moved - at_rest)
-    movement = (axes * np.maximum(variances, 0)) @ axes.T
+    at_rest, movement = np.cov(neutral.T), movement_covariance(neutral, expressive)
+    rest, mean = (sample.mean(axis=0) for sample in (neutral, expressive))
     seen = movement + at_rest + np.diag(noise)
     # Both are symmetric: the transpose of seen^-1 movement is movement seen^-1.
     return Rest(mean, mean - rest, np.linalg.solve(seen, movement).T)
+
+
+def movement_covariance(neutral: Floats, expressive: Floats) -> Floats:
+    """(p, p) C_m of two samples of faces (N, p) and (M, p)."""
+    variances, axes = np.linalg.eigh(np.cov(expressive.T) - np.cov(neutral.T))
+    return np.asarray((axes * np.maximum(variances, 0)) @ axes.T)
 
 
 def quietened(movement: Floats) -> Floats:

@@ -12,7 +12,7 @@ from twocet.runtime.configuration import Between, Count, Seed, Under1, UpTo1, We
 class ShapeConfig:
     """One training run on point sets."""
 
-    steps: Count = 8_000
+    steps: Count = 800
     """Rounds to train."""
     batch: Annotated[int, Between(1, 65_536)] = 128
     """Shapes of each domain in a mini-batch."""
@@ -20,7 +20,7 @@ class ShapeConfig:
     """Seed of the initial weights and of everything drawn."""
     threads: Annotated[int, Between(1, 1024)] = 1
     """CPU threads."""
-    lr: Annotated[float, Between(1e-12, 1)] = 5e-4
+    lr: Annotated[float, Between(1e-12, 1)] = 5e-5
     """Learning rate of all three networks; it is halved over and over in the second half, down to 0."""
     components: Annotated[int, Between(1, 4096)] = 60
     """Principal components of the training shapes that the networks see and change."""
@@ -30,23 +30,28 @@ class ShapeConfig:
     """Units of a hidden layer."""
     depth: Annotated[int, Between(1, 64)] = 3
     """Hidden layers of each network."""
-    noise: UpTo1 = 0.004
+    noise: UpTo1 = 0.008
     """What the reader's errors are expected to be, per coordinate, as a share of the face's root mean square size.
     Components that vary less count for less, and networks see shapes with noise of this size."""
     evenness: UpTo1 = 0.5
     """From 0 to 1: whether losses are measured as distances of points, or of equally important components."""
-    cycle: Weight = 3.0
-    """Weight of both cycles (Eq. 2 and 7)."""
+    cycle_neutral: Weight = 5.0
+    """Weight of the neutral cycle (Eq. 2), of squared differences as shares of the shapes' variance."""
+    cycle_expressive: Weight = 0.1
+    """Weight of the expressive cycle (Eq. 7), likewise."""
+    adversarial_expressive: Weight = 0.1
+    """Weight of the realness of expressive fakes (Eq. 1)."""
+    adversarial_neutral: Weight = 0.02
+    """Weight of the realness of neutral fakes (Eq. 6). It asks for faces that vary as true ones do, and so for guesses
+    where an expression hides how a face is at rest; the cycle asks for the likeliest face."""
+    diversity: Weight = 0.0
+    """Weight of the distance of two fakes of one face (Eq. 4), falling to 0 at the last round."""
     r1: Weight = 0.05
     """Weight of the gradient penalty R1."""
     ema: Under1 = 0.998
     """Decay of the averaged networks per round."""
-    mixing: Weight = 0.7
-    """Differences of two neutral shapes, up to this share, are added to shapes of both domains: more identities."""
-    read: UpTo1 = 0.7
-    """Share of the sampled codes that are read from other expressive shapes, once the encoder reads something."""
-    read_noise: Weight = 0.2
-    """Noise on such codes, as a share of their spread."""
+    read: UpTo1 = 0.6
+    """Share of the sampled codes that are read from expressive shapes, with the variance that reading leaves out."""
     log_every: Count = 100
     """Rounds between two lines of metrics.jsonl."""
     checkpoint_every: Count = 500

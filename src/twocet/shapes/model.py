@@ -23,7 +23,7 @@ from twocet.runtime.randomness import generator_at
 from twocet.runtime.records import named, parse_json
 from twocet.shapes.config import ShapeConfig
 from twocet.shapes.frame import Frame
-from twocet.shapes.networks import build
+from twocet.shapes.networks import build, empty_start
 from twocet.shapes.space import Space
 
 METHOD = "shapes"
@@ -193,7 +193,9 @@ def load(name: Path | str = PACKAGED) -> ShapeModel:
         check_space(mean, weights, axes, units, linear)
     except (KeyError, ValueError) as error:
         raise UserError(f"{path} is a damaged shape model ({error!r}): get it again") from None
-    networks = build(torch.ones(len(axes)), torch.ones(len(axes)), config)._replace(discriminator=None)
+    components = len(axes)
+    start = empty_start(components, config.code_dim)
+    networks = build(torch.ones(components), torch.ones(components), start, config)._replace(discriminator=None)
     load_networks(path, networks.named(), tensors)
     return new_model(networks, Space(Frame(mean, weights), axes, units), linear, metadata)
 

@@ -1,15 +1,19 @@
-"""Networks for shapes: three perceptrons on principal components."""
+"""Networks for shapes: three perceptrons on principal components, two of them beside the linear estimate."""
 
 from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from twocet.networks.interfaces import Networks
+from twocet.pairs.neutral_estimate import Rest
+from twocet.runtime.arrays import Floats
 from twocet.shapes.config import ShapeConfig
 
 SLOPE = 0.2
@@ -17,16 +21,24 @@ _CODE_GAIN = 2 * math.sqrt(3)
 """Brings codes drawn from U(-1/2, 1/2) to variance 1, that of the generator's other inputs."""
 
 
+_LEAST = 1e-6
+"""Movements of a smaller share of the largest variance are errors of rounding, whose directions mean nothing."""
+
+
 class Perceptron(nn.Module):
     """Fully connected layers with leaky rectifiers. (N, inputs) -> (N, outputs)."""
 
     def __init__(self, inputs: int, outputs: int, *, width: int, depth: int, still: bool = False) -> None:
-        """``depth`` hidden layers of ``width`` units, initialised after He et al. 2015; ``still``: it begins with 0."""
+        """``depth`` hidden layers of ``width`` units, initialised after He et al. 2015.
+
+        ``still``: it begins with 0 everywhere, and its last layer has no bias.
+        """
         super().__init__()
-        sizes = [inputs, *[width] * depth, outputs]
-        layers = [nn.Linear(a, b, dtype=torch.float32) for a, b in pairwise(sizes)]
+        hidden = [nn.Linear(a, b, dtype=torch.float32) for a, b in pairwise([inputs, *[width] * depth])]
+        layers = [*hidden, nn.Linear(width, outputs, bias=not still, dtype=torch.float32)]
         for layer in layers:
             nn.init.kaiming_normal_(layer.weight, SLOPE)
+        for layer in layers[: depth if still else None]:
             nn.init.zeros_(layer.bias)
         if still:
             nn.init.zeros_(layers[-1].weight)
@@ -59,38 +71,125 @@ class View(nn.Module):
         return seen / self.spread
 
 
-class Generator(nn.Module):
-    """G: a shape (N, r) and a code (N, d) to the shape with that expression. What it adds begins with 0."""
+class Start(NamedTuple):
+    """Where generator and encoder begin: at the linear estimate of movements, of which codes are the components."""
 
-    def __init__(self, view: View, code_dim: int, *, width: int, depth: int) -> None:
+    mean: Tensor
+    """(r,) the estimate of a shape x is ``offset + (x - mean) @ filter.T``."""
+    offset: Tensor
+    """(r,)."""
+    filter: Tensor
+    """(r, r)."""
+    axes: Tensor
+    """(r, d) a movement is about ``axes @ code``."""
+    reading: Tensor
+    """(d, r) the code of a movement."""
+
+
+class Estimate(nn.Module):
+    """The linear estimate of the movements of shapes (N, r), and its codes. It does not learn."""
+
+    mean: Tensor
+    offset: Tensor
+    filter: Tensor
+    axes: Tensor
+    reading: Tensor
+
+    def __init__(self, start: Start) -> None:
         super().__init__()
-        self.view, components = view, len(view.spread)
-        self.change = Perceptron(components + code_dim, components, width=width, depth=depth, still=True)
+        for name, value in start._asdict().items():
+            self.register_buffer(name, value.clone())
+
+    def movement(self, shape: Tensor) -> Tensor:
+        """(N, r) how the shapes have moved."""
+        return functional.linear(shape - self.mean, self.filter, self.offset)
+
+    def code(self, shape: Tensor) -> Tensor:
+        """(N, d) the codes of these movements."""
+        return functional.linear(self.movement(shape), self.reading)
+
+
+class Generator(nn.Module):
+    """G: a shape (N, r) and a code (N, d) to the shape with that expression.
+
+    The zero code takes a face to rest: ``x - m(x)`` with the linear estimate m, and what a perceptron adds. All other
+    codes are given to faces at rest, in both cycles and afterwards: ``x + axes @ c``, and what a second perceptron
+    adds, which is nothing where c is 0.
+    """
+
+    def __init__(self, view: View, estimate: Estimate, code_dim: int, *, width: int, depth: int) -> None:
+        super().__init__()
+        self.view, self.estimate, components = view, estimate, len(view.spread)
+        self.remove = Perceptron(components, components, width=width, depth=depth, still=True)
+        self.give = Perceptron(components + code_dim, components, width=width, depth=depth, still=True)
 
     def forward(self, shape: Tensor, code: Tensor) -> Tensor:
-        output: Tensor = self.change(torch.cat([self.view(shape), _CODE_GAIN * code], dim=1))
-        return shape + self.view.spread * output
+        seen = self.view(shape)
+        if not code.any():
+            removed: Tensor = self.view.spread * self.remove(seen) - self.estimate.movement(shape)
+            return shape + removed
+        with_code, without = (torch.cat([seen, _CODE_GAIN * c], dim=1) for c in (code, torch.zeros_like(code)))
+        bent = self.give(with_code) - self.give(without)
+        given: Tensor = shape + functional.linear(code, self.estimate.axes) + self.view.spread * bent
+        return given
 
 
-class Reader(nn.Module):
-    """E and D: a shape (N, r) to a code (N, d), or to a logit for each domain (N, 2)."""
+class Encoder(nn.Module):
+    """E: a shape (N, r) to a code (N, d), which begins as that of the linear estimate."""
 
-    def __init__(self, view: View, outputs: int, *, width: int, depth: int) -> None:
+    def __init__(self, view: View, estimate: Estimate, code_dim: int, *, width: int, depth: int) -> None:
+        super().__init__()
+        self.view, self.estimate = view, estimate
+        self.change = Perceptron(len(view.spread), code_dim, width=width, depth=depth, still=True)
+
+    def forward(self, shape: Tensor) -> Tensor:
+        output: Tensor = self.estimate.code(shape) + self.change(self.view(shape)) / _CODE_GAIN
+        return output
+
+
+class Discriminator(nn.Module):
+    """D: a shape (N, r) to a logit for each domain (N, 2)."""
+
+    def __init__(self, view: View, *, width: int, depth: int) -> None:
         super().__init__()
         self.view = view
-        self.perceptron = Perceptron(len(view.spread), outputs, width=width, depth=depth)
+        self.perceptron = Perceptron(len(view.spread), 2, width=width, depth=depth)
 
     def forward(self, shape: Tensor) -> Tensor:
         output: Tensor = self.perceptron(self.view(shape))
         return output
 
 
-def build(spread: Tensor, noise: Tensor, config: ShapeConfig) -> Networks:
+def build(spread: Tensor, noise: Tensor, start: Start, config: ShapeConfig) -> Networks:
     """New networks for shapes whose components have the standard deviations ``spread`` (r,); see :class:`View`."""
     sizes = {"width": config.width, "depth": config.depth}
     generator, encoder, discriminator = (View(spread, noise) for _ in range(3))
     return Networks(
-        Generator(generator, config.code_dim, **sizes),
-        Reader(encoder, config.code_dim, **sizes),
-        Reader(discriminator, 2, **sizes),
+        Generator(generator, Estimate(start), config.code_dim, **sizes),
+        Encoder(encoder, Estimate(start), config.code_dim, **sizes),
+        Discriminator(discriminator, **sizes),
     )
+
+
+def start_of(estimate: Rest, covariance: Floats, code_dim: int) -> Start:
+    """Where networks begin: at ``estimate``, with the components of movements of ``covariance`` (r, r) as codes.
+
+    Codes from U(-1/2, 1/2) then give faces at rest movements of this covariance, so that both domains agree at second
+    order from the start; the zero code is no movement.
+    """
+    variances, axes = np.linalg.eigh(covariance)
+    num = min(code_dim, int((variances > _LEAST * variances[-1]).sum()))
+    gain, axes = _CODE_GAIN * np.sqrt(variances[::-1][:num]), axes[:, ::-1][:, :num]
+    unused = np.zeros((len(axes), code_dim - num))
+    arrays = (
+        *(estimate.expressive, estimate.offset, estimate.filter),
+        np.concatenate([axes * gain, unused], axis=1),
+        np.concatenate([axes / gain, unused], axis=1).T,
+    )
+    return Start(*(torch.tensor(array, dtype=torch.float32) for array in arrays))
+
+
+def empty_start(components: int, code_dim: int) -> Start:
+    """In place of :func:`start_of` for networks that are to be read from a file."""
+    sizes = ((components,), (components,), (components, components), (components, code_dim), (code_dim, components))
+    return Start(*(torch.zeros(size) for size in sizes))

@@ -15,9 +15,10 @@ from twocet.pairs.landmark_table import read_table
 from twocet.photo.faces import FaceFinder
 from twocet.photo.images import READABLE_SUFFIXES, Pixels, read_pixels
 from twocet.runtime.arrays import Floats
-from twocet.shapes.photos import POINTS
 from twocet.shapes.points import DOMAINS, PointSets
 
+POINTS = 468
+"""Landmarks of a face without the irises, which follow the gaze."""
 TABLE = "shapes.npz"
 
 

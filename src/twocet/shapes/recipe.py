@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from twocet.method import ema, losses
-from twocet.method.cycles import ExpressiveCycle, NeutralCycle, expressive_cycle, neutral_cycle
+from twocet.method.cycles import ExpressiveCycle, NeutralCycle
 from twocet.method.losses import Weights
 from twocet.networks.interfaces import Domain, Networks, judge
 from twocet.shapes.config import ShapeConfig
@@ -30,12 +30,12 @@ def learning_rate(step: int, config: ShapeConfig) -> float:
 def weights_at(progress: float, config: ShapeConfig) -> Weights:
     """The dynamic weights of the paper's Sec. 4.6 at ``progress`` in [0, 1] of the run."""
     return Weights(
-        adversarial_expressive=1.0,
-        adversarial_neutral=1.0,
-        cycle_neutral=config.cycle,
-        cycle_expressive=config.cycle * (1 + progress / 2),
+        adversarial_expressive=config.adversarial_expressive,
+        adversarial_neutral=config.adversarial_neutral,
+        cycle_neutral=config.cycle_neutral,
+        cycle_expressive=config.cycle_expressive * (1 + progress / 2),
         code=min(1.0, 2 * progress),
-        diversity=1 - progress,
+        diversity=config.diversity * (1 - progress),
     )
 
 
@@ -43,6 +43,7 @@ class State:
     """Networks, the averages of generator and encoder, and the optimisers."""
 
     def __init__(self, networks: Networks, config: ShapeConfig) -> None:
+        self.variance = networks.generator.view.spread.square().mean()
         self.networks, self.config = networks, config
         self.average = Networks(copy.deepcopy(networks.generator), copy.deepcopy(networks.encoder))
         makers = [*networks.generator.parameters(), *networks.encoder.parameters()]
@@ -63,14 +64,12 @@ class State:
 
     def round(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """A step of D, a step of G and E, and their averages: the unweighted terms, detached."""
-        progress = step / self.config.steps
-        weights = weights_at(progress, self.config)
-        code, other_code = sampled_codes(self.networks, batch, progress, self.config)
-        neutral = neutral_cycle(self.networks, batch.neutral, code, other_code, batch.shifts[0])
-        expressive = expressive_cycle(self.networks, batch.expressive, batch.seen, batch.shifts[1])
+        weights = weights_at(step / self.config.steps, self.config)
+        batch = batch._replace(code=sampled_codes(self.networks, batch, self.config.read))
+        neutral, expressive = cycles(self.networks, batch)
         rate = learning_rate(step, self.config)
         terms = self._step_judge(batch, neutral, expressive, rate)
-        terms |= self._step_makers(batch, code, neutral, expressive, weights, rate)
+        terms |= self._step_makers(batch, neutral, expressive, weights, rate)
         for name, network in self.average.named().items():
             ema.update(network, self.networks.named()[name], ema.decay_at(step, self.config.ema, warm_up=True))
         return terms
@@ -95,39 +94,61 @@ class State:
         return losses.detached(terms)
 
     def _step_makers(
-        self,
-        batch: Batch,
-        code: Tensor,
-        neutral: NeutralCycle,
-        expressive: ExpressiveCycle,
-        weights: Weights,
-        rate: float,
+        self, batch: Batch, neutral: NeutralCycle, expressive: ExpressiveCycle, weights: Weights, rate: float
     ) -> dict[str, Tensor]:
         """Eq. 5 and 8, the side of G and E. The discriminator has just learnt from the same fakes."""
         discriminator = self.networks.discriminator.requires_grad_(False)
-        spread = losses.diversity(neutral.fake, neutral.other)
-        logit = judge(discriminator, neutral.fake, Domain.EXPRESSIVE)
-        there = losses.neutral_cycle_objective(batch.neutral, code, neutral, logit, spread, weights)
-        logit = judge(discriminator, expressive.fake, Domain.NEUTRAL)
-        back = losses.expressive_cycle_objective(batch.expressive, expressive, logit, weights)
-        step_optimiser(self.maker_optimiser, there.total + back.total, rate)
+        seen = (
+            judge(discriminator, neutral.fake, Domain.EXPRESSIVE),
+            judge(discriminator, expressive.fake, Domain.NEUTRAL),
+        )
+        terms = {
+            "adversarial_expressive": losses.adversarial(seen[0], real=True),
+            "adversarial_neutral": losses.adversarial(seen[1], real=True),
+            "cycle_neutral": self.squared(batch.neutral, neutral.restored),
+            "cycle_expressive": self.squared(batch.expressive, expressive.restored),
+            "code": losses.code_reconstruction(batch.code, neutral.recovered),
+            "diversity": -losses.diversity(neutral.fake, neutral.other),
+        }
+        total = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
+        step_optimiser(self.maker_optimiser, total, rate)
         discriminator.requires_grad_(True)
-        return {**there.terms, **back.terms}
+        return losses.detached(terms)
+
+    def squared(self, shape: Tensor, restored: Tensor) -> Tensor:
+        """Eq. 2 and 7 with squares: their least is the mean of all faces that it may be, that of Eq. 2 their median."""
+        error: Tensor = (shape - restored).square().mean() / self.variance
+        return error
+
+
+def cycles(networks: Networks, batch: Batch) -> tuple[NeutralCycle, ExpressiveCycle]:
+    """Fig. 2 (a) and (b), with one difference: no gradient goes from a second pass into the first.
+
+    What a cycle costs teaches to undo a fake, and not to make fakes that are easily undone: on shapes, which have
+    few numbers, generator and encoder would soon agree on those, unlike any face. The second pass of the neutral cycle
+    sees the expression on another person, to whom ``batch.shift`` leads.
+    """
+    generator, encoder, _ = networks
+    rest = torch.zeros_like(batch.code)
+    fake = generator(batch.neutral, batch.code)
+    with torch.no_grad():
+        other = generator(batch.neutral, batch.other_code)
+    seen = fake.detach() + batch.shift
+    neutral = NeutralCycle(fake, other, generator(seen, rest) - batch.shift, recovered=encoder(seen))
+    encoded, removed = encoder(batch.expressive), generator(batch.expressive, rest)
+    return neutral, ExpressiveCycle(removed, encoded, generator(removed.detach(), encoded))
 
 
 @torch.no_grad()
-def sampled_codes(networks: Networks, batch: Batch, progress: float, config: ShapeConfig) -> tuple[Tensor, Tensor]:
-    """Two codes (B, d) for the neutral cycle: uniform, or read from strangers' faces, with noise.
+def sampled_codes(networks: Networks, batch: Batch, share: float) -> Tensor:
+    """(B, d) codes for the neutral cycle: uniform as in the paper, or for a ``share`` of the rows read from strangers.
 
-    Codes are read from more and more of the rows over the first quarter of the run, up to ``config.read``: until the
-    encoder reads something they would all be alike. In this the paper differs, whose codes are uniform; what the
-    encoder reads in photos then is in a place of its own, where the generator was never asked to work.
+    Uniform codes are combinations of everything with everything, those that are read are expressions that people make.
+    The encoder's codes vary less than those of the movements themselves: the rest of the variance is drawn.
     """
-    read = batch.read < config.read * min(1.0, 4 * progress)
-    own = networks.encoder(batch.lenders)
-    spread = config.read_noise * own.std(dim=0)
-    one, other = (given + spread * noise for given, noise in zip((own, own.roll(1, 0)), batch.read_noise, strict=True))
-    return torch.where(read, one, batch.code), torch.where(read, other, batch.other_code)
+    read = networks.encoder(batch.lenders)
+    rest = (batch.code.var(dim=0) - read.var(dim=0)).clamp(min=0).sqrt()
+    return torch.where(batch.read < share, read + rest * batch.missing, batch.code)
 
 
 def step_optimiser(optimiser: torch.optim.Optimizer, total: Tensor, rate: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,23 +20,21 @@ class Batch(NamedTuple):
     """What a round is made of; B rows each."""
 
     neutral: Tensor
-    """(B, r) neutral shapes."""
+    """(B, r) neutral shapes of new people: each is a blend of two."""
     expressive: Tensor
     """(B, r) expressive shapes, of other people as it happens."""
-    seen: Tensor
-    """(B, r) the same expressions on other people: what the encoder sees of them."""
-    shifts: Tensor
-    """(2, B, r) from one person to another: for the second passes of both cycles."""
-    lenders: Tensor
-    """(B, r) further expressive shapes: codes are read from them."""
+    shift: Tensor
+    """(B, r) from those neutral shapes to others: the second pass of the neutral cycle sees another person."""
     code: Tensor
     """(B, d) from U(-1/2, 1/2)."""
     other_code: Tensor
     """(B, d) likewise."""
+    lenders: Tensor
+    """(B, r) further expressive shapes: some codes are read from them."""
     read: Tensor
-    """(B, 1) in [0, 1): rows below the share of codes that are read take those of their lenders."""
-    read_noise: Tensor
-    """(2, B, d) normal, for the codes that are read."""
+    """(B, 1) in [0, 1): rows below the share of codes that are read."""
+    missing: Tensor
+    """(B, d) normal: what reading leaves out of those codes."""
 
 
 class Sample(NamedTuple):
@@ -63,30 +62,29 @@ class Sampler:
 
     def __init__(self, neutral: Sample, expressive: Sample, config: ShapeConfig) -> None:
         self.neutral, self.expressive, self.config = neutral, expressive, config
+        self.mean = neutral.weights @ neutral.shapes
 
     def batch(self, step: int) -> Batch:
         """The mini-batch of a round."""
-        num, dim, config = self.config.batch, self.config.code_dim, self.config
-        drawn = generator_at(config.seed, step, "shapes")
-        expressive = self.expressive.draw(num, drawn)
+        num, dim = self.config.batch, self.config.code_dim
+        drawn = generator_at(self.config.seed, step, "shapes")
+        neutral = self._blended(num, drawn)
         return Batch(
-            neutral=self._mixed(self.neutral.draw(num, drawn), drawn),
-            expressive=self._mixed(expressive, drawn),
-            seen=self._mixed(expressive, drawn),
-            shifts=torch.stack([self._shift(num, drawn) for _ in range(2)]),
-            lenders=self._mixed(self.expressive.draw(num, drawn), drawn),
+            neutral=neutral,
+            expressive=self.expressive.draw(num, drawn),
+            shift=self._blended(num, drawn) - neutral,
             code=codes.uniform(num, dim, 1.0, drawn),
             other_code=codes.uniform(num, dim, 1.0, drawn),
+            lenders=self.expressive.draw(num, drawn),
             read=torch.rand(num, 1, generator=drawn),
-            read_noise=torch.randn(2, num, dim, generator=drawn),
+            missing=torch.randn(num, dim, generator=drawn),
         )
 
-    def _mixed(self, shapes: Tensor, generator: torch.Generator) -> Tensor:
-        """The same expressions on more people than there are."""
-        return shapes + self._shift(len(shapes), generator)
+    def _blended(self, num: int, generator: torch.Generator) -> Tensor:
+        """(num, r) neutral shapes, each blended of two so that they vary as the people do, no more and no less.
 
-    def _shift(self, num: int, generator: torch.Generator) -> Tensor:
-        """(num, r) parts of differences of two strangers' neutral shapes."""
-        share = self.config.mixing * torch.rand(num, 1, generator=generator)
-        one, other = (self.neutral.draw(num, generator) for _ in range(2))
-        return share * (one - other)
+        The few people of a set would be learnt by heart.
+        """
+        angle = torch.rand(num, 1, generator=generator) * (math.pi / 2)
+        one, other = (self.neutral.draw(num, generator) - self.mean for _ in range(2))
+        return self.mean + torch.cos(angle) * one + torch.sin(angle) * other

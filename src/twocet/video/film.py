@@ -125,7 +125,7 @@ class Tracker:
 
     def _mouth(self, pixels: Pixels, landmarks: Floats) -> MouthSource | None:
         """The frame's mouth, in a light that does not flicker; landmarks read on what is painted would shake."""
-        if self._editor.mouth == "painted" or self._editor.stages.movement is None:
+        if self._editor.mouth == "painted" or self._editor.stages.mover is None:
             return None
         mouth = mouth_source(pixels, landmarks)
         self._light = mouth.light if self._light is None else self._light.nearer(mouth.light, _LIGHT_SHARE)
@@ -265,14 +265,14 @@ def _change(editor: Editor, moment: _Moment, code_of: CodeOf, strength: float) -
 
 def _plan(editor: Editor, tracked: Tracked, code: Code, strength: float) -> Plan | None:
     """The mouth of one frame: closed for the zero code, otherwise from closed lips to what the code says."""
-    movement = editor.stages.movement
-    if tracked.mouth is None or movement is None:
+    mover = editor.stages.mover
+    if tracked.mouth is None or mover is None:
         return None
-    rest = closed(tracked.points - movement.of(tracked.own_code))
+    rest = closed(tracked.points - mover.from_rest(tracked.image, tracked.own_code))
     if not code.any():
         return Plan(Shapes(within_lips(tracked.points), rest, rest), None)
     own = code is tracked.own_code
-    moved = tracked.points if own else rest + movement.of(code)
+    moved = tracked.points if own else rest + mover.given(tracked.image, code)
     return plan_mouth(rest, moved, tracked.mouth, Expression(code, tracked.mouth if own else None), strength)
 
 

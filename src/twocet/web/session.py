@@ -14,7 +14,7 @@ from twocet.edit.editor import Editor
 from twocet.edit.result import Result, together
 from twocet.edit.stages import Code, Expression
 from twocet.errors import UserError
-from twocet.model.model import Model
+from twocet.model.interface import EditingModel
 from twocet.photo.colour import shown
 from twocet.photo.faces import Face, FaceFinder
 from twocet.photo.images import Photo, Pixels
@@ -37,7 +37,7 @@ MOST_FINISHED_BYTES = 300_000_000
 class Studio(NamedTuple):
     """What all visitors share."""
 
-    model: Model
+    model: EditingModel
     model_name: str
     model_sha256: str | None
     finder: FaceFinder

@@ -15,6 +15,7 @@ from twocet.compare.baselines.config import GANimationConfig, StarGANConfig
 from twocet.compare.baselines.domains import NEUTRAL
 from twocet.compare.baselines.networks import GANimationNetworks, StarGANNetworks, build_ganimation, build_stargan
 from twocet.compare.baselines.units import UnitReader
+from twocet.edit.crops import CropEditor
 from twocet.errors import UserError, check
 from twocet.model.interface import ExpressionModel, expression_model
 from twocet.model.model import find_model, load_model, load_networks, read_file, save_networks
@@ -24,6 +25,9 @@ from twocet.runtime import devices
 from twocet.runtime.arrays import Floats
 from twocet.runtime.configuration import from_dict, valid
 from twocet.runtime.records import parse_json
+from twocet.shapes.model import is_shape_model
+from twocet.shapes.model import load as load_shapes
+from twocet.shapes.photos import PhotoShapes
 
 OPENFACE = "openface"
 BLENDSHAPES = "blendshapes"
@@ -146,6 +150,8 @@ def save_baseline(path: Path, model: StarGANModel | GANimationModel) -> None:
 
 def load_any(name: Path | str, device: str = "cpu") -> ExpressionModel:
     """Read a model file of any method, an exported or a packaged model. Raises UserError unless everything fits."""
+    if is_shape_model(name):
+        return CropEditor(PhotoShapes(load_shapes(name)))
     path = find_model(name)
     if path.is_dir():
         return expression_model(load_model(path, device))
