@@ -136,7 +136,7 @@ def test_two_workers_on_ray_of_which_one_is_killed(jobs: Path, model: Path, tmp_
     rows[7] = ("none.png", *rows[7][1:])
     table = write_table(tmp_path / "many.csv", rows)
     out = tmp_path / "out"
-    words = ["batch", table, "-o", out, "--model", model, "--workers", "2", "--engine", "ray"]
+    words = ["batch", table, "-o", out, "--model", model, "--workers", "2", "--engine", "ray", "--json"]
     process = subprocess.Popen(
         [sys.executable, "-m", "twocet", *map(str, words)], env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -146,7 +146,7 @@ def test_two_workers_on_ray_of_which_one_is_killed(jobs: Path, model: Path, tmp_
     os.kill(next(iter(workers_of(process.pid))), signal.SIGKILL)
     printed, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2, errors
-    assert "wrote 299 pictures" in printed
+    assert [row["line"] for row in json.loads(printed)["failed"]] == [9]
     report = report_of(out)
     assert [row["line"] for row in report if row["status"] == "failed"] == ["9"]
     noted = [json.loads(line)["key"] for line in journal.read_text().splitlines() if line]

@@ -5,8 +5,10 @@ Ray (extra ``twocet[ray]``) is imported when it is asked for. It is told not to 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -31,10 +33,14 @@ def run(
     its processors work, and twocet, the model and the photos must be there under the same names. A row whose process
     dies is tried once more elsewhere. Raises UserError.
     """
-    ray = _connect(workers, address)
+    # Ray tells the standard output of dead processes, which belongs to the command's report.
+    with contextlib.redirect_stdout(sys.stderr):
+        yield from _outcomes(jobs, settings, _connect(workers, address))
+
+
+def _outcomes(jobs: Sequence[tuple[Job, str]], settings: Settings, ray: Any) -> Iterator[Outcome]:
     try:
         processors = int(ray.cluster_resources().get("CPU", 1))
-        # Without prefetching a dead process costs the row it was at and no other.
         task = ray.remote(num_cpus=1, max_retries=1)(_row)
         shared = ray.put(settings)
         left, under_way = list(reversed(jobs)), dict[Any, tuple[Job, str]]()
