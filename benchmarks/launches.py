@@ -19,7 +19,6 @@ from typing import Any
 from unittest import mock
 
 import torch
-import tyro
 from line import print_line
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -94,15 +93,16 @@ class Counting(TorchDispatchMode):
         self.card_seconds += max(arithmetic, traffic, LAUNCH)
 
 
-class Counted(Run):
-    """A run without files, on the device without numbers."""
+class Bare(Run):
+    """A run without files."""
 
-    def __init__(self, recipe: str, size: int, rounds: int, settings: dict[str, Any]) -> None:
+    def __init__(self, recipe: str, size: int, rounds: int, settings: dict[str, Any], device: torch.device) -> None:
         config = dataclasses.replace(RECIPES[recipe].defaults, threads=1, **settings)
         config = dataclasses.replace(config, network=dataclasses.replace(config.network, size=size))
         self.method = RECIPES[recipe].method(config, [], Path(), ALONE)
-        self.config, self.recipe, self.device, self.ranks = config, self.method.recipe, CARD, ALONE
-        self.state, self.progress, self.clock = self.method.new_state(CARD), Progress(steps=rounds), time.perf_counter
+        self.config, self.recipe, self.device, self.ranks = config, self.method.recipe, device, ALONE
+        self.state, self.progress = self.method.new_state(device), Progress(steps=rounds)
+        self.clock = time.perf_counter
 
 
 def faces(config: NetworkConfig) -> Faces:
@@ -116,7 +116,7 @@ def faces(config: NetworkConfig) -> Faces:
 
 def count(recipe: str, size: int, rounds: int, settings: dict[str, Any]) -> dict[str, Any]:
     """The figures of a recipe."""
-    run = Counted(recipe, size, rounds, settings)
+    run = Bare(recipe, size, rounds, settings, CARD)
     sampler = run.method.sampler([faces(run.config.network)], [1.0])
     main, beside = Counting(run.config.bf16), Counting(run.config.bf16)
     work = Loader._work
@@ -183,4 +183,6 @@ def main(
 
 
 if __name__ == "__main__":
+    import tyro
+
     tyro.cli(main)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from unittest import mock
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from twocet.runtime.distributed import ALONE
+from twocet.training.recipes import base
 from twocet.training.recipes.configs import CyclesConfig
 from twocet.training.recipes.table import RECIPES
 from twocet.training.sampler import Batch
@@ -35,7 +37,11 @@ def round_flops(name: str) -> int:
     config = RECIPES[name].defaults
     # Every update of D with R1 costs more; the penalty that comes every r1_every updates is averaged over them.
     # Fake tensors have shapes and no contents: the operations are counted and not made.
-    with FakeTensorMode(allow_non_fake_inputs=True):
+    # They cannot be converted in place, and are float32 as they are.
+    unconverted = mock.patch.object(torch.nn.Module, "float", lambda network: network)
+    # Nor do they have numbers that could be looked at.
+    unread = mock.patch.object(base, "check_finite")
+    with FakeTensorMode(allow_non_fake_inputs=True), unconverted, unread:
         with_r1, without = (_counted(name, step) for step in (0, 1))
     if not isinstance(config, CyclesConfig) or config.r1 == 0 or config.r1_every == 1:
         return with_r1 * config.batch

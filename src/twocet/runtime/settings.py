@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-import tyro
-
 from twocet.errors import UserError, check
 
 C = TypeVar("C")
@@ -18,6 +16,9 @@ def override(base: C, words: Sequence[str], owners: Mapping[str, Sequence[str]])
 
     ``owners`` says which recipes have a field that this one has not. Raises UserError naming what is wrong.
     """
+    # Training from Python does without: only words need a parser.
+    import tyro
+
     kind: Any = type(base)
     own = [field.name for field in dataclasses.fields(kind)]
     arguments: list[str] = []
