@@ -16,6 +16,8 @@ from twocet.web.session import Session
 
 MAX_VISITORS = 32
 IDLE_SECONDS = 20 * 60.0
+EMPTY_SECONDS = 60.0
+"""How long a visitor without a photo has a place before a newcomer may take it."""
 MAX_WAITING = 64
 MAX_WAITING_EACH = 4
 MAX_SENDING_EACH = 4
@@ -74,7 +76,8 @@ class Visitors:
         """The name of a new session; None if all places are taken."""
         self.forget_idle()
         if len(self._visitors) >= MAX_VISITORS:
-            empty = next((name for name, visitor in self._visitors.items() if visitor.is_empty), None)
+            long_ago = self._clock() - EMPTY_SECONDS
+            empty = next((name for name, v in self._visitors.items() if v.is_empty and v.seen <= long_ago), None)
             if empty is None:
                 return None
             del self._visitors[empty]
