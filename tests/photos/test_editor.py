@@ -120,7 +120,7 @@ def test_results_do_not_share_their_pixels(editor, portrait):
 
 def test_two_faces(editor, two_faces):
     largest = editor.transfer(two_faces, DOWN)
-    assert largest.notes == ("the target has 2 faces: the largest was used (--face 1..2 chooses).",)
+    assert largest.notes == ("the target has 2 faces: the largest was used (face=2 takes the second).",)
     changed = (largest.pixels != two_faces).any(axis=(0, 2))
     assert changed[:512].any()
     assert not changed[512:].any()
@@ -128,7 +128,7 @@ def test_two_faces(editor, two_faces):
     changed = (other.pixels != two_faces).any(axis=(0, 2))
     assert not changed[:512].any()
     assert changed[512:].any()
-    with pytest.raises(UserError, match="choose one from 1 to 2"):
+    with pytest.raises(UserError, match="give face=1 to 2"):
         editor.transfer(two_faces, DOWN, face=3)
 
 

@@ -101,8 +101,9 @@ def test_strict_commands_refuse_and_write_nothing(run, us, portrait_file, tmp_pa
 
 
 def test_one_crop_shows_one_face(run, us, portrait_file, tmp_path, capsys):
-    for words in (["transfer", us, portrait_file], ["neutralize", us], ["sample", us]):
-        assert run(*words, "-o", tmp_path / "out.png", "--face", "all", "--crop-only") == 2
+    wrong = ((["transfer", us, portrait_file], "out.png"), (["neutralize", us], "out.png"), (["sample", us], "out"))
+    for words, out in wrong:
+        assert run(*words, "-o", tmp_path / out, "--face", "all", "--crop-only") == 2
         assert "--crop-only writes one face" in capsys.readouterr().err
 
 
