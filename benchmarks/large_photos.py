@@ -99,10 +99,10 @@ def main(only: str = "", one: int | None = None, path: Path | None = None) -> No
 
 def make(large: Large, path: Path) -> None:
     """Writes the photo."""
-    from twocet.web.app import example_files
+    from twocet.edit.examples import example_photos
 
     side = min(3000, *large.size)
-    with Image.open(example_files()["target-1"]) as example:
+    with Image.open(example_photos()["target-1"]) as example:
         face = example.resize((side, side))
     place = tuple((length - side) // 3 for length in large.size)
     mode = {"RGB;16": "RGB", "I;16": "L", "F": "L"}.get(large.mode, large.mode)
@@ -133,9 +133,9 @@ def _deep_png(pixels: np.ndarray[Any, Any]) -> bytes:
 def _edit(path: Path) -> None:
     """Edits one photo and prints whether it was read, seconds of one core and megabytes."""
     import twocet
-    from twocet.web.app import example_files
+    from twocet.edit.examples import example_photos
 
-    examples = example_files()
+    examples = example_photos()
     editor = twocet.load()
     expression = editor.expression(examples["reference-1-happy"])
     editor.transfer(examples["target-2"], expression)

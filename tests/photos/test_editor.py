@@ -222,3 +222,17 @@ def test_a_face_that_would_hardly_change_is_neutral_already(editor, portrait, mo
     assert np.array_equal(faint(0.4).pixels, portrait)
     assert "neutral already" in faint(0.4).notes[0]
     assert not faint(0.6).notes
+
+
+def test_large_values_are_kept_alone():
+    kept = Recent(3, len, 10)
+    for key in ("a" * 4, "b" * 4, "c" * 4):
+        kept.get(key, lambda key=key: key)
+    made = []
+    kept.get("b" * 4, lambda: made.append("b"))
+    kept.get("a" * 4, lambda: made.append("a") or "")
+    assert made == ["a"]
+    kept.get("d", lambda: "d" * 50)
+    assert kept.get("d", lambda: made.append("d")) == "d" * 50
+    kept.get("c" * 4, lambda: made.append("c") or "")
+    assert made == ["a", "c"]

@@ -17,7 +17,7 @@ from twocet.edit.notes import notes_on_strength
 from twocet.edit.regions import parse_regions
 from twocet.edit.result import Result, change, together
 from twocet.edit.shape import Mover, find_movement
-from twocet.edit.stages import Code, Expression, Neutral, Stages, to_array
+from twocet.edit.stages import Code, Expression, Neutral, Stages, bytes_of, to_array
 from twocet.errors import UserError
 from twocet.photo.faces import Face, FaceFinder, WhichFace
 from twocet.photo.images import PhotoLike, Pixels, photo_key
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from twocet.model.interface import EditingModel
 
 MouthKind = Literal["real", "painted"]
-_KEPT_TARGETS = 4
+_KEPT_TARGETS, _KEPT_BYTES = 4, 128_000_000
+"""How many, and of their pixels together: a larger one is kept alone."""
 _KEPT_CODES = 256
 
 
@@ -56,8 +57,8 @@ class Editor:
         """``name`` and ``sha256`` go into the marks of results; ``finder`` None loads one when it is first needed.
 
         ``mouth``: "real" mouths are made of real pixels, "painted" ones by the model alone. ``strict``: what would be
-        noted because it cannot be done well raises UserError.
-        ``strip_private``: results leave out where, with which camera and by whom the target was taken.
+        noted because it cannot be done well raises UserError. ``strip_private``: results leave out where, with which
+        camera and by whom the target was taken.
         """
         self.model = model
         self.name = name
@@ -65,7 +66,7 @@ class Editor:
         self.mouth: MouthKind = mouth
         self.strip_private = strip_private
         self._locator = Locator(model, finder, strict=strict, strip_private=strip_private)
-        self._targets: Recent[list[Neutral]] = Recent(_KEPT_TARGETS)
+        self._targets: Recent[list[Neutral]] = Recent(_KEPT_TARGETS, bytes_of, _KEPT_BYTES)
         self._expressions: Recent[Expression] = Recent(_KEPT_CODES)
         mover = model if isinstance(model, Mover) else find_movement(sha256)
         self.stages = Stages(model, mover, self._landmarks)

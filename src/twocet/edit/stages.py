@@ -77,6 +77,11 @@ class Neutral(NamedTuple):
     """Landmarks read with expressions, by code, where no movement is known."""
 
 
+def bytes_of(neutrals: Sequence[Neutral]) -> int:
+    """What the pixels of one target take, of whose faces some are edited."""
+    return neutrals[0].located.photo.pixels.nbytes + sum(neutral.pixels.nbytes for neutral in neutrals)
+
+
 class Plan(NamedTuple):
     """What becomes of a mouth."""
 
