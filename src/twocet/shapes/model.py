@@ -28,7 +28,7 @@ from twocet.shapes.space import Space
 
 METHOD = "shapes"
 """What the metadata of a file names as its method."""
-PACKAGED = "shapes"
+PACKAGED = "label-free"
 """Name of the packaged model of photos' landmarks."""
 MODEL_FILE = "model.safetensors"
 """Of a run folder."""
