@@ -122,7 +122,7 @@ def blurred(field: torch.Tensor, deviation: float) -> torch.Tensor:
     """``field`` (1, C, S, S) through a Gaussian with this standard deviation in crop sides."""
     sigma = deviation * field.shape[-1]
     reach = int(np.ceil(3 * sigma))
-    taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=field.device) / sigma) ** 2)
+    taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=field.device, dtype=torch.float32) / sigma) ** 2)
     taps = taps / taps.sum()
     flat = pad(field, (reach, reach, reach, reach), mode="replicate").transpose(0, 1)
     return conv2d(conv2d(flat, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1)).transpose(0, 1)

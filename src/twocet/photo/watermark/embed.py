@@ -91,7 +91,8 @@ def added(pixels: Pixels, photo_to_crop: Floats, change: Floats32) -> Pixels:
     result: Pixels = pixels.copy()
     if left >= right or top >= bottom:
         return result
-    x, y = torch.arange(left, right) + 0.5, torch.arange(top, bottom)[:, None] + 0.5
+    columns, rows = (torch.arange(*ends, dtype=torch.float32) for ends in ((left, right), (top, bottom)))
+    x, y = columns + 0.5, rows[:, None] + 0.5
     # grid_sample counts from -1 to 1.
     grid = torch.stack([2 * (row[0] * x + row[1] * y + row[2]) - 1 for row in photo_to_crop], dim=-1)[None].float()
     sampled = grid_sample(torch.from_numpy(change)[None, None], grid, mode="bicubic", align_corners=False)[0, 0].numpy()

@@ -118,7 +118,7 @@ def _header(layer: Layer, search: _Search) -> torch.Tensor:
 
 def _spectra(pattern: Floats32, search: _Search) -> torch.Tensor:
     """(n, 128, 65) conjugate spectra of a pattern under every similarity of the search, without shifts."""
-    ticks = (torch.arange(SIDE) + 0.5) / SIDE
+    ticks = (torch.arange(SIDE, dtype=torch.float32) + 0.5) / SIDE
     grids = []
     for scale in search.scales:
         for turn in search.turns:
