@@ -207,7 +207,7 @@ def test_a_person_whose_only_neutral_photo_shows_no_face_is_left_out_and_named(l
     result = prepare(tmp_path / "faces", (lopsided,), Settings(kind="folder", size=64, master=0))
     assert result.report["people_left_out_for_a_lost_photo"] == ["bert", "carl"]
     assert {row["identity"] for row in rows(result.folder)} == {"anna"}
-    assert "is damaged" in result.report["problems"]["set/expressive/joy/bert.png"]
+    assert "is not a picture" in result.report["problems"]["set/expressive/joy/bert.png"]
 
 
 def test_copies_are_reported_within_and_between_people(lopsided, portraits, tmp_path):

@@ -186,7 +186,7 @@ def test_foreign_folders_are_left_alone(tmp_path):
     with pytest.raises(UserError, match="is a file"):
         write_dataset(tmp_path / "letter.txt", **SET)
     (tmp_path / "dataset.json").write_text("[]")
-    with pytest.raises(UserError, match="dataset of another kind"):
+    with pytest.raises(UserError, match=r"dataset.json is damaged \(it holds no JSON object\)"):
         write_dataset(tmp_path, **SET)
 
 
