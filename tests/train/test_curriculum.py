@@ -136,6 +136,6 @@ def test_the_command_stops_and_goes_on(tmp_path, sources, monkeypatch, capsys):
 
 def test_what_makes_no_sense_is_refused(capsys):
     assert cli.main(["train", "-o", "x", "--recipe", "supervised", "--preset", "paper"]) == 2
-    assert "leave out --preset, --select and --init" in capsys.readouterr().err
+    assert "leave out --preset, --schedule-scale, --select and --init" in capsys.readouterr().err
     assert cli.main(["train", "-o", "x", "--recipe", "supervised", "--dry-run"]) == 0
     assert list(json.loads(capsys.readouterr().out)) == [stage.name for stage in CURRICULA["supervised"]]

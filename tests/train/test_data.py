@@ -98,10 +98,10 @@ class TestFolder:
             open_dataset(tmp_path / "nowhere")
         photo = folder / "faces" / "2_1.png"
         photo.write_bytes(photo.read_bytes()[:60])
-        with pytest.raises(UserError, match=r"2_1\.png cannot be read"):
+        with pytest.raises(UserError, match=r"2_1\.png is damaged"):
             loaded(folder)
         photo.unlink()
-        with pytest.raises(UserError, match=r"2_1\.png is listed"):
+        with pytest.raises(UserError, match=r"2_1\.png does not exist"):
             loaded(folder)
         (folder / "faces.csv").write_text("file,identity\n")
         with pytest.raises(UserError, match="no column expression, domain, split"):

@@ -210,9 +210,11 @@ def _start(output: Path, config: RunConfig, sources: Sources, init: str | None) 
 
 
 def _finish(complete: bool, output: Path, ranks: Ranks) -> None:
-    if ranks.is_rank_0:
-        print(f"{output / 'model.safetensors'}")
-        _say_if_worse(output / "model.safetensors")
+    model = output / "model.safetensors"
+    # Stages that are stopped early have no model in common yet.
+    if ranks.is_rank_0 and model.is_file():
+        print(model)
+        _say_if_worse(model)
     if not complete and ranks.is_rank_0:
         print(f"stopped early; go on with: twocet train -o {output} --resume", file=sys.stderr)
         raise SystemExit(130)
