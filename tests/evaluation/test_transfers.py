@@ -282,7 +282,7 @@ def test_sheet_shows_the_worst_first_and_the_best_last(folder, evaluate):
     ("spoil", "message"),
     [
         (lambda folder: (folder / "faces.csv").unlink(), "faces.csv is missing"),
-        (lambda folder: (folder / "dataset.json").write_text("{"), "cannot be read"),
+        (lambda folder: (folder / "dataset.json").write_text("{"), "is damaged"),
         (lambda folder: (folder / "faces.csv").write_text("file,identity\na,b\n"), "no column"),
         (lambda folder: _drop(folder, ",expressive,"), "needs neutral and expressive photos"),
         (lambda folder: _drop(folder, ",neutral,"), "needs neutral and expressive photos"),

@@ -103,11 +103,11 @@ class TestFolder:
         photo.unlink()
         with pytest.raises(UserError, match=r"2_1\.png does not exist"):
             loaded(folder)
-        (folder / "faces.csv").write_text("file,identity\n")
+        (folder / "faces.csv").write_text("file,identity\n2_1.png,2\n")
         with pytest.raises(UserError, match="no column expression, domain, split"):
             open_dataset(folder)
         (folder / "dataset.json").write_text("{")
-        with pytest.raises(UserError, match=r"dataset\.json cannot be read"):
+        with pytest.raises(UserError, match=r"dataset\.json is damaged"):
             open_dataset(folder)
 
     def test_photos_of_another_size_are_refused(self, folder: Path) -> None:
