@@ -81,7 +81,10 @@ def address(model_file, own_presets):
 
 @pytest.fixture
 def client(address):
-    return Client(address)
+    """A visitor who leaves, so that the places of the server do not run out."""
+    client = Client(address)
+    yield client
+    client.leave()
 
 
 @pytest.fixture(scope="session")

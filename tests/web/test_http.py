@@ -61,6 +61,7 @@ def test_sessions_are_private_and_end(address):
     assert one.send("GET", "/api/photos/target").status == 200
     one.send("POST", "/api/sessions/leave", one.session.encode())
     assert one.send("GET", "/api/photos/target").status == 410
+    other.leave()
 
 
 def test_other_websites_and_other_names_are_refused(client):

@@ -108,6 +108,7 @@ def test_hundreds_of_silent_connections_stop_nobody(address: str) -> None:
         client = Client(address)
         assert client.send("PUT", "/api/photos/target", TARGET.read_bytes()).status == 200
         assert client.send("GET", "/api/photos/target").status == 200
+        client.leave()
 
 
 def visitors(clock: list[float]) -> Visitors:

@@ -38,6 +38,9 @@ class Client:
         self.address = address
         self.session = self.send("POST", "/api/sessions").json["session"]
 
+    def leave(self):
+        self.send("POST", "/api/sessions/leave", self.session.encode())
+
     def send(self, method, path, body=None, **headers):
         data = json.dumps(body).encode() if isinstance(body, dict) else body
         if getattr(self, "session", None):
