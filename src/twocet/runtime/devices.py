@@ -57,7 +57,7 @@ def _card(name: str, index: int | None) -> torch.device:
 
 def on(device: torch.device) -> contextlib.AbstractContextManager[object]:
     """Inside the block new tensors are made on ``device``, which is what :func:`here` returns, in this thread alone."""
-    return contextlib.nullcontext() if device == torch.get_default_device() else device
+    return contextlib.nullcontext() if device == here() else device
 
 
 def on_processor(function: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -84,7 +84,10 @@ def single_precision() -> Iterator[None]:
 
 def here() -> torch.device:
     """The device of the innermost :func:`on`; the processor outside of all."""
-    return torch.get_default_device()
+    try:
+        return torch.get_default_device()
+    except AttributeError:  # torch 2.7, after set_default_device(None)
+        return CPU
 
 
 def sent(values: Tensor) -> Tensor:
