@@ -23,13 +23,18 @@ from twocet.synth.expressions import units_from_text
 FILE = Path(__file__).resolve().parents[1] / "src" / "twocet" / "edit" / BANK
 PERSON = 42
 SIZE = 768
-SHAPES = (
+SMILES = (
     "mouthSmile* 0.7, mouthUpperUp* 0.1, mouthLowerDown* 0.4, jawOpen 0.06",
     "mouthSmile* 0.8, mouthUpperUp* 0.25, mouthLowerDown* 0.6, jawOpen 0.06",
     "mouthSmile* 0.9, mouthUpperUp* 0.3, mouthLowerDown* 0.9, jawOpen 0.1",
     "mouthSmile* 0.95, mouthUpperUp* 0.35, mouthLowerDown* 0.9, jawOpen 0.22",
     "mouthSmile* 0.95, mouthUpperUp* 0.35, mouthLowerDown* 0.9, jawOpen 0.35",
     "mouthSmile* 0.95, mouthUpperUp* 0.4, mouthLowerDown* 0.6, jawOpen 0.5",
+)
+"""With the upper teeth raised by ``RAISED``: most people's smiles show no gums."""
+RAISED = 0.016
+"""Head units."""
+OTHERS = (
     "jawOpen 0.12",
     "jawOpen 0.25",
     "jawOpen 0.4",
@@ -37,10 +42,13 @@ SHAPES = (
     "jawOpen 0.85, mouthFunnel 0.1",
     "jawOpen 0.3, mouthFunnel 0.7",
     "jawOpen 0.85, mouthStretch* 0.5, mouthUpperUp* 0.4, mouthLowerDown* 0.5",
-    "mouthStretch* 0.9, jawOpen 0.12, mouthLowerDown* 0.35",
     "mouthStretch* 0.9, jawOpen 0.28, mouthLowerDown* 0.15",
     "mouthUpperUp* 0.75, noseSneer* 0.6, mouthLowerDown* 0.2",
     "mouthUpperUp* 0.6, mouthLowerDown* 0.5, noseSneer* 0.5, mouthStretch* 0.4, jawOpen 0.06",
+    "mouthSmile* 0.4, mouthLowerDown* 0.6, mouthUpperUp* 0.3, mouthStretch* 0.3",
+    "mouthSmile* 0.4, mouthLowerDown* 0.8, mouthUpperUp* 0.2, mouthStretch* 0.2, jawOpen 0.05",
+    "mouthSmile* 0.3, mouthLowerDown* 0.5, mouthUpperUp* 0.5",
+    "mouthSmile* 0.3, mouthLowerDown* 0.8, mouthUpperUp* 0.5, mouthStretch* 0.3, jawOpen 0.05",
 )
 LIGHT = {"key_light": (8.0, 32.0), "key_gain": 0.45, "sky_gain": 0.65, "temperature": 0.0, "pose": (0.0, 0.0, 0.0),
          "gaze": (0.0, 0.0), "stubble": 0.0}  # fmt: skip
@@ -49,12 +57,19 @@ LIGHT = {"key_light": (8.0, 32.0), "key_gain": 0.45, "sky_gain": 0.65, "temperat
 def mouths() -> list[MouthSource]:
     """All mouths of the bank."""
     finder, found = FaceFinder(), []
-    head = Head(dataclasses.replace(Identity.sample(PERSON), **LIGHT))
-    for shape in tqdm(SHAPES, desc="rendering", disable=None):
-        pixels = render(head, units_from_text(shape), SIZE, "portrait").pixels
+    heads = {shape: head(RAISED if shape in SMILES else 0.0) for shape in (*SMILES, *OTHERS)}
+    for shape, shown in tqdm(heads.items(), desc="rendering", disable=None):
+        pixels = render(shown, units_from_text(shape), SIZE, "portrait").pixels
         landmarks = finder.require(pixels, shape)[0].landmarks[:, :2].astype(np.float64)
         found.append(mouth_source(pixels, landmarks))
     return found
+
+
+def head(raised: float) -> Head:
+    """The person, with the upper teeth and gums higher by ``raised``."""
+    made = Head(dataclasses.replace(Identity.sample(PERSON), **LIGHT))
+    made.dentition.teeth[~made.dentition.on_jaw, 1] += raised
+    return made
 
 
 if __name__ == "__main__":
