@@ -84,3 +84,22 @@ def test_the_notebook_runs(tmp_path, monkeypatch, capsys):
 def test_words_are_plain_english(page):
     banned = r"\b(decently|our fault|gone on with|is no number|in less time|two piles|neutralise)\b"
     assert re.findall(banned, page.read_text(encoding="utf-8"), re.IGNORECASE) == []
+
+
+MEASUREMENTS = {"baselines", "experiments", "findings", "gpu", "log", "model-card-unpaired", "reproducing", "shapes"}
+
+
+def sentences(page: Path) -> list[list[str]]:
+    """The words of every sentence, without code, tables and the addresses of links."""
+    text = page.read_text(encoding="utf-8")
+    text = re.sub(r"\A---\n.*?\n---\n|^ *```.*?^ *```$|^\|.*?$", "\n", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"`[^`]*`", "code", re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text))
+    blocks = re.split(r"\n\s*\n|\n(?= *(?:[-*#]|\d+\.) )", text)
+    return [sentence.split() for block in blocks for sentence in re.split(r"(?<=[.!?:;])[)*”]*\s", block)]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.stem not in MEASUREMENTS], ids=lambda page: page.name)
+def test_pages_and_sentences_are_short(page):
+    found = sentences(page)
+    assert [" ".join(words) for words in found if len(words) > 40] == []
+    assert sum(map(len, found)) <= 1500
