@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import inspect
 import os
+import re
+import shutil
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -40,20 +43,20 @@ COMMANDS = {
     "sample": Command("twocet.commands.sample:sample", "give a face random expressions"),
     "continuum": Command("twocet.commands.continuum:continuum", "give a face one expression in exact steps"),
     "batch": Command("twocet.commands.batch:batch", "do every edit that a table (CSV) lists"),
-    "video": Command("twocet.commands.video:video", "move a still face as a clip does, or edit the face in a clip"),
+    "video": Command("twocet.commands.video:video", "move a still face as a film does, or edit the face in a film"),
     "presets": Command("twocet.commands.presets:presets", "list, save and remove named expressions"),
-    "verify": Command("twocet.commands.verify:verify", "say what marks pictures and films carry, by any program"),
-    "marks": Command("twocet.commands.marks:marks", "make or show the certificate with which pictures are signed"),
+    "verify": Command("twocet.commands.verify:verify", "read the marks of pictures and films, by any program"),
+    "marks": Command("twocet.commands.marks:marks", "make or show the certificate that signs pictures"),
     "serve": Command("twocet.commands.serve:serve", "open the web page: drop photos, drag the slider, download"),
     "demo": Command("twocet.commands.demo:demo", "run the packaged model on the packaged example photos"),
-    "prepare": Command("twocet.commands.prepare:prepare", "turn a laboratory set of photos into a dataset folder"),
+    "prepare": Command("twocet.commands.prepare:prepare", "turn face photos into a dataset folder"),
     "synth": Command("twocet.commands.synth:synth", "render synthetic faces with exact ground truth"),
     "synth lab": Command("twocet.commands.synth_lab:synth_lab", "render a laboratory set after CFEE's plan"),
     "train": Command("twocet.commands.train:train", "train a model on a dataset folder"),
     "import-authors": Command(
         "twocet.commands.import_authors:import_authors", "turn a checkpoint of the paper's authors into a model file"
     ),
-    "export": Command("twocet.commands.export:export", "write a model as ONNX, to run it sooner or without PyTorch"),
+    "export": Command("twocet.commands.export:export", "write a model as ONNX, to run it faster or without PyTorch"),
     "figure": Command("twocet.commands.figure:figure", "draw the paper's figures from a model and a dataset"),
     "evaluate": Command("twocet.commands.evaluate:evaluate", "measure a model on a dataset folder with ground truth"),
     "compare": Command(
@@ -95,7 +98,7 @@ options:
 
 {EXAMPLES}
 
-exit code: 0 done, 2 the input was wrong, 1 the program's own fault"""
+exit code: 0 done, 2 the input was wrong, 1 the program failed"""
 
 
 def _names() -> str:
@@ -115,13 +118,33 @@ def run_command(name: str, arguments: Sequence[str]) -> None:
     _refuse_repetition(arguments)
     refuse_slips(arguments)
     function = load_command(name)
+    text = inspect.getdoc(function) or ""
+    # An option's help is one paragraph: the parser would keep the line breaks of the source.
+    function.__doc__ = re.sub(r"\n {8,}(?=\S)", " ", text)
     tyro.cli(
         function,
         prog=f"twocet {name}",
-        description=(inspect.getdoc(function) or "").partition("\nArgs:\n")[0].rstrip(),
+        description=_description(text),
         args=list(arguments),
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName),
     )
+
+
+def _description(text: str) -> str:
+    """A docstring up to its arguments, with paragraphs as wide as the terminal.
+
+    They are indented because the parser joins lines that begin with a letter.
+    """
+    text, _, examples = text.partition("\nArgs:\n")[0].rstrip().partition("\n\nexamples:")
+    wrap = textwrap.TextWrapper(
+        min(shutil.get_terminal_size().columns, 120),
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    summary, *paragraphs = text.split("\n\n")
+    return "\n".join([summary, *map(wrap.fill, paragraphs)]) + (examples and f"\n\nexamples:{examples}")
 
 
 def _refuse_repetition(arguments: Sequence[str]) -> None:

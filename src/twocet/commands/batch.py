@@ -34,12 +34,13 @@ def batch(
 ) -> None:
     """Do every edit that a table (CSV) lists: one row, one picture.
 
-    Columns: target, reference or preset, and if wanted strength (1), output (a name is made up if it is empty), face
-    (1 = largest, or all), reference_face, keep (of mouth, eyes, brows, gaze, with spaces between them), aligned (yes or
-    no), mouth_from (another photo of the target's person); others are carried over to the report. Paths are relative to
-    the table. Rows that are wrong or fail are set aside, and listed at the end and in DIR/report.csv. The same command
-    goes on where it was interrupted, and does rows again whose photos, values or model have changed. Table, photos and
-    output may be URLs that fsspec knows, such as s3://bucket/photos.
+    Columns: target, and reference or preset. Optional: strength (1), output (file name), face (1 = largest, or all),
+    reference_face, keep (mouth, eyes, brows, gaze; with spaces between), aligned (yes or no), mouth_from (another photo
+    of the target's person). Your own columns are copied into the report. Paths are relative to the table.
+
+    Rows that fail are set aside and listed at the end and in DIR/report.csv. Run the same command again to continue
+    after an interruption; rows whose photos, values or model changed are done again. Table, photos and output may be
+    URLs that fsspec knows, such as s3://bucket/photos.
 
     examples:
       twocet batch jobs.csv -o edited
@@ -50,19 +51,19 @@ def batch(
     Args:
         jobs: The table.
         output: Folder for the pictures, made if it is missing.
-        workers: Processes on this machine; as many as there are processor cores if not given.
-        engine: processes are this machine's; ray hands the rows to Ray (pip install 'twocet[ray]').
-        ray_address: A running Ray cluster, for example auto or ray://head:10001; else Ray is started here.
+        workers: Processes on this machine; one per core if not given.
+        engine: processes: on this machine; ray: on a Ray cluster (pip install 'twocet[ray]').
+        ray_address: A running Ray cluster, such as auto or ray://head:10001; otherwise Ray is started here.
         shard: Do every N-th row from the K-th on, for arrays of jobs; the command without it joins what all have done.
         journal: Folder for the journal and the report, in place of the output folder; needed where that is a URL.
-        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
-        strict: Set rows aside that could only be done with a note that they cannot be done well.
-        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
-        crop_only: Write the aligned faces alone, at the model's size.
-        no_mark: Leave out the mark that says that a model changed the picture.
-        strip_private: Leave out of the results where (GPS), with which camera and by whom the photo was taken.
-        device: Where the model runs, for example cpu or cuda.
-        as_json: Report in JSON.
+        mouth: real: made of photos' own pixels; painted: by the model alone.
+        strict: Set aside rows that cannot be edited well, instead of printing a note.
+        model: Packaged model, model file, run folder, exported folder, or hf:OWNER/NAME.
+        crop_only: Write only the aligned faces, at the model's size.
+        no_mark: Leave out the marks that say that a model changed the picture.
+        strip_private: Remove place (GPS), camera and owner from the results' metadata.
+        device: Where the model runs: cpu, cuda or mps.
+        as_json: Print a report as JSON.
     """
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}: give 1 or more")

@@ -22,36 +22,34 @@ AblationName = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class Common:
-    """What twocet compare and twocet ablate have in common."""
+    """Options that twocet compare and twocet ablate share."""
 
     data: Path
     """Dataset folder to train on."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder of the results."""
     minutes: float | None = None
-    """Training time of each model; --steps gives rounds instead."""
+    """Training time of each model; or give --steps."""
     steps: int | None = None
-    """Rounds of each model; a round of one method is not one of another, so that --minutes compares better, or --set
-    METHOD.steps=N where the time of a round is known."""
+    """Rounds of each model. Rounds differ between methods, so --minutes (or --set METHOD.steps=N) is fairer."""
     preset: Literal["fast", "paper"] = "fast"
     """Networks: fast (about 4.5 million parameters) or paper (as published)."""
     jobs: int = 1
-    """Models trained at the same time, each with its share of the threads and as much memory as it needs alone."""
+    """Models to train at once; each gets its share of the threads and needs its own memory."""
     benchmark: Path | None = None
-    """Dataset folder of twocet synth --shared-expressions with people that nothing was trained on."""
+    """Dataset folder made by twocet synth --shared-expressions, with people that nothing was trained on."""
     split: Literal["train", "val", "test"] = "test"
-    """Whose photos of --data the paper's protocol uses."""
+    """People of --data for the paper's protocol."""
     set: tuple[str, ...] = ()
-    """Settings of all models as field=value, with twocet compare METHOD.field=value for one; --dry-run shows them."""
+    """Settings of all models as field=value, or of one as METHOD.field=value; --dry-run shows them."""
     backbone: Literal["mobilenetv2", "inception"] = "mobilenetv2"
-    """Network of the realism measures, in their names; inception (FID) needs twocet[inception] and a download."""
+    """Network of the realism measures; inception (FID) needs twocet[inception] and a download."""
     most: int = 2000
-    """Pictures of a set and cases, at most; larger sets are thinned evenly."""
+    """At most so many pictures of a set, and cases; larger sets are thinned evenly."""
     schedule_scale: float = 1.0
-    """Stretches all that counts rounds, the weights' schedules and how far back averages look; the published ones are
-    made for 100,000 rounds. 0.04 fits 4,000."""
+    """Stretches schedules and averages, which are made for 100,000 rounds; 0.04 fits 4,000."""
     seed: int = 0
-    """Of the weights and of everything drawn."""
+    """Seed of the initial weights and of everything drawn."""
     device: str = "cpu"
     """Where the models run: cpu, cuda or mps."""
     dry_run: bool = False
@@ -83,24 +81,24 @@ def compare(
 ) -> None:
     """Train 2CET, StarGAN v2 and a GANimation-style model alike, and compare them as the paper's Table 1 does.
 
-    The models are trained with the same data, size and budget and chosen by the same metric, then measured: the paper's
-    protocol on the photos of --split, and gain, identity and agreement on a rendered --benchmark. Writes table.md,
-    table.json and sheet.png (the paper's Fig. 3), and a run folder for each model. Ctrl-C keeps what is done; the same
-    command goes on from there. StarGAN v2 is given expression labels, 2CET and GANimation are not.
+    All models get the same data, size and budget, and the same metric chooses the round. Then they are measured: the
+    paper's protocol on the photos of --split, and gain, identity and agreement on a rendered --benchmark. Writes
+    table.md, table.json, sheet.png (the paper's Fig. 3) and a run folder for each model. Ctrl-C keeps what is done; run
+    the same command again to continue. StarGAN v2 is told expression labels; 2CET and GANimation are not.
 
-    Examples:
-        twocet synth faces --identities 400 --expressions 8
-        twocet synth bench --first-identity 1000000 --identities 40 --expressions 16 --shared-expressions
-        twocet compare --data faces --benchmark bench --minutes 60 -o comparison
-        twocet compare --data lab --benchmark lab --methods 2cet-authors starganv2 ganimation --minutes 30 -o labelled
-        twocet compare --data cfee --minutes 600 --set batch=8 starganv2.diversity.end=20000 -o cfee-comparison
-        twocet compare --data faces --minutes 60 -o comparison --dry-run
+    examples:
+      twocet synth faces --identities 400 --expressions 8
+      twocet synth bench --first-identity 1000000 --identities 40 --expressions 16 --shared-expressions
+      twocet compare --data faces --benchmark bench --minutes 60 -o comparison
+      twocet compare --data lab --benchmark lab --methods 2cet-authors starganv2 ganimation --minutes 30 -o labelled
+      twocet compare --data cfee --minutes 600 --set batch=8 starganv2.diversity.end=20000 -o cfee-comparison
+      twocet compare --data faces --minutes 60 -o comparison --dry-run
 
     Args:
-        methods: What is compared; 2cet-authors is 2CET by the paper's label-free recipe with these networks,
-            2cet-unpaired by one that learns from landmarks and does not know who is who.
-        action_units: OpenFace's CSV file, or folder of CSV files, for GANimation; if not given, they are read from the
-            photos and kept in action-units.csv beside faces.csv.
+        methods: What to compare. 2cet-authors is 2CET by the paper's label-free recipe with these networks;
+            2cet-unpaired learns from landmarks and does not know who is who.
+        action_units: OpenFace's CSV file, or folder of CSV files, for GANimation. Otherwise action units are read from
+            the photos and kept in action-units.csv beside faces.csv.
     """
     from twocet.compare.comparison import plan
     from twocet.errors import check
@@ -120,20 +118,21 @@ def ablate(
 ) -> None:
     """Take parts of the method away, as the paper's Table 3 does: dynamic weights, grey encoder, uniform codes.
 
-    Six models: the whole, one part less in each of three steps, and grey encoder and uniform codes each alone. They
-    are trained by the label-free recipe with the same budget and measured as by twocet compare. Writes table.md,
-    table.json and sheet.png, and a run folder for each model. Ctrl-C keeps what is done; the same command goes on.
-    Several machines can share the work: give each some of the --models, copy the folders together, and run it for all.
+    Trains six models by the label-free recipe with the same budget: the whole, one part less in each of three steps,
+    and two with only the grey encoder or only the uniform codes taken away. They are measured as by twocet compare.
+    Writes table.md, table.json, sheet.png and a run folder for each model. Ctrl-C keeps what is done; run the same
+    command again to continue. Several machines can share the work: give each some of the --models, copy the folders
+    together, and run it for all.
 
-    Examples:
-        twocet ablate --data cfee --minutes 600 -o ablation
-        twocet ablate --data faces --minutes 60 --jobs 2 --schedule-scale 0.1 --set lr=5e-4 -o ablation
-        twocet ablate --data faces --steps 3000 -o ablation --models whole only-grey only-uniform
-        twocet ablate --data faces --minutes 60 -o ablation --dry-run
+    examples:
+      twocet ablate --data cfee --minutes 600 -o ablation
+      twocet ablate --data faces --minutes 60 --jobs 2 --schedule-scale 0.1 --set lr=5e-4 -o ablation
+      twocet ablate --data faces --steps 3000 -o ablation --models whole only-grey only-uniform
+      twocet ablate --data faces --minutes 60 -o ablation --dry-run
 
     Args:
-        models: Which of the six, by the names of their folders; all if not given.
-        recipe: Losses and settings of the authors' code or of the paper's text.
+        models: Which of the six to train, by the names of their folders; all if not given.
+        recipe: Losses and settings of the authors' code, or of the paper's text.
     """
     from twocet.compare.comparison import plan
 

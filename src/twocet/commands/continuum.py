@@ -49,11 +49,11 @@ def continuum(
     device: str = "cpu",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Give the face in TARGET one expression in exact steps, with a table of what each picture is.
+    """Give the face in TARGET one expression in exact steps, with a table that describes each picture.
 
-    The folder gets one PNG for each step, stimuli.csv (strength, measured facial movement, identity distance, model;
-    columns for PsychoPy and jsPsych), contact-sheet.png, recipe.json and, if asked for, a film. Equal strengths are not
-    equal movements: --equalize landmarks chooses the strengths so that the measured movement grows in equal steps.
+    The folder gets a PNG for each step, stimuli.csv (strength, measured movement, identity distance, model; columns for
+    PsychoPy and jsPsych), contact-sheet.png, recipe.json and, with --ramp, a film. Equal strengths are not equal
+    movements: --equalize landmarks chooses strengths so that the measured movement grows in equal steps.
 
     examples:
       twocet continuum me.jpg smile.jpg -o smile
@@ -62,16 +62,16 @@ def continuum(
       twocet continuum me.jpg smile.jpg --ramp mp4 --seconds 2 --easing smooth -o film
 
     Args:
-        target: Photo whose face is edited; or points (.npz) or a mesh (.obj).
+        target: Photo whose face is edited. For shape models also points (.npz) or a mesh (.obj).
         reference: Photo whose expression is copied.
         output: Folder for the pictures and the table, made if it is missing.
-        preset: A named expression in place of a reference; twocet presets list names them.
-        seed: A random expression in place of a reference; the same seed draws the same.
+        preset: A named expression instead of a reference (see twocet presets list).
+        seed: A random expression instead of a reference; the same seed draws the same.
         steps: How many pictures, both ends included.
-        start: Strength of the first picture; 0 is neutral, less opposes the expression.
-        stop: Strength of the last picture, more or less than the first; 1 is the reference's expression.
+        start: Strength of the first picture; 0 is neutral, below 0 gives the opposite.
+        stop: Strength of the last picture, above or below the first; 1 is the reference's expression.
         equalize: Equal steps of strength, or of the movement of the face's 478 landmarks.
-        size: Write square face crops of this side, eyes always in the same place, instead of whole photos.
+        size: Write square face crops of this side instead of whole photos, with eyes always in the same place.
         mask: Make everything outside an oval about the face transparent.
         grey: Remove colour and keep luminance.
         match_luminance: Give all pictures the same mean and contrast of luminance inside the oval.
@@ -80,18 +80,18 @@ def continuum(
         seconds: How long the film moves.
         hold: How many seconds its last frame stays.
         easing: Move evenly, or start and stop softly.
-        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
-        mouth_from: Another photo of the person in TARGET with an open mouth: shows their own teeth.
-        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
-        aligned: The photos are square face crops already; look for no face.
-        face: Which face of TARGET to edit, 1 is the largest.
-        reference_face: Which face of REFERENCE, 1 is the largest.
-        keep: Parts of the face that stay as they are; gaze is what is seen between the lids.
-        strict: Refuse what would otherwise be done with a note that it cannot be done well.
-        no_mark: Leave out the mark that says that a model changed the picture.
-        strip_private: Leave out of the results where (GPS), with which camera and by whom the photo was taken.
-        device: Where the model runs, for example cpu or cuda.
-        as_json: Report in JSON.
+        mouth: real: made of photos' own pixels; painted: by the model alone.
+        mouth_from: Another photo of the person in TARGET, with an open mouth, to show their own teeth.
+        model: Packaged model, model file, run folder, exported folder, or hf:OWNER/NAME.
+        aligned: The photos are square face crops already; do not look for a face.
+        face: Face of TARGET to edit: 1 is the largest.
+        reference_face: Face of REFERENCE to read: 1 is the largest.
+        keep: Parts of the face to leave as they are; gaze is what shows between the lids.
+        strict: Refuse photos that cannot be edited well, instead of printing a note.
+        no_mark: Leave out the marks that say that a model changed the picture.
+        strip_private: Remove place (GPS), camera and owner from the results' metadata.
+        device: Where the model runs: cpu, cuda or mps.
+        as_json: Print a report as JSON.
     """
     from twocet.shapes.points import is_points
 

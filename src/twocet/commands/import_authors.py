@@ -16,7 +16,7 @@ def import_authors(
 ) -> None:
     """Turn a checkpoint of the paper's authors into a model file.
 
-    Reads {step}_model_s.ckpt (the averaged networks, which make the better pictures) or {step}_model.ckpt. Size, code
+    Reads {step}_model_s.ckpt (the averaged networks, whose pictures are better) or {step}_model.ckpt. Size, code
     and widths follow from the shapes. Whether you may use the weights is for their authors to say.
 
     examples:
@@ -26,7 +26,7 @@ def import_authors(
     Args:
         checkpoint: The authors' file.
         output: Model file to write.
-        as_json: Report in JSON.
+        as_json: Print a report as JSON.
     """
     from twocet.errors import check
     from twocet.model.authors import import_checkpoint

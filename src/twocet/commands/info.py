@@ -12,15 +12,15 @@ def info(
     model: Annotated[str, tyro.conf.Positional] = "default",
     json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Say what a model is: dimensions, training data and licence, measurements, hash.
+    """Say what a model is: dimensions, training data, licence, measurements and hash.
 
     examples:
       twocet info
       twocet info runs/one/model.safetensors --json
 
     Args:
-        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
-        json_output: Print one JSON object.
+        model: Packaged model, model file, run folder, exported folder, or hf:OWNER/NAME.
+        json_output: Print a report as JSON.
     """
     from twocet.model.model import find_model, identify_model, load_model
 

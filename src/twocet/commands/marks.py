@@ -21,11 +21,11 @@ def marks(
     replace: bool = False,
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Make the certificate chain with which pictures are signed (C2PA), or show which marks pictures get.
+    """Make the certificates that sign pictures (C2PA), or show which marks pictures get.
 
-    `init` makes a root and a signing certificate in ~/.config/twocet/marks (or in XDG_CONFIG_HOME); the private key can
-    be read by you alone. From then on every picture and film is signed. Others see a valid signature of somebody whom
-    they do not know, unless they are given root.pem. With --certificate and --key your own chain is taken instead.
+    The action init makes a root and a signing certificate in ~/.config/twocet/marks (or in XDG_CONFIG_HOME). Only you
+    can read the private key. From then on every picture and film is signed. Others see a valid signature by somebody
+    unknown, unless you give them root.pem. With --certificate and --key your own chain is used instead.
 
     examples:
       twocet marks init --organisation "Face Lab, University of X"
@@ -38,8 +38,8 @@ def marks(
         name: Common name (CN= of the certificate).
         certificate: Your own certificates (PEM), the signing one first.
         key: Private key of the first of them (PEM, without a password).
-        replace: Take the place of the chain that is there.
-        as_json: Report in JSON.
+        replace: Replace the chain that is there.
+        as_json: Print a report as JSON.
     """
     from twocet.photo import certificates
 

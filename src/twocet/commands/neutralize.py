@@ -35,19 +35,20 @@ def neutralize(
       twocet neutralize anna.jpg ben.jpg -o neutral
 
     Args:
-        targets: Photos whose face is edited, or folders of photos; or points (.npz), a mesh (.obj), a folder of meshes.
+        targets: Photos whose faces are edited, or folders of photos. For shape models also points (.npz), a mesh (.obj)
+            or a folder of meshes.
         output: Picture to write (.png .jpg .webp .tif), or a folder for the results.
-        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
-        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
-        aligned: The photos are square face crops already; look for no face.
-        face: Which face of each photo to edit, 1 is the largest; or all.
-        keep: Parts of the face that stay as they are; gaze is what is seen between the lids.
-        strict: Refuse what would otherwise be done with a note that it cannot be done well.
-        crop_only: Write the aligned face alone, at the model's size.
-        no_mark: Leave out the mark that says that a model changed the picture.
-        strip_private: Leave out of the results where (GPS), with which camera and by whom the photo was taken.
-        device: Where the model runs, for example cpu or cuda.
-        as_json: Report in JSON.
+        mouth: real: made of photos' own pixels; painted: by the model alone.
+        model: Packaged model, model file, run folder, exported folder, or hf:OWNER/NAME.
+        aligned: The photos are square face crops already; do not look for a face.
+        face: Face of each photo to edit: 1 is the largest, or all.
+        keep: Parts of the face to leave as they are; gaze is what shows between the lids.
+        strict: Refuse photos that cannot be edited well, instead of printing a note.
+        crop_only: Write only the aligned face, at the model's size.
+        no_mark: Leave out the marks that say that a model changed the picture.
+        strip_private: Remove place (GPS), camera and owner from the results' metadata.
+        device: Where the model runs: cpu, cuda or mps.
+        as_json: Print a report as JSON.
     """
     from twocet.commands import points
     from twocet.commands.shared import Report, check_one_face, plan, run_jobs, save_result

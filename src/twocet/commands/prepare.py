@@ -32,11 +32,11 @@ def prepare(
     workers: int | None = None,
     json: bool = False,
 ) -> None:
-    """Turn a laboratory set of face photos into a dataset folder.
+    """Turn face photos, such as a laboratory set, into a dataset folder.
 
-    SOURCE are folders or zip files with the original file names. Every photo's face is found, aligned and cropped;
-    people are divided into training, validation and testing; copies and photos without a face are reported in
-    report.json, and contact-sheet.jpg shows the result. Run the same command again to go on after an interruption.
+    Finds, aligns and crops every face and divides the people into training, validation and testing. SOURCE are folders
+    or zip files with the original file names. report.json lists copies and photos without a face, and contact-sheet.jpg
+    shows the result. Run the same command again to continue after an interruption.
 
     examples:
       twocet prepare cfee CFEE/ -o faces-cfee --alignment paper
@@ -44,36 +44,36 @@ def prepare(
       twocet prepare london neutral_front.zip smiling_front.zip -o faces-london
       twocet prepare cfd CFD.zip -o faces-cfd --leave-out-unpaired
       twocet prepare folder my-photos/ -o faces --name "My lab" --licence "with consent"
-      twocet prepare folder two-piles/ -o faces --people faces --leave-out-unpaired
-      twocet prepare folder two-piles/ -o strangers --people none    # for twocet train --recipe unpaired
+      twocet prepare folder photos/ -o faces --people faces --leave-out-unpaired
+      twocet prepare folder photos/ -o strangers --people none    # for twocet train --recipe unpaired
 
     Args:
-        dataset: Whose file names they are: Compound Facial Expressions of Emotion, Radboud Faces Database, Chicago
-            Face Database, Face Research Lab London Set; or folder: neutral/PERSON*.jpg and
-            expressive/[EXPRESSION/]PERSON*.jpg (or EXPRESSION/PERSON*.jpg), where PERSON ends at the first underscore.
+        dataset: The set that the file names follow: cfee (Compound Facial Expressions of Emotion), rafd (Radboud Faces
+            Database), cfd (Chicago Face Database), london (Face Research Lab London Set), or folder:
+            neutral/PERSON*.jpg and expressive/[EXPRESSION/]PERSON*.jpg or EXPRESSION/PERSON*.jpg. PERSON ends at the
+            first underscore.
         source: Folders or zip files with the photos.
         output: Dataset folder: a new or empty one, or one that this command has begun.
-        people: What tells who is who in a folder: names (PERSON); faces: photos with matching faces are of one
-            person, whatever they are called (needs twocet[eval]; look at contact-sheet.jpg); or none: nobody has two
-            photos.
-        alignment: template aligns by eyes and nose, as the packaged model needs it; paper crops squares as the
-            paper's authors did.
+        people: Who is who in a folder. names: PERSON says it. faces: photos whose faces match are of one person (needs
+            twocet[eval]; check contact-sheet.jpg). none: every photo is another person.
+        alignment: template: by eyes and nose, as the packaged model needs it. paper: squares, as the paper's authors
+            cropped.
         size: Side of the crops in pixels.
-        master: Side of the larger crops that are kept in masters/; 0 for none.
-        split: paper and paper-16 test on the paper's 8 (RaFD: 6) and 16 people; tenth validates on every tenth person;
-            random draws. Default: paper for cfee and rafd, tenth for london, random for the others.
+        master: Side of the larger crops kept in masters/; 0 for none.
+        split: paper, paper-16: test on the paper's 8 (RaFD: 6) or 16 people. tenth: validate on every tenth person.
+            random: draw people. Default: paper for cfee and rafd, tenth for london, random for the others.
         test_ids: Test on these people instead.
         val_ids: Validate on these people instead.
         test_share: Share of people drawn for testing by --split random.
         val_share: Share of the other people drawn for validation; 0 for nobody, as in the paper.
-        seed: Draws the people.
-        neutrals_expressive: Neutral faces are expressive ones too, as in the authors' later code.
-        allow_unpaired: Prepare people with neutral or expressive photos only, too (training on them usually fails).
-        leave_out_unpaired: Leave such people out.
+        seed: Seed of the draw of people.
+        neutrals_expressive: Count neutral faces as expressive ones too, as the authors' later code does.
+        allow_unpaired: Keep people who have only neutral or only expressive photos (training on them usually fails).
+        leave_out_unpaired: Leave out people who have only neutral or only expressive photos.
         name: Name of the set in dataset.json.
-        licence: Its licence.
-        citation: How it must be cited.
-        workers: Processes; as many as there are processor cores if not given.
+        licence: Its licence, in dataset.json.
+        citation: How to cite it.
+        workers: Processes; one per core if not given.
         json: Print the report as JSON.
     """
     import json as encoder

@@ -26,10 +26,10 @@ def presets(
     device: str = "cpu",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """List, save, remove or show named expressions, to be used as --preset NAME by other commands.
+    """List, save, show or remove named expressions, which other commands use as --preset NAME.
 
-    `save` reads the expression of each photo and keeps the mean. A preset fits only the model that it was made with.
-    Your own presets are kept in ~/.config/twocet/presets.json (or in XDG_CONFIG_HOME).
+    The action save reads the expression of each photo and keeps the mean. A preset fits only the model that it was made
+    with. Your own presets are kept in ~/.config/twocet/presets.json (or in XDG_CONFIG_HOME).
 
     examples:
       twocet presets list
@@ -42,12 +42,12 @@ def presets(
         action: What to do.
         name: Name of the preset; list needs none.
         references: Photos, or folders of photos, whose expression is saved.
-        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
-        aligned: The photos are square face crops already; look for no face.
-        reference_face: Which face of each photo, 1 is the largest.
-        strict: Refuse photos that would otherwise be read with a note that they cannot be read well.
-        device: Where the model runs, for example cpu or cuda.
-        as_json: Report in JSON.
+        model: Packaged model, model file, run folder, exported folder, or hf:OWNER/NAME.
+        aligned: The photos are square face crops already; do not look for a face.
+        reference_face: Face of each photo to read: 1 is the largest.
+        strict: Refuse photos that cannot be read well, instead of printing a note.
+        device: Where the model runs: cpu, cuda or mps.
+        as_json: Print a report as JSON.
     """
     from twocet.edit import presets as book
     from twocet.model.model import find_model, identify_model

@@ -33,30 +33,30 @@ def sample(
     device: str = "cpu",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Give the face in TARGET random expressions: one picture for each, and one sheet of all.
+    """Give the face in TARGET random expressions: a picture of each, and a sheet of all.
 
     examples:
       twocet sample me.jpg -n 8 -o samples
       twocet sample me.jpg -n 20 --seed 7 --strength 1.3 -o samples
 
     Args:
-        target: Photo whose face is edited; or points (.npz) or a mesh (.obj).
+        target: Photo whose face is edited. For shape models also points (.npz) or a mesh (.obj).
         output: Folder for the pictures, made if it is missing.
         num: How many expressions.
         seed: The same seed draws the same expressions.
         strength: More than 1 exaggerates, less weakens.
-        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
-        mouth_from: Another photo of the person in TARGET with an open mouth: shows their own teeth.
-        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
-        aligned: The photo is a square face crop already; look for no face.
-        face: Which face of TARGET to edit, 1 is the largest; or all.
-        keep: Parts of the face that stay as they are; gaze is what is seen between the lids.
-        strict: Refuse what would otherwise be done with a note that it cannot be done well.
-        crop_only: Write the aligned face alone, at the model's size.
-        no_mark: Leave out the mark that says that a model changed the picture.
-        strip_private: Leave out of the results where (GPS), with which camera and by whom the photo was taken.
-        device: Where the model runs, for example cpu or cuda.
-        as_json: Report in JSON.
+        mouth: real: made of photos' own pixels; painted: by the model alone.
+        mouth_from: Another photo of the person in TARGET, with an open mouth, to show their own teeth.
+        model: Packaged model, model file, run folder, exported folder, or hf:OWNER/NAME.
+        aligned: The photo is a square face crop already; do not look for a face.
+        face: Face of TARGET to edit: 1 is the largest, or all.
+        keep: Parts of the face to leave as they are; gaze is what shows between the lids.
+        strict: Refuse photos that cannot be edited well, instead of printing a note.
+        crop_only: Write only the aligned face, at the model's size.
+        no_mark: Leave out the marks that say that a model changed the picture.
+        strip_private: Remove place (GPS), camera and owner from the results' metadata.
+        device: Where the model runs: cpu, cuda or mps.
+        as_json: Print a report as JSON.
     """
     from tqdm import tqdm
 

@@ -16,8 +16,8 @@ def serve(
 ) -> None:
     """Open the web page: drop two photos, drag a slider, download the result.
 
-    Only this computer can reach the page unless --host says otherwise. Photos are kept in memory while they are
-    edited; nothing of them stays on the disk, and nothing is sent anywhere else.
+    Only this computer can reach the page, unless --host says otherwise. Photos stay in memory while they are edited;
+    nothing stays on the disk, and nothing is sent elsewhere. Needs: pip install 'twocet[web]'
 
     examples:
       twocet serve
@@ -25,11 +25,11 @@ def serve(
       twocet serve --host 0.0.0.0 --allow-host faces.example.org
 
     Args:
-        host: Address to listen on; 0.0.0.0 lets everybody in who can reach this computer.
+        host: Address to listen on; 0.0.0.0 lets in everybody who can reach this computer.
         port: Port to listen on; 0 takes a free one.
-        allow_host: Further names under which the page is reached; addresses and this computer's own name always are.
-        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
-        device: Where the model runs, for example cpu or cuda.
+        allow_host: Further names of the page, beside addresses and this computer's name.
+        model: Packaged model, model file, run folder, exported folder, or hf:OWNER/NAME.
+        device: Where the model runs: cpu, cuda or mps.
     """
     if any(importlib.util.find_spec(package) is None for package in ("starlette", "uvicorn")):
         raise UserError("The web page needs two more packages: pip install 'twocet[web]'")

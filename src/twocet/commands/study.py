@@ -41,13 +41,13 @@ def make(
     pairs_only: bool = False,
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Make a human study of expression transfer: a page for raters and, apart from it, the key.
+    """Make a human study of expression transfer: a page for raters and, separately, the key.
 
-    The design paper is the one of the paper's Table 2: three references of every expression, a random target for each,
+    Design paper is the study of the paper's Table 2: three references of every expression, a random target for each,
     every method on every pair, ten attention checks, and two questions (same person? same expression?) with five
-    answers. 2afc shows two methods side by side: which is better, or not sure. Raters get FOLDER/page (open index.html,
-    or use twocet study serve); trials.csv, the key, stays with you. No rater sees a target twice in one condition:
-    where the people are too few for that, raters get different lists. Exclusion rules are fixed in design.json.
+    answers. Design 2afc shows two methods side by side: which is better, or not sure? Raters get FOLDER/page: open
+    index.html, or use twocet study serve. Keep trials.csv, the key, to yourself. No rater sees a target twice in one
+    condition; where there are too few people, raters get different lists. Exclusion rules are fixed in design.json.
 
     examples:
       twocet study make study --data faces --methods default unpaired copy
@@ -58,28 +58,28 @@ def make(
     Args:
         folder: Where the study goes.
         data: Dataset folder with expression labels, whose photos are drawn.
-        pairs: Table of pairs instead, as --pairs-only writes it: pair, target, reference, target_id, and if known
+        pairs: Table of pairs instead, as --pairs-only writes it: pair, target, reference, target_id, and optionally
             reference_id, label, own.
-        methods: What is compared, as NAME=SOURCE: a packaged model, a model file, a baseline's, a folder with a result
-            for every pair (pair-001.png, ...), copy (the target unchanged), own (the target's own photo). NAME may be
-            left out.
+        methods: What to compare, as NAME=SOURCE or SOURCE alone: a packaged model, a model file (a baseline's too), a
+            folder with a result for every pair (pair-001.png, ...), copy (the target unchanged), or own (the target's
+            own photo).
         design: What is asked.
         split: Whose photos of --data are drawn.
         labels: Expressions; all of the split if not given.
         references: References of each expression.
-        rounds: Times that a rater sees every pair of their list, each time in another condition; all conditions if not
-            given. 1 shows every person once.
+        rounds: How often a rater sees each pair, each time in another condition; all conditions if not given. 1 shows
+            every person once.
         checks: Attention checks.
-        max_failed_checks: A rater who fails more is excluded.
-        min_answered: A rater who answers a smaller share of the trials is excluded.
-        max_same_answer: A rater of whose answers a larger share is the same is excluded.
-        min_seconds: A rater whose median time for a trial is shorter is excluded.
-        texts: JSON file with texts of the page in place of ours (translation, consent); design.json shows all of them.
+        max_failed_checks: Exclude raters who fail more.
+        min_answered: Exclude raters who answer a smaller share of the trials.
+        max_same_answer: Exclude raters who give the same answer in a larger share.
+        min_seconds: Exclude raters whose median time for a trial is shorter.
+        texts: JSON file with your own texts (translation, consent); design.json shows all of them.
         size: Longer side of the pictures in pixels.
-        seed: Of everything drawn.
-        device: Where models run, for example cpu or cuda.
+        seed: Seed of everything drawn.
+        device: Where the models run: cpu, cuda or mps.
         pairs_only: Write FOLDER/pairs.csv and stop, so that another program can make its results.
-        as_json: Report in JSON.
+        as_json: Print a report as JSON.
     """
     from twocet.study.folder import PAIRS
 
@@ -158,8 +158,8 @@ def serve(
 ) -> None:
     """Open a study's page for raters and collect their answers in FOLDER/responses.jsonl.
 
-    Answers are on the disk before the page is told so; a page keeps and repeats what was not confirmed, so that neither
-    a kill of this command nor a lost connection costs an answer. Run it again to go on. Only this computer can reach
+    Each answer is on the disk before the page is told so, and the page repeats what was not confirmed. So no answer is
+    lost when the connection breaks or this command is killed. Run it again to continue. Only this computer can reach
     the page unless --host says otherwise. Needs: pip install 'twocet[study]'
 
     examples:
@@ -167,10 +167,10 @@ def serve(
       twocet study serve study --host 0.0.0.0 --port 80
 
     Args:
-        folder: A study of twocet study make.
-        host: Address to listen on; 0.0.0.0 lets everybody in who can reach this computer.
+        folder: A study made by twocet study make.
+        host: Address to listen on; 0.0.0.0 lets in everybody who can reach this computer.
         port: Port to listen on; 0 takes a free one.
-        allow_host: Further names under which the page is reached; addresses and this computer's own name always are.
+        allow_host: Further names of the page, beside addresses and this computer's name.
     """
     _need("starlette", "uvicorn")
     from twocet.study.server import serve as serve_page
@@ -187,20 +187,20 @@ def analyze(
 ) -> None:
     """Analyse the answers of a study.
 
-    Joins the answers with the key, excludes raters by the rules of design.json, and writes report.html, report.md and
-    report.json (the paper's table with and without its rule that drops scores more than three standard deviations away,
-    means and differences with intervals over raters and targets, an ordinal model, Bradley-Terry strengths, agreement),
-    figure.svg and .pdf, and responses.csv with every answer. What cannot be estimated is said.
-    Needs: pip install 'twocet[study]'
+    Joins the answers with the key, excludes raters by the rules of design.json, and writes report.html, report.md,
+    report.json, figure.svg, figure.pdf and responses.csv. The report has the paper's table (with and without its rule
+    that drops scores more than three standard deviations away), means and differences with intervals over raters and
+    targets, an ordinal model, Bradley-Terry strengths and agreement. It says what could not be estimated. Needs: pip
+    install 'twocet[study]'
 
     examples:
       twocet study analyze study
       twocet study analyze study responses-*.csv -o report
 
     Args:
-        folder: A study of twocet study make.
-        responses: Files of answers: CSV files that raters' pages saved, responses.jsonl, or a responses.csv of this
-            command; FOLDER/responses.jsonl and FOLDER/responses/*.csv if not given.
+        folder: A study made by twocet study make.
+        responses: Files of answers: CSV files saved by raters' pages, responses.jsonl, or a responses.csv of this
+            command. Default: FOLDER/responses.jsonl and FOLDER/responses/*.csv.
         output: Folder of the report; FOLDER/report if not given.
         as_json: Print report.json.
     """

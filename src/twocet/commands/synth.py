@@ -24,7 +24,7 @@ def synth(
     """Render synthetic faces with exact ground truth into a dataset folder.
 
     Every identity gets one neutral picture and --expressions others. The same options give the same bytes on any number
-    of workers. Run the same command again to go on after an interruption, or with more identities to extend the set.
+    of workers. Run the same command again to continue after an interruption, or with more identities to extend the set.
 
     examples:
       twocet synth faces --identities 2000 --expressions 8
@@ -36,12 +36,12 @@ def synth(
         identities: How many people.
         expressions: How many expressions of each, besides neutral.
         size: Side of the square pictures in pixels.
-        seed: Draws other expressions; the people stay the same.
+        seed: Another seed draws other expressions; the people stay the same.
         first_identity: Number of the first person. From 1000000 on they are for benchmarks alone, never for training.
         shared_expressions: Make a benchmark: everyone shows the same expressions (12 named ones, then random ones).
-        workers: Processes; as many as there are processor cores if not given.
-        view: The crop that training uses, or the whole head before a background.
-        as_json: Report in JSON.
+        workers: Processes; one per core if not given.
+        view: The crop that training uses, or the whole head in front of a background.
+        as_json: Print a report as JSON.
     """
     from twocet.synth.dataset import write_dataset
 

@@ -18,11 +18,11 @@ def synth_lab(
     workers: int | None = None,
     as_json: Annotated[bool, conf.arg(name="json")] = False,
 ) -> None:
-    """Render a laboratory set after CFEE's plan, for the paper's protocol where CFEE itself is not at hand.
+    """Render a laboratory set after CFEE's plan, to follow the paper's protocol without CFEE.
 
-    230 people, each neutral and in 25 further categories of expression, under one light, from the front, in the paper's
-    crop and with the paper's test people. Whatever works on CFEE works on it. Run the same command again to go on after
-    an interruption.
+    The set has 230 people, each neutral and in 25 further categories of expression, in one light, from the front, in
+    the paper's crop and with the paper's test people. Every command that works on CFEE works on it. Run the same
+    command again to continue after an interruption.
 
     examples:
       twocet synth lab lab
@@ -36,8 +36,8 @@ def synth_lab(
         size: Side of the square pictures in pixels.
         test_people: How many people are for testing: the paper has a split with 8 and one with 16.
         val_people: How many of the others choose the round that becomes the model (twocet train); the paper has none.
-        workers: Processes; as many as there are processor cores if not given.
-        as_json: Report in JSON.
+        workers: Processes; one per core if not given.
+        as_json: Print a report as JSON.
     """
     from twocet.synth.dataset import write_plan
     from twocet.synth.lab import LabPlan

@@ -46,12 +46,12 @@ def train(
     allow_one_sided: bool = False,
     dry_run: bool = False,
 ) -> None:
-    """Train a model on dataset folders; with --recipe shapes on faces as points.
+    """Train a model on dataset folders, or (--recipe shapes) on faces as points.
 
-    The run folder gets config.json, metrics.jsonl, TensorBoard events, samples, checkpoints and at the end
-    model.safetensors: the round that --select chose on the validation people, or the last one if there are none. Where
-    they differ the last one is in last.safetensors. Ctrl-C stops after the current round with a checkpoint. Several
-    processes and machines need the extra: pip install 'twocet[distributed]'
+    The run folder gets config.json, metrics.jsonl, TensorBoard events, samples, checkpoints and, at the end,
+    model.safetensors: the best round on the validation people by --select, or the last round if there are none. If the
+    last round is another one, it is kept as last.safetensors. Ctrl-C stops after the current round and writes a
+    checkpoint. Several processes and machines need: pip install 'twocet[distributed]'
 
     examples:
       twocet train --data faces -o runs/one --minutes 90
@@ -69,27 +69,28 @@ def train(
 
     Args:
         output: Run folder.
-        data: Dataset folders, made by `twocet synth` or `twocet prepare`. For shapes also .npz archives of points, and
-            folders with neutral/ and expressive/ in which photos or meshes (.obj) lie.
+        data: Dataset folders made by twocet synth or twocet prepare. For shapes also archives of points (.npz), and
+            folders with neutral/ and expressive/ that hold photos or meshes (.obj).
         mix: Share of each folder in a mini-batch; equal if not given.
         preset: Networks and default recipe: fast (the default) or paper.
-        recipe: What happens in a round: fast, landmarks and close_up know who is who; unpaired, close_up_unpaired,
-            paper and authors do not. The two close_up teach a finished model (--init) sharp mouths. supervised is all
-            that makes the packaged model, six runs in turn. shapes is the paper's objective on points: landmarks read
-            from photos, archives, meshes. By default the one named like the preset.
+        recipe: How to train. fast, landmarks: with people who have neutral and expressive photos. unpaired: with
+            strangers. paper, authors: the paper's method, without pairs or labels. close_up, close_up_unpaired: sharp
+            mouths for a finished model (--init). supervised: all of the packaged model, in six stages. shapes: the
+            paper's objective on points (landmarks of photos, archives, meshes). Default: the one named like the preset.
         set: Other settings of the recipe as field=value; --dry-run shows them.
         steps: Rounds to train.
-        minutes: Time budget in place of --steps; of all stages of supervised together.
-        schedule_scale: Stretches all that counts rounds: the weights' schedules and how far back the average looks.
-            Those of paper and authors are made for 100,000 rounds; 0.04 fits 4,000. Not for supervised.
-        seed: Seed of the weights and of everything drawn.
-        device: Where the networks run: cpu (the default), cuda, cuda:1 and so on; with --resume, go on there.
-        select: What is measured on the validation people every validate_every rounds and chooses the best checkpoint:
-            gain over pairs of one person, error of the expressive cycle, agreement of transferred expressions, or
-            their kernel distance from expressive photos (needs requirements-weights.txt).
+        minutes: Time budget instead of --steps; supervised: of all stages together.
+        schedule_scale: Stretches everything that counts rounds: schedules of weights, and how far back the average
+            looks. paper and authors are made for 100,000 rounds; 0.04 fits 4,000. Not for supervised.
+        seed: Seed of the initial weights and of everything drawn.
+        device: Where the networks run: cpu (the default), cuda, cuda:1 and so on; may be given with --resume.
+        select: Metric on the validation people that chooses the best round. gain: over pairs of one person. cycle:
+            error of the expressive cycle. agreement: of transferred expressions. kid_mobilenetv2: their kernel distance
+            from expressive photos (needs requirements-weights.txt).
         init: Model (name or file) to start from; its networks replace those of the preset.
-        resume: Go on from the newest checkpoint in the run folder, with its own settings and data; --device may differ.
-        allow_one_sided: Accept identities with photos in one domain only (training usually fails on them).
+        resume: Continue from the newest checkpoint in the run folder, with its own settings and data; --device may
+            differ.
+        allow_one_sided: Accept people who have only neutral or only expressive photos (training on them usually fails).
         dry_run: Print the recipe's settings and stop.
     """
     if resume:

@@ -40,9 +40,9 @@ def transfer(
 ) -> None:
     """Give the face in TARGET the expression of the face in REFERENCE.
 
-    The face is found, aligned, edited and blended back at the photo's own resolution; outside the face every pixel
-    stays. Several references, presets or strengths, or a folder of references, make one labelled grid. With a folder as
-    output, every photo but the last is a target; if TARGET is a folder, all others are references.
+    Only the face changes, at the photo's own resolution. Several references, presets or strengths make one labelled
+    grid. If the output is a folder, every photo but the last is a target. If TARGET is a folder, all others are
+    references.
 
     examples:
       twocet transfer me.jpg smile.jpg -o out.png
@@ -55,24 +55,25 @@ def transfer(
       twocet transfer faces.npz smile.npz -o out.npz
 
     Args:
-        target: Photo whose face is edited, or a folder of photos; or points (.npz), a mesh (.obj), a folder of meshes.
+        target: Photo whose face is edited, or a folder of photos. For shape models also points (.npz), a mesh (.obj) or
+            a folder of meshes.
         references: Photos whose expression is copied, or folders of photos.
-        output: Picture to write (.png .jpg .webp .tif), or a folder for the results of one or more targets.
-        preset: Named expressions in place of references, or besides them; twocet presets list names them.
-        strength: 0 is neutral, 1 the reference's expression, more exaggerates, less than 0 opposes.
-        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
-        mouth_from: Another photo of the person in TARGET with an open mouth: shows their own teeth.
-        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
-        aligned: The photos are square face crops already; look for no face.
-        face: Which face of TARGET to edit, 1 is the largest; or all.
-        reference_face: Which face of each REFERENCE, 1 is the largest.
-        keep: Parts of the face that stay as they are; gaze is what is seen between the lids.
-        strict: Refuse what would otherwise be done with a note that it cannot be done well.
-        crop_only: Write the aligned face alone, at the model's size.
-        no_mark: Leave out the mark that says that a model changed the picture.
-        strip_private: Leave out of the results where (GPS), with which camera and by whom the photo was taken.
-        device: Where the model runs, for example cpu or cuda.
-        as_json: Report in JSON.
+        output: Picture to write (.png .jpg .webp .tif), or a folder for the results.
+        preset: Named expressions instead of references, or beside them (see twocet presets list).
+        strength: 0 is neutral, 1 the reference's expression, more exaggerates, below 0 gives the opposite.
+        mouth: real: made of photos' own pixels; painted: by the model alone.
+        mouth_from: Another photo of the person in TARGET, with an open mouth, to show their own teeth.
+        model: Packaged model, model file, run folder, exported folder, or hf:OWNER/NAME.
+        aligned: The photos are square face crops already; do not look for a face.
+        face: Face of TARGET to edit: 1 is the largest, or all.
+        reference_face: Face of each REFERENCE to read: 1 is the largest.
+        keep: Parts of the face to leave as they are; gaze is what shows between the lids.
+        strict: Refuse photos that cannot be edited well, instead of printing a note.
+        crop_only: Write only the aligned face, at the model's size.
+        no_mark: Leave out the marks that say that a model changed the picture.
+        strip_private: Remove place (GPS), camera and owner from the results' metadata.
+        device: Where the model runs: cpu, cuda or mps.
+        as_json: Print a report as JSON.
     """
     from twocet.commands import points
     from twocet.commands.shared import (

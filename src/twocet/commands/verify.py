@@ -23,14 +23,14 @@ def verify(
     trust: Path | None = None,
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Say what pictures and films tell of whether a trained model made or changed them, by any program.
+    """Read the marks that say whether a trained model made or changed pictures and films.
 
-    Three layers are read: metadata (XMP; anybody can write it), a signed C2PA manifest (of cameras and editors too;
-    needs pip install 'twocet[c2pa]') and the watermark of twocet in faces. No mark does not mean that no model was
-    used. Nothing is sent or fetched.
+    Three layers are read: metadata (XMP, which anybody can write), a signed C2PA manifest (from any program; needs pip
+    install 'twocet[c2pa]') and twocet's watermark in faces. No mark does not mean that no model was used. Works
+    off-line.
 
-    exit code: 0 every file carries a mark and nothing contradicts it, 3 a file carries none, 4 marks contradict each
-    other or a manifest does not hold, 2 the input was wrong
+    exit code: 0 every file carries a mark and nothing contradicts it, 2 the input was wrong, 3 a file carries none, 4
+    marks contradict each other or a manifest does not hold
 
     examples:
       twocet verify out.jpg
@@ -39,8 +39,8 @@ def verify(
 
     Args:
         files: Pictures or films.
-        trust: File of certificates (PEM) whose signatures are trusted.
-        as_json: Report in JSON.
+        trust: File of certificates (PEM) to trust.
+        as_json: Print a report as JSON.
     """
     from twocet.photo.faces import FaceFinder
     from twocet.video.verify import verify as read

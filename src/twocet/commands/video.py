@@ -49,9 +49,9 @@ def video(
     device: str = "cpu",
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Move the still face in TARGET as the face in CLIP moves, or (--edit) change the face in a clip.
+    """Move the still face in TARGET as the face in CLIP moves, or change the face in a film (--edit).
 
-    With --edit, TARGET is the clip: --strength 0 makes its face neutral, 1.5 exaggerates what it shows, and --preset
+    With --edit, TARGET is the film: --strength 0 makes its face neutral, 1.5 exaggerates what it shows, and --preset
     gives it one expression throughout. Sound is copied. Needs the extra: pip install 'twocet[video]'
 
     examples:
@@ -65,19 +65,19 @@ def video(
         output: Film to write (.mp4 .mkv .mov).
         edit: Change the face of the film itself.
         strength: Factor on every expression (1 if not given; with --edit and no preset it must be given).
-        preset: With --edit, a named expression in place of the face's own.
-        smoothing: How much jitter is taken out of expressions and face positions; 0 is none, more is slower.
-        no_sound: Leave the sound out.
+        preset: With --edit, a named expression instead of the face's own.
+        smoothing: How much jitter to remove; 0 is none, more makes movements slower.
+        no_sound: Leave out the sound.
         face: Which face of TARGET, 1 is the largest (in a film: in its first frame with faces); of a photo also all.
-        reference_face: Which face of CLIP moves TARGET, 1 is the largest in the first frame with faces.
-        keep: Parts of the face that stay as they are; gaze is what is seen between the lids.
-        strict: Refuse a photo that would otherwise be moved with a note that it cannot be done well.
-        mouth: real makes mouths of photos' own pixels; painted leaves them to the model alone.
-        mouth_from: Another photo of the person in TARGET with an open mouth: shows their own teeth.
-        model: Name of a packaged model, a model file, or a folder that twocet export wrote.
-        no_mark: Leave out the mark that says that a model changed the film.
-        device: Where the model runs, for example cpu or cuda.
-        as_json: Report in JSON.
+        reference_face: Face of CLIP that moves TARGET: 1 is the largest in the first frame with faces.
+        keep: Parts of the face to leave as they are; gaze is what shows between the lids.
+        strict: Refuse a photo that cannot be moved well, instead of printing a note.
+        mouth: real: made of photos' own pixels; painted: by the model alone.
+        mouth_from: Another photo of the person in TARGET, with an open mouth, to show their own teeth.
+        model: Packaged model, model file, run folder, exported folder, or hf:OWNER/NAME.
+        no_mark: Leave out the marks that say that a model changed the film.
+        device: Where the model runs: cpu, cuda or mps.
+        as_json: Print a report as JSON.
     """
     film = target if edit else clip
     _check(film, clip, edit, strength, preset, smoothing, face, reference_face, mouth_from)
