@@ -72,11 +72,12 @@ class Common:
 def compare(
     common: tyro.conf.OmitArgPrefixes[Common],
     *,
-    methods: tuple[Literal["2cet", "2cet-authors", "2cet-unpaired", "starganv2", "ganimation"], ...] = (
+    methods: tuple[Literal["2cet", "2cet-authors", "2cet-unpaired", "2cet-shapes", "starganv2", "ganimation"], ...] = (
         "2cet",
         "starganv2",
         "ganimation",
     ),
+    seeds: tuple[int, ...] = (),
     action_units: Path | None = None,
 ) -> None:
     """Train 2CET, StarGAN v2 and a GANimation-style model alike, and compare them as the paper's Table 1 does.
@@ -96,7 +97,9 @@ def compare(
 
     Args:
         methods: What to compare. 2cet-authors is 2CET by the paper's label-free recipe with these networks;
-            2cet-unpaired learns from landmarks and does not know who is who.
+            2cet-unpaired learns from landmarks and does not know who is who; 2cet-shapes applies the paper's losses to
+            landmarks alone and moves the photo's own pixels. Its rounds are its own: --set 2cet-shapes.steps=N.
+        seeds: Train every method once with each of these seeds instead of --seed; the table shows means and all rows.
         action_units: OpenFace's CSV file, or folder of CSV files, for GANimation. Otherwise action units are read from
             the photos and kept in action-units.csv beside faces.csv.
     """
@@ -106,7 +109,7 @@ def compare(
     check(action_units is None or "ganimation" in methods, "--action-units is for the method ganimation alone")
     own = [f"ganimation.action_units={action_units}"] if action_units else []
     words, scale = [*common.set, *own], common.schedule_scale
-    entries = plan.comparison(methods, common.preset, words, scale, **common.given())
+    entries = plan.comparison(methods, common.preset, words, scale, seeds, **common.given())
     _carry_out("Comparison", entries, common)
 
 
@@ -142,7 +145,7 @@ def ablate(
 
 def _carry_out(title: str, entries: list[Entry], common: Common, keys: Collection[str] = ()) -> None:
     """Show the plan, or train, measure and write the table and the sheet: of the models ``keys``, or of all."""
-    from twocet.compare.comparison.plan import Measuring, described
+    from twocet.compare.comparison.plan import Measuring, described, size_of
 
     if common.dry_run:
         print(jsonlib.dumps(described(entries), indent=2))
@@ -153,9 +156,10 @@ def _carry_out(title: str, entries: list[Entry], common: Common, keys: Collectio
 
     command = shlex.join(["twocet", *sys.argv[1:]])
     measuring = Measuring(
-        common.data, common.split, common.benchmark, common.backbone, common.most, common.seed, common.device, command
-    )
-    check_ready(measuring, entries[0].config.network.size)
+        common.data, common.split, common.benchmark, common.backbone, common.most, common.seed, common.device, command,
+        size_of(entries),
+    )  # fmt: skip
+    check_ready(measuring)
     begin(common.output, entries, common.data)
     chosen = [entry for entry in entries if not keys or entry.key in keys]
     if not train_all(common.output, chosen, common.data, jobs=common.jobs):

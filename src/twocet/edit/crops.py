@@ -22,8 +22,10 @@ from twocet.shapes.photos import PhotoShapes
 class CropEditor:
     """See :class:`twocet.model.interface.ExpressionModel`; it also neutralizes, samples and encodes."""
 
-    def __init__(self, model: PhotoShapes) -> None:
-        self.model, self.metadata, self.size = model, model.metadata, model.size
+    def __init__(self, model: PhotoShapes, size: int | None = None) -> None:
+        """``size``: side of the crops, that of the model if not given. However they are aligned will do."""
+        self.model, self.size = model, size or model.size
+        self.metadata = {key: value for key, value in model.metadata.items() if key != "template"}
         self.stages = Stages(model, model, self._read)
 
     def transfer(

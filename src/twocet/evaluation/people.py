@@ -13,6 +13,7 @@ from twocet.data.dataset import DatasetFolder, load_faces, open_dataset
 from twocet.errors import UserError, check
 from twocet.photo.images import Pixels
 from twocet.synth.expressions import EXPRESSIONS
+from twocet.synth.lab import CATEGORIES
 
 Ints = NDArray[np.int64]
 
@@ -44,9 +45,9 @@ class People(NamedTuple):
     def has_truth(self) -> bool:
         """Whether one label is exactly one expression, so that a photo shows what a transfer should have made.
 
-        So it is in rendered benchmarks alone: people who are asked to smile smile differently.
+        So it is in rendered benchmarks and laboratory sets alone: people who are asked to smile smile differently.
         """
-        return bool(self.about.get("settings", {}).get("shared_expressions", False))
+        return bool(self.about.get("shared_expressions") or self.about.get("settings", {}).get("shared_expressions"))
 
     @property
     def expressions(self) -> tuple[str, ...]:
@@ -160,8 +161,8 @@ def thinned(count: int, most: int, seed: int = 0) -> Ints:
 
 
 def named(expressions: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Whether labels are named expressions of the renderer; others are random combinations of face units."""
-    return np.array([name in EXPRESSIONS for name in expressions])
+    """Whether labels are of named expressions of the renderer; others are random combinations of face units."""
+    return np.array([name in EXPRESSIONS or name in CATEGORIES for name in expressions])
 
 
 class PictureSet(NamedTuple):

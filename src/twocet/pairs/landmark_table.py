@@ -88,7 +88,8 @@ def load_meshes(path: Path) -> Meshes:
     remedy = "delete it, and it is made again"
     arrays = read_arrays(path, remedy, ("files", "landmarks"))
     files, points = arrays["files"], arrays["landmarks"]
-    fits = files.ndim == 1 and points.shape == (len(files), 478, 2) and np.issubdtype(points.dtype, np.floating)
+    fits = files.ndim == 1 and points.shape in [(len(files), 478, dimensions) for dimensions in (2, 3)]
+    fits = fits and np.issubdtype(points.dtype, np.floating)
     check(fits, f"{path} is damaged (its arrays do not fit together): {remedy}")
     return dict(zip(files.astype(str).tolist(), points.astype(np.float64), strict=True))
 

@@ -126,7 +126,7 @@ class Run:
                 {"name": s.name, "licence": s.licence, "share": s.share, "faces": len(s.sets.points)}
                 for s in self.sources
             ],
-            "training": {"rounds": self.step},
+            "training": {"rounds": self.step, "minutes": round(self.seconds / 60, 2)},
             "still": 0.0,
         }
         model = models.new_model(networks, self.space, self.linear, models.describe(self.config, **facts))

@@ -148,6 +148,7 @@ class LabPlan:
             "name": "twocet laboratory set",
             "template": PAPER_TEMPLATE_NAME,
             "made_by": f"twocet synth lab DIR {flags}",
+            "shared_expressions": True,
         }
 
     def person(self, number: int) -> Identity:

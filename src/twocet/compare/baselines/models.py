@@ -148,10 +148,13 @@ def save_baseline(path: Path, model: StarGANModel | GANimationModel) -> None:
     save_networks(path, model.networks._asdict(), {**model.metadata, **fixed})
 
 
-def load_any(name: Path | str, device: str = "cpu") -> ExpressionModel:
-    """Read a model file of any method, an exported or a packaged model. Raises UserError unless everything fits."""
+def load_any(name: Path | str, device: str = "cpu", size: int | None = None) -> ExpressionModel:
+    """Read a model file of any method, an exported or a packaged model. Raises UserError unless everything fits.
+
+    ``size``: side of the crops that a shape model is given, 128 if not told; those of pixels have sizes of their own.
+    """
     if is_shape_model(name):
-        return CropEditor(PhotoShapes(load_shapes(name)))
+        return CropEditor(PhotoShapes(load_shapes(name)), size)
     path = find_model(name)
     if path.is_dir():
         return expression_model(load_model(path, device))

@@ -31,10 +31,10 @@ class Measured(NamedTuple):
     benchmark: Summary | None
 
 
-def check_ready(settings: Measuring, size: int) -> None:
+def check_ready(settings: Measuring) -> None:
     """Say before hours of training what would stop the measuring: data, packages, weights. Raises UserError."""
     for data, split in sets_of(settings).values():
-        read_people(data, split, size)
+        read_people(data, split, settings.size)
     PooledReaders(settings.backbone, workers=1)
 
 
@@ -80,7 +80,7 @@ def _kept(
         found = kept.get("origin")
         if isinstance(found, dict) and origin.items() <= found.items() and {"training", "summary"} <= kept.keys():
             return kept
-    loaded = load_any(model, settings.device)
+    loaded = load_any(model, settings.device, settings.size)
     result = evaluate_model(
         loaded, data, name=title, split=split, device=settings.device, seed=settings.seed, most=settings.most,
         backbone=settings.backbone, cache=model.parents[1] / CACHE, command=settings.command, readers=readers,

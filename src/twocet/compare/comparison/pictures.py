@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from twocet.compare.baselines.models import load_any
-from twocet.compare.comparison.plan import Entry
+from twocet.compare.comparison.plan import Entry, size_of
 from twocet.data.dataset import open_dataset
 from twocet.evaluation.figures.grids import cast, load_split, pictures
 from twocet.model.model import file_hash
@@ -28,8 +28,9 @@ def draw_rows(folder: Path, entries: Sequence[Entry], data: Path, split: str, ou
     if not entries:
         return
     files = [folder / entry.key / MODEL_FILE for entry in entries]
-    models = [load_any(file) for file in files]
-    faces = load_split(open_dataset(data, allow_one_sided=True), split, models[0].size)
+    size = size_of(entries)
+    models = [load_any(file, size=size) for file in files]
+    faces = load_split(open_dataset(data, allow_one_sided=True), split, size)
     people = cast(faces, COLUMNS, COLUMNS, seed)
     count = min(len(people.targets), len(people.references))
     targets, references, labels = people.targets[:count], people.references[:count], people.expressions[:count]

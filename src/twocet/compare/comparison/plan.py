@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -13,20 +13,24 @@ from twocet.errors import check
 from twocet.method.schedules import constant
 from twocet.networks.config import Preset
 from twocet.runtime.settings import override
+from twocet.shapes.config import ShapeConfig
 from twocet.training.config import RunConfig
 from twocet.training.recipes.configs import CyclesConfig, LossWeights
 from twocet.training.recipes.table import owners, preset_config
 from twocet.training.stretch import stretched
 
-MethodName = Literal["2cet", "2cet-authors", "2cet-unpaired", "starganv2", "ganimation"]
+MethodName = Literal["2cet", "2cet-authors", "2cet-unpaired", "2cet-shapes", "starganv2", "ganimation"]
 TITLES: dict[MethodName, str] = {
     "2cet": "2CET",
     "2cet-authors": "2CET, label-free",
     "2cet-unpaired": "2CET, unpaired",
+    "2cet-shapes": "2CET, shapes",
     "starganv2": "StarGAN v2",
     "ganimation": "GANimation-style",
 }
 METHODS = tuple(TITLES)
+SHAPES_SIZE = 128
+"""Side of photos for runs on shapes, whose networks see none."""
 
 
 class Entry(NamedTuple):
@@ -36,9 +40,11 @@ class Entry(NamedTuple):
     """Its folder."""
     title: str
     """What tables and figures call it."""
-    config: RunConfig
+    config: RunConfig | ShapeConfig
     raw: bool = False
     """Whether the networks themselves are meant, not their averages."""
+    family: str = ""
+    """What models that differ in their seed alone have in common; tables have a row of their means."""
 
 
 def with_raw(entries: Sequence[Entry]) -> list[Entry]:
@@ -61,6 +67,8 @@ class Measuring(NamedTuple):
     seed: int
     device: str
     command: str
+    size: int
+    """Side of the photos."""
 
 
 def comparison(
@@ -68,26 +76,39 @@ def comparison(
     preset: Preset,
     settings: Sequence[str],
     scale: float = 1.0,
+    seeds: Sequence[int] = (),
     **given: float | str | None,
 ) -> list[Entry]:
-    """The methods with the networks of a preset, chosen by the same metric.
+    """The methods with the networks of a preset, chosen by the same metric; with ``seeds`` each of them once a seed.
 
     ``scale`` stretches all schedules (``twocet.training.stretch``). ``settings`` are words ``METHOD.field=value``, or
-    ``field=value`` for all, and win over ``given``, the fields of all (those not None). Raises UserError.
+    ``field=value`` for all, and win over ``given``, the fields of all (those not None). A run on shapes has networks
+    and rounds of its own: of what is said for all it takes the seed alone. Raises UserError.
     """
     check(len(set(methods)) == len(methods) > 0, f"name each method once: {' '.join(methods)}")
+    check(len(set(seeds)) == len(seeds), f"name each seed once: {' '.join(map(str, seeds))}")
+    if not seeds:
+        return [Entry(name, TITLES[name], _config(name, preset, settings, scale, given)) for name in methods]
     return [
         Entry(
-            name,
-            TITLES[name],
-            override(
-                stretched(_base(name, preset), scale),
-                [*_words(given), *words_for(name, settings)],
-                owners(known.METHODS),
-            ),
+            f"{name}-seed{seed}",
+            f"{TITLES[name]}, seed {seed}",
+            _config(name, preset, settings, scale, {**given, "seed": seed}),
+            family=TITLES[name],
         )
+        for seed in seeds
         for name in methods
     ]
+
+
+def _config(
+    name: MethodName, preset: Preset, settings: Sequence[str], scale: float, given: Mapping[str, float | str | None]
+) -> RunConfig | ShapeConfig:
+    if name == "2cet-shapes":
+        own = [word.removeprefix(f"{name}.") for word in settings if word.startswith(f"{name}.")]
+        return override(ShapeConfig(), [f"seed={given.get('seed') or 0}", *own], owners(known.METHODS))
+    words = [*_words(given), *words_for(name, settings)]
+    return override(stretched(_base(name, preset), scale), words, owners(known.METHODS))
 
 
 def _base(name: MethodName, preset: Preset) -> RunConfig:
@@ -155,8 +176,14 @@ PARTS: dict[str, tuple[str, Callable[[CyclesConfig], CyclesConfig]]] = {
 """What Table 3 takes away, in its order: constant weights of 1, an encoder that sees colours, normal codes."""
 
 
-def _words(given: dict[str, float | str | None]) -> list[str]:
+def _words(given: Mapping[str, float | str | None]) -> list[str]:
     return [f"{name}={value}" for name, value in given.items() if value is not None]
+
+
+def size_of(entries: Sequence[Entry]) -> int:
+    """Side of the photos in which all of them are measured; where all are of shapes, what landmarks are read in."""
+    sizes = (entry.config.network.size for entry in entries if isinstance(entry.config, RunConfig))
+    return next(sizes, SHAPES_SIZE)
 
 
 def described(entries: Sequence[Entry]) -> list[dict[str, Any]]:

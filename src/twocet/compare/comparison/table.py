@@ -18,11 +18,18 @@ names; only Inception's distance is an FID. Gain: 0 is copying the target, 1 is 
 benchmark, named expressions and random face units apart. Identity: distance of face descriptors (0.6: same person).
 Agreement: correlation of blendshape changes, of named expressions on a benchmark. In brackets: 95 % intervals over
 people. An en dash: the model or the data do not allow it."""
+MEANS = "Rows marked as means: mean values, and mean bounds, over the seeds whose rows follow."
 
 
 def rows(measured: Sequence[Measured]) -> list[Row]:
-    """One row for each model, then one for the photos themselves."""
-    made = [_row(model) for model in measured]
+    """One row for each model, then one for the photos themselves; seeds of a model together, below their mean."""
+    families: dict[str, list[Row]] = {}
+    for model in measured:
+        families.setdefault(model.entry.family or model.entry.title, []).append(_row(model))
+    made = []
+    for name, seeds in families.items():
+        mean = [{**{key: _mean([row[key] for row in seeds]) for key in seeds[0]}, "model": f"{name}, mean"}]
+        made += [*(mean if len(seeds) > 1 else []), *seeds]
     realism = measured[0].photos["realism"]
     scores = f"is_per_batch_{realism['backbone']}"
     photos = {
@@ -58,6 +65,13 @@ def _row(model: Measured) -> Row:
     }
 
 
+def _mean(values: Sequence[Any]) -> Any:
+    """Of numbers or of estimates' values and bounds; None unless all are known."""
+    if all(isinstance(value, Mapping) for value in values):
+        return {key: _mean([value[key] for value in values]) for key in values[0]}
+    return sum(values) / len(values) if all(isinstance(value, (int, float)) for value in values) else None
+
+
 def _at(summary: Mapping[str, Any], *path: str) -> Any:
     """What is there, or None."""
     value: Any = summary
@@ -85,11 +99,12 @@ def to_markdown(result: Summary) -> str:
         f"Made by `{made['command']}`, version {made['version']}, commit {made['commit'] or 'unknown'}, on {machine}."
     )
     head = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    return "\n".join([f"# {result['title']}", "", f"On {data}.", "", *head, *lines, "", NOTE, "", origin, ""])
+    note = f"{NOTE}\n{MEANS}" if any(row["model"].endswith(", mean") for row in result["rows"]) else NOTE
+    return "\n".join([f"# {result['title']}", "", f"On {data}.", "", *head, *lines, "", note, "", origin, ""])
 
 
 _FORMATS: dict[str, Callable[[float], str]] = {
-    "rounds": lambda value: f"{value:,}",
+    "rounds": lambda value: f"{value:,.0f}",
     "minutes": lambda value: f"{value:.1f}",
 }
 

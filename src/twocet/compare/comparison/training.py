@@ -18,7 +18,10 @@ from twocet.errors import check
 from twocet.runtime.files import json_bytes, write_whole
 from twocet.runtime.interrupt import Watch
 from twocet.runtime.records import read_object
-from twocet.training.config import Sources
+from twocet.shapes import sources
+from twocet.shapes.config import ShapeConfig
+from twocet.shapes.training import train as train_shapes
+from twocet.training.config import RunConfig, Sources
 from twocet.training.export import MODEL_FILE
 from twocet.training.loop import Run, resume, train
 
@@ -103,16 +106,21 @@ def train_one(
 ) -> bool:
     """Train one model from where it was left. False if Ctrl-C or ``watch`` stopped it."""
     own = folder / entry.key
-    run = open_run(own, entry, data, progress=progress)
-    torch.set_num_threads(max(1, run.threads // jobs))
-    complete = train(run, watch)
+    if isinstance(entry.config, ShapeConfig):
+        begun = any((own / "checkpoints").glob("step-*.pt"))
+        shape_run = sources.resume(own) if begun else sources.begin(own, entry.config, [data], ())
+        complete = train_shapes(shape_run, watch, progress=progress)
+    else:
+        run = open_run(own, entry.config, data, progress=progress)
+        torch.set_num_threads(max(1, run.threads // jobs))
+        complete = train(run, watch)
     if complete:
         write_whole(own / DONE, json_bytes({"model": MODEL_FILE}))
     return complete
 
 
-def open_run(folder: Path, entry: Entry, data: Path, *, progress: bool) -> Run:
+def open_run(folder: Path, config: RunConfig, data: Path, *, progress: bool) -> Run:
     """The run in ``folder`` as it was left, or a new one."""
     if any((folder / "checkpoints").glob("step-*.pt")):
-        return resume(folder, device=entry.config.device, progress=progress, entries=METHODS)
-    return Run(folder, entry.config, Sources(data=(str(data),), mix=(1.0,)), progress=progress, entries=METHODS)
+        return resume(folder, device=config.device, progress=progress, entries=METHODS)
+    return Run(folder, config, Sources(data=(str(data),), mix=(1.0,)), progress=progress, entries=METHODS)
