@@ -18,7 +18,7 @@ from twocet import cli
 from twocet.commands import compare
 from twocet.commands.compare import AblationName, Common
 from twocet.compare.comparison import plan, table, training
-from twocet.compare.comparison.measure import measure_all
+from twocet.compare.comparison.measure import Measured, measure_all
 from twocet.compare.comparison.pictures import draw_rows
 from twocet.compare.comparison.plan import Entry, Measuring
 from twocet.errors import UserError
@@ -45,7 +45,7 @@ def entries(ganimation):
 def measuring(data, **given):
     return Measuring(
         **{"data": data, "split": "test", "benchmark": None, "backbone": "mobilenetv2", "most": 20, "seed": 0,
-           "device": "cpu", "command": "twocet compare", **given}
+           "device": "cpu", "command": "twocet compare", "size": SIZE, **given}
     )  # fmt: skip
 
 
@@ -63,10 +63,14 @@ class TestPlan:
             "2CET",
             "2CET, label-free",
             "2CET, unpaired",
+            "2CET, shapes",
             "StarGAN v2",
             "GANimation-style",
         ]
-        for _, _, config, _ in made:
+        shapes = made.pop(3).config
+        assert (shapes.seed, shapes.steps, shapes.batch) == (2, 800, 128)
+        for entry in made:
+            config = entry.config
             assert (config.minutes, config.network.size, config.batch, config.seed) == (5.0, 64, 4, 2)
         assert [entry.config.recipe for entry in made[:3]] == ["fast", "authors", "unpaired"]
         assert made[3].config.diversity.end == 70
@@ -74,8 +78,22 @@ class TestPlan:
         assert {entry.config.augmentation for entry in made[3:]} == {"paper"}
         assert {entry.config.select for entry in made} == {"agreement"}
 
+    def test_every_seed_has_every_method(self):
+        made = plan.comparison(["2cet", "2cet-shapes"], "fast", ("2cet-shapes.steps=9",), seeds=(4, 5), steps=7, seed=1)
+        assert [(entry.key, entry.config.seed, entry.config.steps) for entry in made] == [
+            ("2cet-seed4", 4, 7), ("2cet-shapes-seed4", 4, 9), ("2cet-seed5", 5, 7), ("2cet-shapes-seed5", 5, 9),
+        ]  # fmt: skip
+        assert [entry.family for entry in made] == ["2CET", "2CET, shapes"] * 2
+        with pytest.raises(UserError, match="name each seed once: 4 4"):
+            plan.comparison(["2cet"], "fast", (), seeds=(4, 4), steps=7)
+
+    def test_all_are_measured_in_photos_of_one_size(self):
+        small = plan.comparison(["2cet-shapes", "2cet"], "fast", ("network.size=64",), steps=7)
+        assert (plan.size_of(small), plan.size_of(small[:1])) == (64, 128)
+
     def test_schedules_and_averages_are_stretched_alike(self):
-        made = {entry.key: entry.config for entry in plan.comparison(plan.METHODS, "fast", (), 0.1, steps=5)}
+        methods = [name for name in plan.METHODS if name != "2cet-shapes"]
+        made = {entry.key: entry.config for entry in plan.comparison(methods, "fast", (), 0.1, steps=5)}
         assert made["2cet-authors"].weights.code.rise == 500
         assert made["starganv2"].diversity.end == 300
         assert {round(config.ema, 6) for config in made.values()} == {round(0.999**10, 6)}
@@ -87,7 +105,7 @@ class TestPlan:
         assert [entry.config.steps for entry in made] == [7, 3]
 
     def test_published_size(self):
-        made = plan.comparison(plan.METHODS, "paper", (), steps=7)
+        made = plan.comparison([name for name in plan.METHODS if name != "2cet-shapes"], "paper", (), steps=7)
         assert {entry.config.network.preset for entry in made} == {"paper"}
         assert {getattr(entry.config, "augmentation", "paper") for entry in made} == {"paper"}
         assert made[0].config.recipe == "authors"
@@ -107,7 +125,9 @@ class TestPlan:
         assert (whole.recipe, whole.lr, whole.network.preset, whole.network.grey) == ("authors", 3e-4, "fast", True)
         assert (whole.weights.diversity.end, whole.weights.code.rise) == (10_000, 500)
         assert whole.ema == pytest.approx(0.999**10)
-        assert made["without-dynamic"].config.weights.code == constant(1.0)
+        still = made["without-dynamic"].config.weights
+        assert (still.code, still.diversity, still.cycle_neutral) == (constant(1.0),) * 3
+        assert still.kept == constant(0.0), "what the paper does not have does not come in"
         last = made["without-dynamic-grey-uniform"]
         assert last.title == "− dynamic weights − grey encoder − uniform codes"
         assert (last.config.codes, last.config.network.grey) == ("normal", False)
@@ -168,6 +188,28 @@ def test_numbers_of_the_table():
     made["machine"]["cores"] = 1
     page = table.to_markdown({"title": "T", "data": {}, "rows": [row], "made_by": made})
     assert "on s with 1 core." in page
+
+
+def seed_of(method, seed, distance):
+    """What measuring a model gives, with few figures."""
+    made_by = {"version": "1", "commit": "c", "machine": {"system": "s", "cores": 1}}
+    kept = {"value": distance, "low": distance - 0.1, "high": distance + 0.2}
+    photos = {
+        "realism": {"backbone": "stub", "sets": {"a_n": {"fd_stub": 10 * distance}}}, "identity_distance": kept,
+        "made_by": made_by,
+    }  # fmt: skip
+    return Measured(Entry(f"{method}{seed}", f"{method}, seed {seed}", OURS, family=method), {}, photos, None)
+
+
+def test_seeds_of_a_method_stand_below_their_mean():
+    measured = [seed_of("A", 1, 0.5), seed_of("B", 1, 0.3), seed_of("A", 2, 0.7)]
+    result = table.summary("C", measured, "c", {"photos": "a"})
+    rows = {row["model"]: row for row in result["rows"]}
+    assert list(rows) == ["A, mean", "A, seed 1", "A, seed 2", "B, seed 1", "real photos"]
+    assert rows["A, mean"]["fd_stub N"] == pytest.approx(6)
+    assert rows["A, mean"]["identity distance"] == pytest.approx({"value": 0.6, "low": 0.5, "high": 0.8})
+    assert rows["A, mean"]["gain, named"] is None
+    assert table.MEANS in table.to_markdown(result)
 
 
 def test_an_interrupted_comparison_goes_on(tmp_path, data, entries, monkeypatch):

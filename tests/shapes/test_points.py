@@ -9,6 +9,7 @@ import pytest
 import toy
 
 from twocet.errors import UserError
+from twocet.pairs import landmark_table
 from twocet.shapes import points
 
 OBJ = """# a tetrahedron
@@ -92,3 +93,17 @@ def test_a_text_is_no_mesh(tmp_path: Path) -> None:
     (tmp_path / "a.obj").write_text("v one two three\n")
     with pytest.raises(UserError, match="no OBJ mesh"):
         points.read_points(tmp_path / "a.obj")
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_landmarks_that_were_kept_are_read_again(tmp_path: Path, dimensions: int) -> None:
+    """Shapes keep three numbers of a landmark, the recipes of pairs two."""
+    kept = {
+        "a.png": np.arange(478.0 * dimensions).reshape(478, dimensions),
+        "b.png": np.full((478, dimensions), np.nan),
+    }
+    landmark_table.save_meshes(tmp_path / "table.npz", kept)
+    again = landmark_table.load_meshes(tmp_path / "table.npz")
+    assert list(again) == ["a.png", "b.png"]
+    np.testing.assert_array_equal(again["a.png"], kept["a.png"])
+    assert np.isnan(again["b.png"]).all()

@@ -11,6 +11,7 @@ from PIL import Image
 
 from twocet.cli import main
 from twocet.errors import UserError
+from twocet.evaluation.people import read_people
 from twocet.photo.faces import FaceFinder
 from twocet.synth import render
 from twocet.synth.expressions import FACE_UNITS
@@ -95,6 +96,7 @@ def test_command_renders_the_set_and_goes_on_with_more_people(tmp_path, capsys, 
     assert sum(row["split"] == "test" for row in rows) == 8 * 3
     about = json.loads((tmp_path / "lab" / "dataset.json").read_text())
     assert about["template"] == "paper-v1"
+    assert read_people(tmp_path / "lab", "test", 16).has_truth
     assert about["made_by"] == "twocet synth lab DIR --people 10 --size 16 --test-people 8 --val-people 0"
     with Image.open(tmp_path / "lab" / rows[0]["file"]) as picture:
         assert picture.size == (16, 16)

@@ -156,8 +156,9 @@ def ablation(
 
 
 def _without_dynamic_weights(config: CyclesConfig) -> CyclesConfig:
-    ones = {field.name: constant(1.0) for field in dataclasses.fields(LossWeights)}
-    return dataclasses.replace(config, weights=LossWeights(**ones))
+    given = {field.name: getattr(config.weights, field.name) for field in dataclasses.fields(LossWeights)}
+    still = {name: s if s.rise == 0 and s.start == s.stop else constant(1.0) for name, s in given.items()}
+    return dataclasses.replace(config, weights=LossWeights(**still))
 
 
 def _without_grey_encoder(config: CyclesConfig) -> CyclesConfig:
@@ -173,7 +174,7 @@ PARTS: dict[str, tuple[str, Callable[[CyclesConfig], CyclesConfig]]] = {
     "grey": ("grey encoder", _without_grey_encoder),
     "uniform": ("uniform codes", _without_uniform_codes),
 }
-"""What Table 3 takes away, in its order: constant weights of 1, an encoder that sees colours, normal codes."""
+"""What Table 3 takes away, in its order: weights that change are 1 instead, the encoder sees colours, codes are normal."""
 
 
 def _words(given: Mapping[str, float | str | None]) -> list[str]:
