@@ -174,7 +174,7 @@ PARTS: dict[str, tuple[str, Callable[[CyclesConfig], CyclesConfig]]] = {
     "grey": ("grey encoder", _without_grey_encoder),
     "uniform": ("uniform codes", _without_uniform_codes),
 }
-"""What Table 3 takes away, in its order: weights that change are 1 instead, the encoder sees colours, codes are normal."""
+"""What Table 3 takes away, in its order: changing weights are 1 instead, the encoder sees colours, codes are normal."""
 
 
 def _words(given: Mapping[str, float | str | None]) -> list[str]:
