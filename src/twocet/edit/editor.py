@@ -41,7 +41,12 @@ Reference = PhotoLike | Code | torch.Tensor | Expression
 
 
 class Editor:
-    """Edits expressions with one model. Keeps what it found in the latest targets, so that a new strength is cheap."""
+    """Edits expressions in photos with one model.
+
+    It remembers what it found in the latest targets, so another strength of the same photo is cheap. A photo is a path,
+    the bytes of a file, a file opened with ``"rb"``, a Pillow image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8
+    or uint16. Methods raise ``twocet.UserError`` for input that cannot be used.
+    """
 
     def __init__(
         self,
@@ -54,11 +59,16 @@ class Editor:
         strict: bool = False,
         strip_private: bool = False,
     ) -> None:
-        """``name`` and ``sha256`` go into the marks of results; ``finder`` None loads one when it is first needed.
+        """Use ``twocet.load`` to get one.
 
-        ``mouth``: "real" mouths are made of real pixels, "painted" ones by the model alone. ``strict``: what would be
-        noted because it cannot be done well raises UserError. ``strip_private``: results leave out where, with which
-        camera and by whom the target was taken.
+        Args:
+            model: The networks.
+            name: Name of the model in the marks of results.
+            sha256: Hash of the model file, likewise.
+            finder: Finds faces; None loads the packaged one when it is first needed.
+            mouth: "real" makes mouths of real pixels, "painted" by the model alone.
+            strict: Raise UserError where a note would say that something cannot be done well.
+            strip_private: Remove place, camera and owner from what results write.
         """
         self.model = model
         self.name = name
@@ -86,17 +96,22 @@ class Editor:
         """The target's face with the reference's expression.
 
         Args:
-            target: A photo.
-            reference: A photo, a code (d,) such as those of :meth:`preset` and :meth:`encode` and any sums of them, or
-                what :meth:`expression` made of one.
-            strength: 0 is neutral, 1 the reference's expression, more exaggerates, less than 0 opposes.
-            aligned: The photos are face crops already, no face is looked for.
-            face: Which of the target's faces, 1 = largest (None: the largest, with a note), or "all".
-            reference_face: Likewise of the reference, one of them.
-            regions: Parts of the face that stay as they are, see :data:`twocet.edit.regions.REGIONS`.
-            mouth_from: Another photo of the target's person, whose open mouth shows their teeth.
+            target: The photo to edit.
+            reference: A photo; a code (d,) from ``preset`` or ``encode``, or any weighted sum of codes; or an
+                expression from ``read_expression``.
+            strength: 0 is neutral, 1 the reference's expression, more exaggerates, below 0 gives the opposite.
+            aligned: The photos are square face crops already; do not look for faces.
+            face: Face of the target: 1 is the largest, "all" edits every face, None the largest, with a note if there
+                are others.
+            reference_face: Face of the reference, in the same way, but only one.
+            regions: Parts of the face to leave as they are: "mouth", "eyes", "brows", "gaze".
+            mouth_from: Another photo of the target's person, with an open mouth, to show their own teeth.
 
-        Raises UserError.
+        Returns:
+            The edited photo, as large as the target.
+
+        Raises:
+            UserError: If a photo cannot be read, has no face, or an argument is out of range.
         """
         neutrals = self._neutrals(target, aligned, face, regions)
         expression = self.expression(reference, aligned=aligned, face=reference_face, mouth_from=mouth_from)
@@ -112,14 +127,17 @@ class Editor:
         face: int | None = None,
         regions: Collection[str] = (),
     ) -> Pixels:
-        """The ``crop`` of :meth:`transfer` alone, (S, S, 3) uint8, much sooner: the photo is not edited."""
+        """The aligned face alone, (S, S, 3) uint8 sRGB. Much faster than ``transfer``: the photo is not edited."""
         (neutral,) = self._neutrals(target, False, face, regions)
         return self.stages.crop(neutral, self.expression(reference), strength)
 
     def neutralize(
         self, target: PhotoLike, *, aligned: bool = False, face: WhichFace = None, regions: Collection[str] = ()
     ) -> Result:
-        """The target's face without expression."""
+        """The target's face without expression. The arguments are those of ``transfer``.
+
+        A face that is neutral already keeps every pixel, and the result's notes say so.
+        """
         neutrals = self._neutrals(target, aligned, face, regions)
         was_neutral = all(neutral.was_neutral for neutral in neutrals)
         notes = ("The face is neutral already: nothing was changed.",) if was_neutral else ()
@@ -137,7 +155,10 @@ class Editor:
         regions: Collection[str] = (),
         mouth_from: PhotoLike | None = None,
     ) -> list[Result]:
-        """``n`` random expressions on the target's face; the same seed gives the same expressions."""
+        """The target's face with ``n`` random expressions; the same seed gives the same ones.
+
+        Codes are drawn near those of the model's training photos. The other arguments are those of ``transfer``.
+        """
         if n < 1:
             raise UserError(f"{n} expressions cannot be drawn: ask for 1 or more.")
         neutrals = self._neutrals(target, aligned, face, regions)
@@ -158,7 +179,10 @@ class Editor:
         regions: Collection[str] = (),
         mouth_from: PhotoLike | None = None,
     ) -> list[Result]:
-        """The reference's expression at ``steps`` equally spaced strengths, from ``start`` to ``stop`` inclusive."""
+        """The reference's expression at ``steps`` equally spaced strengths, from ``start`` to ``stop`` inclusive.
+
+        The series may fall (``start`` above ``stop``). The other arguments are those of ``transfer``.
+        """
         if steps < 2:
             raise UserError(f"A continuum of {steps} steps has no start and end: ask for 2 or more.")
         neutrals = self._neutrals(target, aligned, face, regions)
@@ -166,25 +190,28 @@ class Editor:
         return [self._result(neutrals, expression, float(s)) for s in np.linspace(start, stop, steps)]
 
     def encode(self, reference: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Code:
-        """The expression code (d,) float32 of the photo's face."""
+        """The expression of the photo's face as a code: (d,) float32, zeros are neutral.
+
+        Codes can be added and scaled. They fit only the model that they come from.
+        """
         return np.array(self.read_expression(reference, aligned=aligned, face=face).code)
 
     @property
     def presets(self) -> list[str]:
-        """Names of the expressions that come with the model, and of the user's own."""
+        """Names of the expressions that come with the model and of those that you saved, sorted."""
         return sorted(presets.fitting(self.name, self.sha256))
 
     def preset(self, name: str) -> Code:
-        """The code (d,) float32 of a named expression. Raises UserError that says which names there are."""
+        """The code (d,) float32 of a named expression. Raises UserError, which lists the names, for an unknown one."""
         return presets.code_of(name, self.name, self.sha256, self.model.code_dim)
 
     @devices.on_processor
     def draw_codes(self, n: int, seed: int) -> Code:
-        """(n, d) float32 random codes; see :meth:`twocet.model.model.Model.sample_codes`."""
+        """(n, d) float32 random codes; the same seed draws the same. See ``sample``."""
         return to_array(self.model.sample_codes(n, generator_at(seed, 0, "sample")))
 
     def read_expression(self, reference: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Expression:
-        """The photo's expression with its mouth, for :meth:`transfer`: read once, given to many targets."""
+        """The photo's code together with its mouth's own pixels: read it once and give it to many targets."""
         return self._read(reference, "reference", aligned, face)
 
     def expression(
@@ -195,10 +222,13 @@ class Editor:
         face: int | None = None,
         mouth_from: PhotoLike | None = None,
     ) -> Expression:
-        """A reference's expression, for :meth:`transfer`; with the open mouth of ``mouth_from`` if that is given.
+        """What ``transfer`` makes of a reference, with the open mouth of ``mouth_from`` if that is given.
 
-        ``face``: which of the reference's. ``mouth_from``: another photo of the person who will be the target. Raises
-        UserError.
+        Args:
+            reference: A photo, a code or an expression, as for ``transfer``.
+            aligned: The photo is a square face crop already.
+            face: Face of the reference: 1 is the largest.
+            mouth_from: Another photo of the person who will be the target.
         """
         expression = self._given(reference, aligned, face)
         if mouth_from is None:
@@ -282,11 +312,11 @@ class Editor:
         )
 
     def find_faces(self, pixels: Pixels) -> list[Face]:
-        """The faces in a picture, largest first, with the editor's own finder; it is loaded when first needed."""
+        """The faces in a picture (H, W, 3) uint8, largest first."""
         return self._locator.finder.find(pixels)
 
     def follow_face(self, pixels: Pixels, face: Face) -> Face | None:
-        """``face`` of the frame before in the next one of a film, see :meth:`twocet.photo.faces.FaceFinder.follow`."""
+        """The face of one frame of a film, found again in the next one (H, W, 3) uint8; None if it is gone."""
         return self._locator.finder.follow(pixels, face)
 
     def _landmarks(self, pixels: Pixels) -> Floats | None:
@@ -303,12 +333,19 @@ def load(
     strict: bool = False,
     strip_private: bool = False,
 ) -> Editor:
-    """An editor with a packaged model, a model file, a run folder, an exported model or ``hf:OWNER/NAME``.
+    """Load a model for editing. Nothing is downloaded, except for ``hf:`` names.
 
-    Raises UserError.
+    Args:
+        model: Name of a packaged model ("default", "label-free" ...), a model file, a run folder, a folder made by
+            ``twocet export``, or ``hf:OWNER/NAME`` (``pip install 'twocet[hub]'``).
+        device: Where the networks run, as torch names it: "cpu", "cuda", "cuda:1", "mps".
+        face_model: A ``face_landmarker.task`` to use instead of the packaged one.
+        mouth: "real" makes mouths of real pixels, "painted" by the model alone.
+        strict: Raise UserError where a note would say that something cannot be done well.
+        strip_private: Remove place, camera and owner from what results write.
 
-    ``device``: as torch names it. ``face_model``: a ``face_landmarker.task`` to use instead of the packaged one.
-    ``mouth``, ``strict`` and ``strip_private``: see :class:`Editor`.
+    Raises:
+        UserError: If there is no such model, or its file is damaged.
     """
     from twocet.edit.models import load_editing
 

@@ -9,7 +9,7 @@ FOLDER = Path(__file__).parents[1] / "commands" / "examples"
 
 
 def example_photos(folder: Path = FOLDER) -> dict[str, Path]:
-    """Paths of the packaged photos by name, targets first: ``target-1``, ``reference-1-happy`` and so on."""
+    """The packaged photos of synthetic people (CC0), name to path: ``target-1``, ``reference-1-happy`` and so on."""
     files = {path.stem: path for path in folder.glob("*.jpg")}
     return dict(sorted(files.items(), key=lambda item: (not item[0].startswith("target"), _number(item[0]))))
 

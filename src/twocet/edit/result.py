@@ -43,32 +43,35 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Result:
-    """One edited photo, shown as a picture in a notebook; ``np.asarray`` gives its pixels.
+    """One edited photo.
 
-    Where several of its faces were edited, what is said of a face is said of the largest. Two results are equal if they
-    are the same object: compare ``pixels``.
+    A notebook shows it as a picture, and ``np.asarray`` gives its pixels. If several faces were edited, ``crop``,
+    ``code`` and ``landmarks`` belong to the largest. Two results are equal only if they are the same object: compare
+    ``pixels``.
     """
 
     target: Photo
     """The photo that was edited."""
     changes: tuple[Change, ...]
-    """What became of it, one for each face."""
+    """What was changed, for each face."""
     faces: tuple[Floats, ...]
-    """Where the changed faces are: photo_to_crop (2, 3) by :func:`twocet.photo.align.align`, for the watermark."""
+    """Where the changed faces are: photo_to_crop (2, 3) by ``twocet.photo.align.align``, for the watermark."""
     size: int
     """S: side of the model's crop in pixels."""
     code: Code
     """The expression given to the face, strength included."""
     strength: float
+    """Factor on the reference's code."""
     notes: tuple[str, ...]
     """What the user should know, one line each."""
     mark: Mark
+    """What the file will say about the edit."""
     photo_to_crop: Floats
-    """(2, 3) float64: where the face is; photo pixels to crop sides."""
+    """(2, 3) float64: where the face is, as an affine map from photo pixels to crop sides (0 to 1)."""
     strip_private: bool
-    """Whether what the target tells of place, camera and owner is left out of what is written."""
+    """Whether place, camera and owner are left out of what is written."""
     landmarks: Floats32 | None
-    """(478, 3) of the target before the edit, in photo pixels; None when no face was looked for."""
+    """(478, 3) float32: the target's landmarks before the edit, in photo pixels; None if no face was looked for."""
 
     @cached_property
     def photo(self) -> Photo:
@@ -77,7 +80,7 @@ class Result:
 
     @property
     def pixels(self) -> Pixels:
-        """(H, W, 3) uint8, the size of the target, in its colours."""
+        """(H, W, 3) uint8: the picture, as large as the target and in its colour space."""
         return self.photo.pixels
 
     @property
@@ -99,7 +102,7 @@ class Result:
 
     @property
     def image(self) -> Image.Image:
-        """The picture for Pillow: RGB, or RGBA where the target has opacity. It carries no mark: ``save`` adds it."""
+        """The picture for Pillow: RGB, or RGBA if the target has transparency. It has no marks: ``save`` adds them."""
         image = Image.fromarray(self.pixels)
         if self.target.icc:
             image.info["icc_profile"] = self.target.icc
@@ -133,11 +136,20 @@ class Result:
         strip_private: bool = False,
         source: Path | None = None,
     ) -> Path:
-        """Writes the picture (``crop``: the face alone) with the AI marks, whole or not at all.
+        """Write the picture with its marks, in the format that the suffix names. The file is whole or absent.
 
-        A picture in which no pixel changed carries no mark: no model made anything of it. ``strip_private`` leaves out
-        where, with which camera and by whom the photo was taken. ``source``: the target's file, for a signed manifest,
-        where the target was not given as a path. Raises UserError.
+        Args:
+            path: File to write: .png, .jpg, .webp or .tif.
+            mark: Add the marks that say that a model changed the picture. A picture without a changed pixel gets none.
+            crop: Write only the aligned face, (S, S, 3).
+            strip_private: Remove place, camera and owner.
+            source: The target's file, for a signed manifest, if the target was not given as a path.
+
+        Returns:
+            The path.
+
+        Raises:
+            UserError: If the file cannot be written, or the format has no room for the picture.
         """
         strip_private = strip_private or self.strip_private
         photo = self._to_write(strip_private)
@@ -148,7 +160,7 @@ class Result:
         return write_marked(path, photo, self.mark if mark and photo.edited else None, source)
 
     def encoded(self, suffix: str, *, strip_private: bool = False, source: Original | None = None) -> bytes:
-        """What :meth:`save` would write under a name with this suffix, with the AI marks: nothing touches the disk."""
+        """What ``save`` would write to a file with this suffix (".png"), as bytes, with marks."""
         strip_private = strip_private or self.strip_private
         photo = self._to_write(strip_private)
         if not photo.edited:
@@ -161,7 +173,7 @@ class Result:
         return replace(without_private(photo), path=None) if strip_private else photo
 
     def marked(self, *, crop: bool = False) -> Pixels:
-        """:attr:`shown`, or the crop of it, with the watermark: for pictures that are not written by :meth:`save`."""
+        """``shown``, or its crop, with the watermark: (H, W, 3) uint8 sRGB, for pictures that you write yourself."""
         if not crop:
             return watermarked(self.shown, self.photo.edited, self.mark.model_sha256)
         return watermarked(self.crop, self._edited_in_crop(), self.mark.model_sha256)

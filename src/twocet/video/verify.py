@@ -18,14 +18,18 @@ _FRAMES, _STEP = 8, 12
 def verify(
     path: str | os.PathLike[str], *, trust: str | os.PathLike[str] | None = None, finder: FaceFinder | None = None
 ) -> Verdict:
-    """What a picture or film says of whether a trained model made or changed it: XMP, C2PA manifest and watermark.
+    """Read the marks that say whether a trained model made or changed a picture or film. Works off-line.
 
     Args:
         path: The file.
-        trust: Certificates (PEM) whose signatures count as trusted; without them no signature does.
-        finder: Finds faces; None loads one.
+        trust: File of certificates (PEM) to trust; without it no signature counts as trusted.
+        finder: Finds faces; None loads the packaged one.
 
-    Raises UserError for a file that cannot be read. Nothing is fetched from anywhere.
+    Returns:
+        What metadata (XMP), C2PA manifest and watermarks say; ``tells_of_ai`` and ``contradictions`` sum it up.
+
+    Raises:
+        UserError: If the file cannot be read.
     """
     path, anchors = Path(path), None if trust is None else _certificates(Path(trust))
     finder = finder or FaceFinder()
