@@ -60,7 +60,7 @@ def test_no_command_prints_the_usage_on_stderr_and_exits_2(capsys):
 def test_unknown_command_names_the_commands_in_one_line(capsys):
     assert cli.main(["frobnicate"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("twocet: 'frobnicate' is no command")
+    assert error.startswith("twocet: 'frobnicate' is not a command")
     assert error.count("\n") == 1
     assert all(name in error for name in cli.COMMANDS)
 

@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if name not in COMMANDS:
             hint = did_you_mean(" ".join(words[:2]), COMMANDS) or did_you_mean(name, COMMANDS)
-            raise UserError(f"{name!r} is no command{hint or f': choose one of {_names()}, or see twocet --help'}")
+            raise UserError(f"{name!r} is not a command{hint or f': choose one of {_names()}, or see twocet --help'}")
         with ended_by_signals():
             run_command(name, rest)
         sys.stdout.flush()

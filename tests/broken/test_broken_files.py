@@ -215,7 +215,7 @@ def test_what_never_ends_is_refused(tmp_path: Path, reader: Callable[[Path], obj
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in (pipe, Path("/dev/zero"), tmp_path):
-        with pytest.raises(UserError, match="is no file"):
+        with pytest.raises(UserError, match="is not a file"):
             reader(path)
 
 
@@ -225,7 +225,7 @@ def test_models_of_no_numbers_are_refused(copy: Path, value: float) -> None:
     text, tensors = read_file(path)
     next(iter(tensors.values())).view(-1)[0] = value
     save_file(tensors, path, metadata={"twocet": text})
-    with pytest.raises(UserError, match="weights that are no numbers"):
+    with pytest.raises(UserError, match="weights that are not finite numbers"):
         load_model(path)
 
 

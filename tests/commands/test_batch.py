@@ -114,8 +114,8 @@ def test_twenty_bad_rows_are_listed_and_the_others_done(faces, tiny_model, tmp_p
     report = report_of(out)
     assert [row["status"] for row in report] == ["done", "failed"] * 20
     reasons = (
-        *("target is empty", "a reference or a preset", "none.png does not exist", "'much' is no number"),
-        *("beyond all use", "leaves the output folder", "must end in", "must be yes or no", "is not a picture"),
+        *("target is empty", "a reference or a preset", "none.png does not exist", "'much' is not a number"),
+        *("not a strength that can be used", "leaves the output folder", "must end in", "must be yes or no", "is not a picture"),
         "is 64 x 32",
     )
     assert all(reason in row["error"] for reason, row in zip(reasons * 2, report[1::2], strict=True))

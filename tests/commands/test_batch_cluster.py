@@ -108,7 +108,7 @@ def test_photos_and_pictures_may_be_elsewhere(
     store.pipe_file("/in/1.png", b"no picture")
     words = ("memory://in/jobs.csv", "-o", "memory://out/here", "--model", model, "--workers", 1)
     assert main(*words) == 2
-    assert "say with --journal where journal and report shall be" in capsys.readouterr().err
+    assert "give --journal, a folder for journal and report" in capsys.readouterr().err
     assert main(*words, "--journal", tmp_path / "records") == 2
     report = report_of(tmp_path / "records")
     done = [row["output"] for row in report if row["status"] == "done"]
@@ -124,7 +124,7 @@ def test_without_ray_the_command_says_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     assert main(jobs, "-o", tmp_path / "out", "--model", model, "--engine", "ray") == 2
-    assert "the engine ray is not installed: pip install 'twocet[ray]'" in capsys.readouterr().err
+    assert "Ray is not installed: pip install 'twocet[ray]'" in capsys.readouterr().err
     assert main(jobs, "-o", tmp_path / "out", "--model", model, "--ray-address", "auto") == 2
     assert "--ray-address is for --engine ray" in capsys.readouterr().err
 

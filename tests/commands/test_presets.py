@@ -73,7 +73,7 @@ def test_names_that_cannot_be(run, name):
 def test_a_damaged_file_is_named(run, content):
     presets.user_file().parent.mkdir(parents=True)
     presets.user_file().write_text(content)
-    with pytest.raises(UserError, match=r"presets\.json is no file of presets"):
+    with pytest.raises(UserError, match=r"presets\.json is not a file of presets"):
         presets.fitting("stub", SHA256)
 
 

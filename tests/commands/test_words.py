@@ -39,7 +39,7 @@ def test_names_of_files_are_no_slips():
 
 def test_a_mistyped_command_is_told_the_nearest(capsys):
     assert cli.main(["transfre", "a.jpg"]) == 2
-    assert capsys.readouterr().err == "twocet: 'transfre' is no command, did you mean transfer?\n"
+    assert capsys.readouterr().err == "twocet: 'transfre' is not a command, did you mean transfer?\n"
 
 
 def test_patterns_are_expanded_where_the_shell_has_not(tmp_path):
@@ -47,7 +47,7 @@ def test_patterns_are_expanded_where_the_shell_has_not(tmp_path):
         (tmp_path / name).touch()
     assert words.expand([tmp_path / "?.jpg"]) == [tmp_path / "a.jpg", tmp_path / "b.jpg"]
     assert words.expand([tmp_path / "d[1].jpg"]) == [tmp_path / "d[1].jpg"]
-    with pytest.raises(UserError, match=r"No file fits .*\.gif"):
+    with pytest.raises(UserError, match=r"No file matches .*\.gif"):
         words.expand([tmp_path / "*.gif"])
 
 
@@ -79,7 +79,7 @@ def test_several_photos_go_to_a_folder_each_under_its_own_name(tmp_path):
     assert plan([first], tmp_path / "new") == [(first, tmp_path / "new" / "me.jpg")]
     with pytest.raises(UserError, match="would both be written as"):
         plan([first, second], tmp_path / "other")
-    with pytest.raises(UserError, match="Several photos go to a folder"):
+    with pytest.raises(UserError, match="Several photos need a folder"):
         plan([first, second], tmp_path / "out.png")
     assert not (tmp_path / "other").exists()
 

@@ -166,7 +166,7 @@ class TestRefused:
             ("generator", "hpf.filter", torch.ones(1), "unknown layer 'hpf.filter'"),
             ("generator", "encode.0.conv1.weight", torch.ones(3, 3), "does not fit a network of 32 px"),
             ("generator", "decode.1.conv2.bias", None, "does not fit a network of 32 px"),
-            ("encoder", "unshared.0.bias", torch.tensor([float("nan")] * 32), "no numbers at ['unshared.0.bias']"),
+            ("encoder", "unshared.0.bias", torch.tensor([float("nan")] * 32), "not finite numbers at ['unshared.0.bias']"),
             ("encoder", "shared.shared.3.conv1.weight", None, "an encoder of 2 blocks"),
         ],
     )

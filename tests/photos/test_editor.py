@@ -164,7 +164,7 @@ def test_codes_of_another_model_are_refused(editor, portrait, code):
 
 
 def test_a_strength_that_is_no_number_is_refused(editor, portrait):
-    with pytest.raises(UserError, match="is no number"):
+    with pytest.raises(UserError, match="is not a number"):
         editor.transfer(portrait, DOWN, float("nan"))
 
 

@@ -152,7 +152,7 @@ def test_what_is_no_set_is_refused(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         photos_in(tmp_path / "nothing")
     (tmp_path / "file.jpg").write_bytes(b"x")
-    with pytest.raises(UserError, match="is no zip file"):
+    with pytest.raises(UserError, match="is not a zip file"):
         photos_in(tmp_path / "file.jpg")
     with pytest.raises(UserError, match=r"file\.jpg is not a picture"):
         decode(b"x", "file.jpg")

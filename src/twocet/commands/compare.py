@@ -106,7 +106,7 @@ def compare(
     from twocet.compare.comparison import plan
     from twocet.errors import check
 
-    check(action_units is None or "ganimation" in methods, "--action-units is for the method ganimation alone")
+    check(action_units is None or "ganimation" in methods, "--action-units is only for the method ganimation")
     own = [f"ganimation.action_units={action_units}"] if action_units else []
     words, scale = [*common.set, *own], common.schedule_scale
     entries = plan.comparison(methods, common.preset, words, scale, seeds, **common.given())

@@ -73,4 +73,4 @@ def _show(folder: Path, as_json: bool) -> None:
         print("C2PA       not signed: twocet marks init")
     else:
         print(f"C2PA       signed by {facts['subject']} until {facts['until']}")
-        print(f"           {folder / certificates.ROOT} is for those who shall trust it")
+        print(f"           {folder / certificates.ROOT} is for those who should trust it")

@@ -59,7 +59,7 @@ def neutralize(
     if not targets:
         raise UserError("A photo is missing: twocet neutralize TARGET -o OUT")
     if is_points(targets[0]):
-        check(len(targets) == 1, "Points are taken one file at a time.")
+        check(len(targets) == 1, "Give points one file at a time.")
         points.neutralize(targets[0], output, model, as_json=as_json)
         return
     check_one_face(face, crop_only)

@@ -84,7 +84,7 @@ def prepare(
     if not source:
         raise UserError("SOURCE is missing: give at least one folder or zip file with the original photos")
     if allow_unpaired and leave_out_unpaired:
-        raise UserError("--allow-unpaired and --leave-out-unpaired exclude each other: give one of them")
+        raise UserError("--allow-unpaired and --leave-out-unpaired exclude each other: give only one")
     settings = Settings(
         kind=dataset,
         alignment=alignment,

@@ -89,7 +89,7 @@ def _save(
     files = [file for path in references for file in photos_in(path)]
     editor = editors.load(model, device=device, strict=strict)
     if editor.sha256 is None:
-        raise UserError("A preset can be saved for a model that was read from a file alone.")
+        raise UserError("Presets can be saved only for models that were read from a file.")
     read = [editor.read_expression(file, aligned=aligned, face=face) for file in files]
     print_notes(note for expression in read for note in expression.notes)
     shown = ", ".join(file.name for file in files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")

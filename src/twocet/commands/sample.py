@@ -83,7 +83,7 @@ def sample(
     if target.is_dir():
         raise UserError(f"{target} is a folder: give one photo.")
     if output.suffix.lower() in SUFFIXES:
-        raise UserError(f"{num} pictures go to a folder: give the name of one in place of {output}.")
+        raise UserError(f"{num} pictures need a folder: give a folder instead of {output}.")
     check_one_face(face, crop_only)
     photo = read_photo(target)
     editor = editors.load(model, device=device, mouth=mouth, strict=strict, strip_private=strip_private)

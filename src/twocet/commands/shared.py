@@ -76,7 +76,7 @@ def plan(given: Sequence[Path], output: Path, inputs: Sequence[Path] = (), *, wh
     if len(given) > 1 or given[0].is_dir() or is_folder(output):
         check(
             output.is_dir() or output.suffix.lower() not in SUFFIXES,
-            f"Several photos go to a folder: give the name of one in place of {output}.",
+            f"Several photos need a folder: give a folder instead of {output}.",
         )
         jobs = [(file, output / output_name(file)) for file in targets]
         _refuse_collisions(jobs)

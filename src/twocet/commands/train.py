@@ -100,7 +100,7 @@ def train(
             "--resume goes on with the run's own settings and data: give it with -o (and --device) alone",
         )
         if is_shape_run(output):
-            check(device is None, f"a run of {SHAPES} goes on on the processor: leave out --device")
+            check(device is None, f"a run of {SHAPES} continues on the CPU: leave out --device")
             resume_shapes(output)
             return
         _resume(output, device)

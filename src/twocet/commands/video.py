@@ -135,9 +135,9 @@ def _check(
     if edit and reference_face is not None:
         raise UserError("--edit takes no reference: choose the face of the clip with --face.")
     if not 0 <= smoothing <= 100:
-        raise UserError(f"A smoothing of {smoothing} cannot be: use 0 (none) to 100.")
+        raise UserError(f"The smoothing {smoothing} cannot be used: give 0 (none) to 100.")
     if strength is not None and not abs(strength) < 100:
-        raise UserError(f"The strength {strength} is of no use: use one such as 0.8.")
+        raise UserError(f"The strength {strength} cannot be used: give one such as 0.8.")
 
 
 class _Work(NamedTuple):

@@ -45,7 +45,7 @@ def refuse_slips(words: Iterable[str]) -> None:
         if _COMMA.fullmatch(number):
             raise UserError(f"{number} has a decimal comma: write {number.replace(',', '.')}")
         if share := _PERCENT.fullmatch(number):
-            raise UserError(f"{number} is not read: write {float(share[1]) / 100:g}")
+            raise UserError(f"{number} is not understood: write {float(share[1]) / 100:g}")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -66,6 +66,6 @@ def expand(paths: Iterable[Path]) -> list[Path]:
             continue
         matches = sorted(glob(str(path)))
         if not matches:
-            raise UserError(f"No file fits {path}.")
+            raise UserError(f"No file matches {path}.")
         found += map(Path, matches)
     return found

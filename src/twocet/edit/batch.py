@@ -66,7 +66,7 @@ class Settings:
 def records_folder(output: str, journal: Path | None, shard: Shard) -> Path:
     """Where journal and report of a batch lie: a shard has its own below those of the whole. Raises UserError."""
     if journal is None and places.is_remote(output):
-        raise UserError(f"{output} is not on this machine: say with --journal where journal and report shall be")
+        raise UserError(f"{output} is not on this machine: give --journal, a folder for journal and report")
     records = journal or Path(output)
     return records if shard.parts == 1 else records / SHARDS / str(shard)
 

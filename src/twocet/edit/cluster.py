@@ -61,7 +61,7 @@ def _connect(workers: int, address: str | None) -> Any:
     try:
         import ray
     except ImportError:
-        raise UserError(f"the engine ray is not installed: {INSTALL}") from None
+        raise UserError(f"Ray is not installed: {INSTALL}") from None
     here: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE}
     try:
         ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **({} if address else here))

@@ -43,9 +43,8 @@ Reference = PhotoLike | Code | torch.Tensor | Expression
 class Editor:
     """Edits expressions in photos with one model.
 
-    It remembers what it found in the latest targets, so another strength of the same photo is cheap. A photo is a path,
-    the bytes of a file, a file opened with ``"rb"``, a Pillow image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8
-    or uint16. Methods raise ``twocet.UserError`` for input that cannot be used.
+    A photo is a path, the bytes of a file, a file opened with ``"rb"``, a Pillow image, or an array (H, W), (H, W, 3)
+    or (H, W, 4) of uint8 or uint16. Another strength of a recent target is cheap. Methods raise ``twocet.UserError``.
     """
 
     def __init__(
@@ -59,17 +58,7 @@ class Editor:
         strict: bool = False,
         strip_private: bool = False,
     ) -> None:
-        """Use ``twocet.load`` to get one.
-
-        Args:
-            model: The networks.
-            name: Name of the model in the marks of results.
-            sha256: Hash of the model file, likewise.
-            finder: Finds faces; None loads the packaged one when it is first needed.
-            mouth: "real" makes mouths of real pixels, "painted" by the model alone.
-            strict: Raise UserError where a note would say that something cannot be done well.
-            strip_private: Remove place, camera and owner from what results write.
-        """
+        """Use ``twocet.load``, which explains the options. ``name`` and ``sha256`` go into the marks of results."""
         self.model = model
         self.name = name
         self.sha256 = sha256
@@ -97,21 +86,16 @@ class Editor:
 
         Args:
             target: The photo to edit.
-            reference: A photo; a code (d,) from ``preset`` or ``encode``, or any weighted sum of codes; or an
-                expression from ``read_expression``.
+            reference: A photo, a code (d,) of ``preset`` or ``encode`` or a sum of codes, or a ``read_expression``.
             strength: 0 is neutral, 1 the reference's expression, more exaggerates, below 0 gives the opposite.
             aligned: The photos are square face crops already; do not look for faces.
-            face: Face of the target: 1 is the largest, "all" edits every face, None the largest, with a note if there
-                are others.
-            reference_face: Face of the reference, in the same way, but only one.
+            face: Face of the target: 1 is the largest, "all" every face, None the largest, with a note.
+            reference_face: Face of the reference: 1 is the largest.
             regions: Parts of the face to leave as they are: "mouth", "eyes", "brows", "gaze".
             mouth_from: Another photo of the target's person, with an open mouth, to show their own teeth.
 
-        Returns:
-            The edited photo, as large as the target.
-
         Raises:
-            UserError: If a photo cannot be read, has no face, or an argument is out of range.
+            UserError: If a photo cannot be read or has no face, or an argument is out of range.
         """
         neutrals = self._neutrals(target, aligned, face, regions)
         expression = self.expression(reference, aligned=aligned, face=reference_face, mouth_from=mouth_from)
@@ -134,10 +118,7 @@ class Editor:
     def neutralize(
         self, target: PhotoLike, *, aligned: bool = False, face: WhichFace = None, regions: Collection[str] = ()
     ) -> Result:
-        """The target's face without expression. The arguments are those of ``transfer``.
-
-        A face that is neutral already keeps every pixel, and the result's notes say so.
-        """
+        """The target's face without expression; a neutral face keeps every pixel. Arguments as for ``transfer``."""
         neutrals = self._neutrals(target, aligned, face, regions)
         was_neutral = all(neutral.was_neutral for neutral in neutrals)
         notes = ("The face is neutral already: nothing was changed.",) if was_neutral else ()
@@ -155,10 +136,7 @@ class Editor:
         regions: Collection[str] = (),
         mouth_from: PhotoLike | None = None,
     ) -> list[Result]:
-        """The target's face with ``n`` random expressions; the same seed gives the same ones.
-
-        Codes are drawn near those of the model's training photos. The other arguments are those of ``transfer``.
-        """
+        """The target with ``n`` random expressions, the same for the same seed; arguments as for ``transfer``."""
         if n < 1:
             raise UserError(f"{n} expressions cannot be drawn: ask for 1 or more.")
         neutrals = self._neutrals(target, aligned, face, regions)
@@ -179,10 +157,7 @@ class Editor:
         regions: Collection[str] = (),
         mouth_from: PhotoLike | None = None,
     ) -> list[Result]:
-        """The reference's expression at ``steps`` equally spaced strengths, from ``start`` to ``stop`` inclusive.
-
-        The series may fall (``start`` above ``stop``). The other arguments are those of ``transfer``.
-        """
+        """The expression in equal steps of strength, from ``start`` to ``stop``; arguments as for ``transfer``."""
         if steps < 2:
             raise UserError(f"A continuum of {steps} steps has no start and end: ask for 2 or more.")
         neutrals = self._neutrals(target, aligned, face, regions)
@@ -190,10 +165,7 @@ class Editor:
         return [self._result(neutrals, expression, float(s)) for s in np.linspace(start, stop, steps)]
 
     def encode(self, reference: PhotoLike, *, aligned: bool = False, face: int | None = None) -> Code:
-        """The expression of the photo's face as a code: (d,) float32, zeros are neutral.
-
-        Codes can be added and scaled. They fit only the model that they come from.
-        """
+        """The photo's expression as a code (d,) float32, to be added and scaled; zeros are neutral."""
         return np.array(self.read_expression(reference, aligned=aligned, face=face).code)
 
     @property
@@ -222,19 +194,12 @@ class Editor:
         face: int | None = None,
         mouth_from: PhotoLike | None = None,
     ) -> Expression:
-        """What ``transfer`` makes of a reference, with the open mouth of ``mouth_from`` if that is given.
-
-        Args:
-            reference: A photo, a code or an expression, as for ``transfer``.
-            aligned: The photo is a square face crop already.
-            face: Face of the reference: 1 is the largest.
-            mouth_from: Another photo of the person who will be the target.
-        """
+        """The reference's expression as ``transfer`` uses it, with the mouth of the photo ``mouth_from`` if given."""
         expression = self._given(reference, aligned, face)
         if mouth_from is None:
             return expression
         if aligned:
-            raise UserError("A photo for the mouth needs a target whose face is looked for, not an aligned crop.")
+            raise UserError("An aligned crop takes no mouth_from: give the whole photo, without aligned=True.")
         further = self._read(mouth_from, "photo for the mouth", False, None)
         notes = (*expression.notes, *further.notes)
         if further.mouth is not None and further.mouth.opening < CLOSED:
@@ -274,7 +239,7 @@ class Editor:
         """The faces that are edited, largest first, without their expressions."""
         kept = parse_regions(regions)
         if kept and aligned:
-            raise UserError("Regions are kept of a face that is looked for, not of an aligned crop.")
+            raise UserError("An aligned crop takes no regions: give the whole photo, without aligned=True.")
 
         def make() -> list[Neutral]:
             located = self._locator.locate(target, "target", aligned, face)
@@ -286,7 +251,7 @@ class Editor:
     @devices.on_processor
     def _result(self, neutrals: Sequence[Neutral], expression: Expression, strength: float) -> Result:
         if not np.isfinite(strength):
-            raise UserError(f"The strength {strength} is no number: use one such as 0.8.")
+            raise UserError(f"The strength {strength} is not a number: give one such as 0.8.")
         notes = (*expression.notes, *self._locator.admitted(notes_on_strength(strength)))
         results = [self._result_of_one(neutral, expression, strength, notes) for neutral in neutrals]
         return together(results)
@@ -344,14 +309,10 @@ def load(
         strict: Raise UserError where a note would say that something cannot be done well.
         strip_private: Remove place, camera and owner from what results write.
 
-    Raises:
-        UserError: If there is no such model, or its file is damaged.
+    Raises UserError if there is no such model, or if its file is damaged.
     """
     from twocet.edit.models import load_editing
 
     loaded, identity = load_editing(model, device)
     finder = FaceFinder(face_model) if face_model is not None else None
-    return Editor(
-        loaded, **identity._asdict(), finder=finder, mouth=mouth, strict=strict,
-        strip_private=strip_private,
-    )  # fmt: skip
+    return Editor(loaded, **identity._asdict(), finder=finder, mouth=mouth, strict=strict, strip_private=strip_private)

@@ -116,7 +116,7 @@ def read_table(path: str | Path, output: str | Path, code_of: CodeOf, shard: Sha
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: give a table of jobs (CSV).") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is no table in CSV ({error}): save it as CSV in UTF-8.") from None
+        raise UserError(f"{path} is not a CSV table ({error}): save it as CSV in UTF-8.") from None
     if "target" not in names or not {"reference", "preset"} & set(names):
         raise UserError(f"{path} needs the columns target and reference (or preset); it has: {', '.join(names)}")
     if len(set(names)) < len(names):
@@ -186,15 +186,15 @@ def _number(text: str) -> float:
     try:
         value = float(text.replace(",", "."))
     except ValueError:
-        raise UserError(f"strength {text!r} is no number") from None
+        raise UserError(f"strength {text!r} is not a number") from None
     if not abs(value) < 100:
-        raise UserError(f"strength {text} is beyond all use")
+        raise UserError(f"strength {text} is not a strength that can be used")
     return value
 
 
 def _face(text: str, column: str, otherwise: str = "") -> int | None:
     if text and not (text.isdecimal() and len(text) <= _MOST_DIGITS and int(text) >= 1):
-        raise UserError(f"{column} {text!r} is no number from 1{otherwise}")
+        raise UserError(f"{column} {text!r} is not a whole number from 1{otherwise}")
     return int(text) if text else None
 
 

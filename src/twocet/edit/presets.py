@@ -84,7 +84,7 @@ def code_of(name: str, model: str, sha256: str | None, code_dim: int) -> Code:
 def save(preset: Preset) -> Path:
     """Adds a preset to the user's, in place of one of the same name for the same model. Raises UserError."""
     if not _NAME.fullmatch(preset.name):
-        raise UserError(f"{preset.name!r} is no name for a preset: use letters, digits, - and _, 40 at most.")
+        raise UserError(f"{preset.name!r} cannot be a preset's name: use letters, digits, - and _, 40 at most.")
     with _writing():
         return _write([*(other for other in _own() if not _same(other, preset.name, preset.model_sha256)), preset])
 
@@ -145,7 +145,7 @@ def read_file(path: Path, *, own: bool) -> list[Preset]:
     """The presets in a file; none if there is no file. Raises UserError for a file that is something else."""
     if not path.exists():
         return []
-    remedy = "mend it or remove it"
+    remedy = "correct it or remove it"
     try:
         content = read_object(path, remedy)
         if content.get("format", FORMAT) != FORMAT:
@@ -153,4 +153,4 @@ def read_file(path: Path, *, own: bool) -> list[Preset]:
         entries = valid(list[dict[str, Any]], content.get("presets"), "presets")
         return [from_dict(Preset, {**named(entry, Preset), "own": own}) for entry in entries]
     except UserError as error:
-        raise UserError(f"{path} is no file of presets ({error}): {remedy}.") from None
+        raise UserError(f"{path} is not a file of presets ({error}): {remedy}.") from None

@@ -78,7 +78,7 @@ def read_parts(path: Path) -> dict[str, Tensors]:
         foreign = re.search(r"GLOBAL (\S+)", str(error))
         reason = f"it holds {foreign.group(1)}" if foreign else "it is in another format"
         raise UserError(
-            f"{path} is not opened, because it is no checkpoint of tensors alone ({reason}): give a file of the authors"
+            f"{path} is not opened, because it holds more than tensors ({reason}): give a file of the authors"
         ) from None
     found = ", ".join(map(str, list(contents)[:5])) if isinstance(contents, dict) else type(contents).__name__
     holds = isinstance(contents, dict) and all(isinstance(contents.get(name), dict) for name in _NEEDED)
@@ -93,7 +93,7 @@ def _tensors(part: Any, where: str) -> Tensors:
     wrong = [key for key, value in part.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
     check(not wrong, f"{where} holds something else than tensors at {wrong[:1]}")
     broken = [key for key, value in part.items() if not torch.isfinite(value).all()]
-    check(not broken, f"{where} holds values that are no numbers at {broken[:1]}")
+    check(not broken, f"{where} holds values that are not finite numbers at {broken[:1]}")
     return {key.removeprefix("module."): value.float() for key, value in part.items()}
 
 
@@ -103,7 +103,7 @@ def network_config(generator: Tensors, encoder: Tensors) -> NetworkConfig:
     depth = _count(encoder, r"shared\.shared\.(\d+)\.conv1\.weight")
     size, first = 2 ** (depth + 2), generator["from_rgb.weight"].shape[0]
     halvings = _count(generator, r"encode\.(\d+)\.conv1\.weight") - _BLOCKS_BEFORE_CODE
-    check(depth >= 3, f"an encoder of {depth} blocks is none of a face of 32 px or more")
+    check(depth >= 3, f"an encoder of {depth} blocks does not fit a face of 32 px or more")
     check(halvings == depth - 2, f"the encoder is made for {size} px, the generator for {16 * 2 ** max(halvings, 0)}")
     check(stem.ndim == 4 and stem.shape[1] in (1, 3), f"the encoder's first layer has the shape {tuple(stem.shape)}")
     deepest = encoder["unshared.0.weight"].shape[1]

@@ -122,7 +122,7 @@ class Manifest:
     def __post_init__(self) -> None:
         check(self.name.isprintable() and 0 < len(self.name) <= 200, f"no model is called {self.name[:40]!r}")
         for digest in (self.sha256, *self.files.values()):
-            check(re.fullmatch("[0-9a-f]{64}", digest) is not None, f"{digest[:40]!r} is no SHA-256")
+            check(re.fullmatch("[0-9a-f]{64}", digest) is not None, f"{digest[:40]!r} is not a SHA-256 hash")
         check(set(self.files) == {ENCODER.file, GENERATOR.file}, "files must be the two graphs")
 
 

@@ -150,7 +150,7 @@ def save_networks(
     }
     overflow = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if overflow:
-        raise ValueError(f"weights that are no numbers{' in float16' if half else ''}: {', '.join(overflow[:3])}")
+        raise ValueError(f"weights that are not finite{' in float16' if half else ''}: {', '.join(overflow[:3])}")
     text = json.dumps(metadata)
     write_whole(path, save(tensors, metadata={_KEY: text, _HASH_KEY: contents_hash(text, tensors)}))
 
@@ -180,7 +180,7 @@ def read_file(path: Path) -> tuple[str, dict[str, Tensor]]:
     text = told.get(_KEY)
     check(text is not None, f"{path} is a safetensors file of another program, not a twocet model")
     wrong = [name for name, tensor in tensors.items() if not tensor.is_floating_point() or not tensor.isfinite().all()]
-    check(not wrong, f"{path} holds weights that are no numbers ({', '.join(wrong)[:80]}): {_REMEDY}")
+    check(not wrong, f"{path} holds weights that are not finite numbers ({', '.join(wrong)[:80]}): {_REMEDY}")
     # Earlier versions wrote no hash.
     kept = told.get(_HASH_KEY)
     check(

@@ -85,15 +85,15 @@ def check_metadata(metadata: Any, path: Path) -> None:
     check(isinstance(metadata, dict), f"{path} has damaged metadata (no JSON object): {_REMEDY}")
     check(
         "method" not in metadata,
-        f"{path} holds a {str(metadata.get('method'))[:40]} model, for evaluation and comparison alone",
+        f"{path} holds a {str(metadata.get('method'))[:40]} model, for evaluation and comparison only",
     )
     number = metadata.get("format")
     check(number == FORMAT, f"{path} has format {number!r:.20}, this version of twocet reads {FORMAT}: update twocet")
     try:
         known: Metadata = from_dict(Metadata, named(metadata, Metadata))
     except UserError as error:
-        raise UserError(f"{path} has metadata that cannot be ({error}): {_REMEDY}, or update twocet") from None
+        raise UserError(f"{path} has invalid metadata ({error}): {_REMEDY}, or update twocet") from None
     check(
         known.template in TEMPLATES,
-        f"{path} was trained on the template {known.template[:40]!r}, unknown here: update twocet",
+        f"{path} was trained on the template {known.template[:40]!r}, which is unknown here: update twocet",
     )

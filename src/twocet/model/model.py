@@ -77,7 +77,7 @@ def find_model(name: Path | str) -> Path:
         return path / BEST
     if str(name) in PACKAGED and not path.is_file():
         path = packaged_file(str(name))
-        check(path.is_file(), f"this installation lacks the packaged model {str(name)!r}: install twocet again")
+        check(path.is_file(), f"the packaged model {str(name)!r} is missing: install twocet again")
         return path
     check(path.is_file(), f"there is no model file {path}: give a file or one of {', '.join(PACKAGED)}")
     return path

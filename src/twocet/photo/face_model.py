@@ -29,7 +29,7 @@ def locate_face_model(path: str | os.PathLike[str] | None = None) -> Path:
     chosen = path or os.environ.get(FACE_MODEL_VARIABLE)
     if chosen:
         if not Path(chosen).is_file():
-            raise UserError(f"The face model {chosen} does not exist: mend the path or unset {FACE_MODEL_VARIABLE}.")
+            raise UserError(f"The face model {chosen} does not exist: correct the path or unset {FACE_MODEL_VARIABLE}.")
         return Path(chosen)
     packaged = Path(__file__).parent / "weights" / _FILE
     cached = cache_folder() / _FILE

@@ -63,7 +63,7 @@ def load_graphs(path: str | os.PathLike[str] | None, threads: int) -> Graphs:
             names = ("face_detector", "face_landmarks_detector", "face_blendshapes")
             contents = [archive.read(f"{name}.tflite") for name in names]
     except (OSError, KeyError, zipfile.BadZipFile):
-        raise UserError(f"{file} is no face_landmarker.task: download it again from {FACE_MODEL_URL}") from None
+        raise UserError(f"{file} is not a face_landmarker.task: download it again from {FACE_MODEL_URL}") from None
     return Graphs(*(Graph(content, threads) for content in contents))
 
 

@@ -193,7 +193,7 @@ def serve(
         allow_hosts: Further names it may be reached under.
     """
     if wrong := [allowed for allowed in allow_hosts if host_of(allowed) is None or ":" in allowed]:
-        raise UserError(f"{wrong[0]!r} is no name of a computer: use one such as faces.example.org.")
+        raise UserError(f"{wrong[0]!r} is not a computer's name: use one such as faces.example.org.")
     listener = _listen(host, port)
     config = uvicorn.Config(
         make_app(Hosts(host, allow_hosts)),

@@ -57,7 +57,7 @@ def parse_json(text: str | bytes, name: str, remedy: str) -> Any:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not a number")
 
 
 def _walk(value: Any) -> None:
@@ -131,7 +131,7 @@ def check_regular(path: Path, most: int, remedy: str) -> None:
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise UserError(f"{path} cannot be read ({reason}): {remedy}") from None
-    check(stat.S_ISREG(facts.st_mode), f"{path} is no file: {remedy}")
+    check(stat.S_ISREG(facts.st_mode), f"{path} is not a file: {remedy}")
     check(facts.st_size <= most, f"{path} is too large ({facts.st_size / 1e6:.0f} MB): {remedy}")
 
 
@@ -142,4 +142,4 @@ def _text(path: Path, most: int, remedy: str) -> str:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): {remedy}") from None
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is no text in UTF-8 ({error.reason}): {remedy}") from None
+        raise UserError(f"{path} is not UTF-8 text ({error.reason}): {remedy}") from None

@@ -180,7 +180,7 @@ def load(name: Path | str = PACKAGED) -> ShapeModel:
     text, tensors = read_file(path)
     metadata = parse_json(text, f"{path}: its metadata", "get it again")
     right = isinstance(metadata, dict) and metadata.get("method") == METHOD
-    check(right, f"{path} is no shape model: twocet train --recipe shapes makes one")
+    check(right, f"{path} is not a shape model: twocet train --recipe shapes makes one")
     check(metadata.get("format") == FORMAT, f"{path} has a format that is unknown here: update twocet")
     try:
         known: _Known = from_dict(_Known, named(metadata, _Known))

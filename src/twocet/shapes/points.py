@@ -80,7 +80,7 @@ def checked(points: NDArray[np.generic], name: str) -> Floats:
         f"{name}: points must have the shape (n, k, 2) or (n, k, 3) with k of 3 or more, not {points.shape}",
     )
     floats = np.asarray(points, np.float64)
-    check(bool(np.isfinite(floats).all()), f"{name}: some points are no finite numbers")
+    check(bool(np.isfinite(floats).all()), f"{name}: some points are not finite numbers")
     return floats
 
 
@@ -141,7 +141,7 @@ def read_obj(path: Path) -> Floats:
         vertices = np.array(rows, np.float64)
     except ValueError:
         vertices = np.empty((0, 3))
-    check(vertices.ndim == 2 and vertices.shape[1:] == (3,) and len(vertices) >= 3, f"{path} is no OBJ mesh")
+    check(vertices.ndim == 2 and vertices.shape[1:] == (3,) and len(vertices) >= 3, f"{path} is not an OBJ mesh")
     return np.asarray(checked(vertices, str(path))[0])
 
 

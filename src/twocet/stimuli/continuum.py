@@ -79,7 +79,7 @@ class Steps:
         if not 2 <= self.number <= 1000:
             raise UserError(f"A continuum of {self.number} steps cannot be made: ask for 2 to 1000.")
         if not (abs(self.start) < 100 and abs(self.stop) < 100 and self.start != self.stop):
-            raise UserError(f"--from {self.start:g} --to {self.stop:g} is no range: give two numbers that differ.")
+            raise UserError(f"--from {self.start:g} --to {self.stop:g} is not a range: give two different numbers.")
 
 
 @dataclass(frozen=True, kw_only=True)

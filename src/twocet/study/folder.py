@@ -38,7 +38,7 @@ class Collected(NamedTuple):
 def read_design(folder: Path) -> dict[str, Any]:
     """``design.json`` of a study. Raises UserError."""
     if not (folder / DESIGN).exists():
-        raise UserError(f"{folder} is no study: make one with twocet study make")
+        raise UserError(f"{folder} is not a study: make one with twocet study make")
     design = read_object(folder / DESIGN, "make the study again")
     if design.get("format") != 1:
         raise UserError(f"{folder / DESIGN} is of another format than 1: use the version of twocet that wrote it")

@@ -85,7 +85,7 @@ def make_study(folder: Path, plan: Plan, *, device: str = "cpu", template: str |
     """Write a study into ``folder`` and return its design. Raises UserError.
 
     ``page/`` is for raters; ``trials.csv`` is the key and says what every name means. ``design.json`` is written last:
-    a folder without it is no study.
+    a folder without it is not a study.
     """
     if (folder / DESIGN).exists():
         raise UserError(f"{folder} holds a study already: choose another folder")

@@ -96,7 +96,7 @@ def _records(path: Path) -> Iterator[tuple[str, Row | None]]:
         return
     table = csv.DictReader(io.StringIO(text))
     if missing := [name for name in _GIVEN if name not in (table.fieldnames or ())]:
-        raise UserError(f"{path} is no file of answers: it has no column {', '.join(missing)}")
+        raise UserError(f"{path} is not a file of answers: it has no column {', '.join(missing)}")
     for number, row in enumerate(table, start=2):
         yield f"line {number}", {"type": "answer", **{name: row[name] for name in _GIVEN}}
 

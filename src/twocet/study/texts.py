@@ -100,7 +100,7 @@ def texts_of(task: Task, replaced: Path | None = None) -> Texts:
     own = read_object(replaced, "take the texts of a design.json and change them")
     for name, value in own.items():
         if name not in texts:
-            raise UserError(f"{replaced}: {name!r} is no text of the page; there are {', '.join(texts)}")
+            raise UserError(f"{replaced}: {name!r} is not a text of the page; choose from {', '.join(texts)}")
         if type(value) is not type(texts[name]):
             raise UserError(f"{replaced}: {name!r} must be {'a list' if isinstance(texts[name], list) else 'a text'}")
     _check_questions(replaced, own.get("questions", texts["questions"]), task)

@@ -163,4 +163,4 @@ def _numbers(path: Path, row: dict[str, str], columns: Sequence[str]) -> Floats:
     try:
         return np.array([float(row[column] or "nan") for column in columns])
     except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: an action unit is no number ({error})") from None
+        raise UserError(f"{path}: an action unit is not a number ({error})") from None

@@ -57,7 +57,7 @@ def photos_in(container: Path) -> list[PhotoFile]:
         with zipfile.ZipFile(container) as archive:
             members = [info.filename for info in archive.infolist() if not info.is_dir()]
     else:
-        problem = "is no zip file" if container.exists() else "does not exist"
+        problem = "is not a zip file" if container.exists() else "does not exist"
         raise UserError(f"{container} {problem}: give the folder or the zip file with the original photos")
     kept = [name for name in members if not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))]
     return [PhotoFile(container, name) for name in sorted(kept) if Path(name).suffix.lower() in READABLE_SUFFIXES]

@@ -107,7 +107,7 @@ def _rounds(file: Path) -> list[dict[str, float]]:
 def read_curve(run: Path, metric: str | None) -> tuple[str, Curve]:
     """A metric and its course in a run folder; None is what chose the run's best checkpoint. Raises UserError."""
     file = run / "metrics.jsonl"
-    check(file.is_file(), f"{run} is no run folder: it has no metrics.jsonl")
+    check(file.is_file(), f"{run} is not a run folder: it has no metrics.jsonl")
     lines = _rounds(file)
     names = sorted({name for line in lines for name in line} - {"step"})
     chosen = metric or next((name for name in names if name.startswith("validation_")), None)

@@ -38,7 +38,7 @@ class InceptionReader:
             ) from None
         chosen = path or os.environ.get(WEIGHTS_VARIABLE)
         if chosen and not Path(chosen).is_file():
-            raise UserError(f"The weights {chosen} do not exist: mend the path or unset {WEIGHTS_VARIABLE}.")
+            raise UserError(f"The weights {chosen} do not exist: correct the path or unset {WEIGHTS_VARIABLE}.")
         try:
             self._network: Any = FeatureExtractorInceptionV3(
                 "inception-v3-compat", list(_LAYERS), feature_extractor_weights_path=str(chosen) if chosen else None

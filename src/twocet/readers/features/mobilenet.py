@@ -149,7 +149,7 @@ def locate_weights(path: str | os.PathLike[str] | None = None) -> Path:
     chosen = path or os.environ.get(WEIGHTS_VARIABLE)
     if chosen:
         if not Path(chosen).is_file():
-            raise UserError(f"The weights {chosen} do not exist: mend the path or unset {WEIGHTS_VARIABLE}.")
+            raise UserError(f"The weights {chosen} do not exist: correct the path or unset {WEIGHTS_VARIABLE}.")
         return Path(chosen)
     for candidate in (cache_folder() / WEIGHTS_FILE, *_carried()):
         if candidate.is_file() and hashlib.sha256(candidate.read_bytes()).hexdigest() == WEIGHTS_SHA256:
