@@ -117,7 +117,7 @@ def table() -> str:
         picture = photo.convert("RGB").resize(SIZE)
     with tempfile.TemporaryDirectory() as folder:
         lines = [row(kind, picture, Path(folder)) for kind in FILMS]
-    heading = "| film | ending | pixels | result | levels off | said |\n|---|---|---|---|---|---|"
+    heading = "| film | ending | pixels | result | levels off | note |\n|---|---|---|---|---|---|"
     return "\n".join([heading, *lines])
 
 

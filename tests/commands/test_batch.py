@@ -115,7 +115,13 @@ def test_twenty_bad_rows_are_listed_and_the_others_done(faces, tiny_model, tmp_p
     assert [row["status"] for row in report] == ["done", "failed"] * 20
     reasons = (
         *("target is empty", "a reference or a preset", "none.png does not exist", "'much' is not a number"),
-        *("not a strength that can be used", "leaves the output folder", "must end in", "must be yes or no", "is not a picture"),
+        *(
+            "not a strength that can be used",
+            "leaves the output folder",
+            "must end in",
+            "must be yes or no",
+            "is not a picture",
+        ),
         "is 64 x 32",
     )
     assert all(reason in row["error"] for reason, row in zip(reasons * 2, report[1::2], strict=True))
@@ -185,7 +191,7 @@ def test_rows_that_collide_or_would_overwrite_a_photo(tmp_path, me, smile):
         ("target,strength\na,1\n", "needs the columns"),
         ("target,reference\n", "has no rows"),
         ("target,reference,target\na,b,c\n", "two columns of the same name"),
-        (b"target,reference\n\xff,b\n", "is no table"),
+        (b"target,reference\n\xff,b\n", "is not a CSV table"),
     ],
 )
 def test_files_that_are_no_table(tmp_path, content, message):

@@ -65,7 +65,7 @@ def test_own_presets_go_before_packaged_ones(run, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["", "../x", "a b", "-x", "x" * 41])
 def test_names_that_cannot_be(run, name):
-    with pytest.raises(UserError, match="is no name for a preset"):
+    with pytest.raises(UserError, match="cannot be a preset's name"):
         presets.save(preset(name))
 
 

@@ -135,11 +135,11 @@ class TestRefused:
         file = tmp_path / "x.ckpt"
         torch.save({"generator": {"a": Foreign()}, "encoder": {}}, file)
         said = self.refuse(file, capsys)
-        assert "no checkpoint of tensors alone (it holds" in said
+        assert "not a checkpoint of tensors alone (it holds" in said
         assert "print)" in said
         for contents in (pickle.dumps(Foreign()), b"hello world"):
             file.write_bytes(contents)
-            assert "no checkpoint of tensors alone (it is in another format)" in self.refuse(file, capsys)
+            assert "not a checkpoint of tensors alone (it is in another format)" in self.refuse(file, capsys)
 
     @pytest.mark.parametrize(
         ("contents", "reason"),
@@ -166,7 +166,12 @@ class TestRefused:
             ("generator", "hpf.filter", torch.ones(1), "unknown layer 'hpf.filter'"),
             ("generator", "encode.0.conv1.weight", torch.ones(3, 3), "does not fit a network of 32 px"),
             ("generator", "decode.1.conv2.bias", None, "does not fit a network of 32 px"),
-            ("encoder", "unshared.0.bias", torch.tensor([float("nan")] * 32), "not finite numbers at ['unshared.0.bias']"),
+            (
+                "encoder",
+                "unshared.0.bias",
+                torch.tensor([float("nan")] * 32),
+                "not finite numbers at ['unshared.0.bias']",
+            ),
             ("encoder", "shared.shared.3.conv1.weight", None, "an encoder of 2 blocks"),
         ],
     )

@@ -16,6 +16,7 @@ _SPELLINGS = {
     "--equalise": "--equalize",
     "--gray": "--grey",
     "--license": "--licence",
+    "--organization": "--organisation",
 }
 _SYNONYMS = {
     "--amount": "--strength",

@@ -67,7 +67,7 @@ def notes_on_face(
         ),
         f"small ({crop_side:.0f} pixels): a larger one gives a better result.": crop_side < _SMALL_FACE * len(crop),
         "cut off by the border of the photo: one that is whole gives a better result.": _is_cut_off(face, photo_size),
-        "a drawing, it seems: only photos can be edited well.": looks_drawn(crop),
+        "a drawing, or looks like one: only photos can be edited well.": looks_drawn(crop),
     }
     notes = [f"{name}: the face is {reason}" for reason, holds in reasons.items() if holds]
     if is_target and eyes_closed(face.landmarks):

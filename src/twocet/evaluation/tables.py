@@ -75,7 +75,7 @@ def _transfer_rows(summary: Summary) -> list[tuple[str, Any, str]]:
         ("expression agreement", agreement, _compare("copying 0", truth, own_agreement)),
         ("blendshape error", error, _compare("", "copying", copy_error)),
         ("identity kept", summary["identity_kept"], "share nearer than 0.6"),
-        ("identity recognised", summary["identity_recognised"], f"chance {1 / summary['identities']:.3f}"),
+        ("identity recognized", summary["identity_recognised"], f"chance {1 / summary['identities']:.3f}"),
         ("identity distance", summary["identity_distance"], _compare("", truth, own_distance)),
         ("faces found in outputs", summary["faces_found"], ""),
         ("gain with the own photo as reference", summary["own_reference_gain"], "easier than a transfer"),

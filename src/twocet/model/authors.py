@@ -77,9 +77,7 @@ def read_parts(path: Path) -> dict[str, Tensors]:
         # torch's own message advises to run the code in the file.
         foreign = re.search(r"GLOBAL (\S+)", str(error))
         reason = f"it holds {foreign.group(1)}" if foreign else "it is in another format"
-        raise UserError(
-            f"{path} is not opened, because it holds more than tensors ({reason}): give a file of the authors"
-        ) from None
+        raise UserError(f"{path} is not a checkpoint of tensors alone ({reason}): give a file of the authors") from None
     found = ", ".join(map(str, list(contents)[:5])) if isinstance(contents, dict) else type(contents).__name__
     holds = isinstance(contents, dict) and all(isinstance(contents.get(name), dict) for name in _NEEDED)
     check(holds, f"{path} holds no generator and encoder, but {found}: give {{step}}_model_s.ckpt or _model.ckpt")
