@@ -204,7 +204,7 @@ def test_a_wrong_file_of_the_users(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         FaceFinder(tmp_path / "none.task")
     (tmp_path / "wrong.task").write_bytes(b"PK but no zip")
-    with pytest.raises(UserError, match=r"is no face_landmarker\.task"):
+    with pytest.raises(UserError, match=r"is not a face_landmarker\.task"):
         FaceFinder(tmp_path / "wrong.task")
 
 

@@ -103,7 +103,7 @@ def test_names_of_regions(editor, portrait):
     assert parse_regions(["eyes", "mouth", "eyes"]) == ("mouth", "eyes")
     with pytest.raises(UserError, match="no region 'nose' of the face: choose from mouth, eyes, brows, gaze"):
         editor.transfer(portrait, CODE, regions=["nose"])
-    with pytest.raises(UserError, match="not of an aligned crop"):
+    with pytest.raises(UserError, match="aligned crop takes no regions"):
         editor.transfer(portrait, CODE, aligned=True, regions=["mouth"])
 
 

@@ -48,7 +48,7 @@ def test_points_alone_are_enough(tmp_path: Path) -> None:
     [
         ({"landmarks": np.zeros((2, 5, 2))}, "no array 'points'"),
         ({"points": np.zeros((2, 5, 4))}, "must have the shape"),
-        ({"points": np.full((2, 5, 2), np.nan)}, "no finite numbers"),
+        ({"points": np.full((2, 5, 2), np.nan)}, "not finite numbers"),
         ({"points": np.array([["a", "b"]])}, "must be numbers"),
         ({"points": np.zeros((2, 5, 2)), "domain": np.array(["neutral", "happy"])}, "not 'happy'"),
         ({"points": np.zeros((2, 5, 2)), "person": np.array(["a"])}, "each of the 2 point sets"),
@@ -91,7 +91,7 @@ def test_meshes_of_another_topology_are_named(tmp_path: Path) -> None:
 
 def test_a_text_is_no_mesh(tmp_path: Path) -> None:
     (tmp_path / "a.obj").write_text("v one two three\n")
-    with pytest.raises(UserError, match="no OBJ mesh"):
+    with pytest.raises(UserError, match="not an OBJ mesh"):
         points.read_points(tmp_path / "a.obj")
 
 

@@ -64,7 +64,7 @@ def test_faces_of_other_points_are_refused(model: ShapeModel) -> None:
 def test_a_file_of_another_kind_is_refused() -> None:
     from twocet.model.model import packaged_file
 
-    with pytest.raises(UserError, match="no shape model"):
+    with pytest.raises(UserError, match="not a shape model"):
         models.load(packaged_file("default"))
 
 

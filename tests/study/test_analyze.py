@@ -226,7 +226,7 @@ def test_a_planted_side_is_found(comparison, raters, tmp_path):
     [
         (None, "has no answers: collect them"),
         ("", "nobody has answered study"),
-        ("rater,answer\n1,2\n", "is no file of answers: it has no column study_id"),
+        ("rater,answer\n1,2\n", "is not a file of answers: it has no column study_id"),
         ("CSV another", "an answer to study another, this is study"),
         ("CSV unknown item", "no trial 00000000 with a question 'identity' is in the key"),
         ("CSV six", "the response is 6, not one of 1 to 5"),
@@ -266,7 +266,7 @@ def test_what_cannot_be_analysed_is_said(study, capsys, content, message):
 
 def test_no_study_is_no_study(tmp_path, capsys):
     assert cli.main(["study", "analyze", str(tmp_path)]) == 2
-    assert "is no study: make one with twocet study make" in capsys.readouterr().err
+    assert "is not a study: make one with twocet study make" in capsys.readouterr().err
 
 
 def counts_like(mean, deviation, number, raters):

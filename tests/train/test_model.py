@@ -108,7 +108,7 @@ def test_loaded_model_is_for_evaluation(tmp_path: Path, model: Model) -> None:
         ({"network": {"preset": "fast", "wings": 2}}, "unknown settings wings"),
         ({"network": {"preset": "fast", "size": 100}}, "size must be a power of two"),
         ({"network": {"preset": "fast", "size": 64, "code_dim": 5}}, "does not fit the networks"),
-        ({"network": 3}, "metadata that cannot be"),
+        ({"network": 3}, "invalid metadata"),
         ({"drop": "generator.stem.bias"}, "does not fit the networks"),
         ({"rename": "encoder.extra"}, "does not fit the networks"),
         ({"rename": "other.extra"}, "does not fit the networks"),
