@@ -37,8 +37,7 @@ from twocet import metrics
 from twocet.data.dataset import as_images, load_faces, open_dataset
 from twocet.evaluation.people import REFERENCE_OFFSET, read_people
 from twocet.model.model import Model, find_model, load_model
-from twocet.networks.edit import compose
-from twocet.networks.fast import reduced
+from twocet.networks.edit import compose, reduced
 from twocet.pairs import losses
 from twocet.photo.images import Pixels
 from twocet.photo.scaling import to_pixels

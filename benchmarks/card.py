@@ -4,12 +4,13 @@ Photos are random and lie where a run would keep them; their choice and augmenta
 recipe is measured as it is configured, and with a larger mini-batch in bfloat16. Needs no tyro:
 
     PYTHONPATH=src python benchmarks/card.py --device cuda
-    PYTHONPATH=src python benchmarks/card.py --recipes fast --size 32 --seconds 1     # to see that it works
+    PYTHONPATH=src python benchmarks/card.py --size 32 --seconds 0.1 --widest 8 --batch 4     # to see that it works
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
 from typing import Any
 
@@ -18,7 +19,9 @@ from launches import Bare, faces
 from line import peak_memory_mb, print_line
 
 from twocet.runtime import devices
+from twocet.runtime.randomness import generator_at
 from twocet.training.checkpoint import Progress
+from twocet.training.config import RunConfig
 from twocet.training.loader import Loader
 from twocet.training.loop import loop
 from twocet.training.recipes.table import RECIPES
@@ -32,6 +35,8 @@ def measure(recipe: str, size: int, seconds: float, settings: dict[str, Any], de
     """Photos a second over about so many seconds, and the peak of the memory."""
     run = Bare(recipe, size, UNTIMED, settings, device)
     photos = faces(run.config.network)
+    for pictures in (photos.neutral, photos.expressive):
+        pictures.random_(generator=generator_at(0, 0, "photos"))
     if device.type == "cuda":
         photos = photos.to(device)
         torch.cuda.reset_peak_memory_stats(device)
@@ -52,6 +57,18 @@ def measure(recipe: str, size: int, seconds: float, settings: dict[str, Any], de
     }  # fmt: skip
 
 
+def settings_of(defaults: RunConfig, batch: int | None, widest: int | None) -> list[dict[str, Any]]:
+    """What is measured of a recipe: as it is configured, and with a larger mini-batch in bfloat16."""
+    network = defaults.network
+    if widest:
+        narrow = {"max_width": widest, "first_width": widest, "generator_widths": (widest,), "trunk_widths": (widest,)}
+        network = dataclasses.replace(network, **narrow)
+    # Checkpoints have no place to go.
+    shared = {"network": network, "checkpoint_minutes": 1e6}
+    small = {"batch": batch} if batch else {}
+    return [shared | small, shared | {"bf16": True, "batch": batch or LARGE.get(defaults.recipe, 128)}]
+
+
 def main() -> None:
     """Measures every recipe."""
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -59,14 +76,14 @@ def main() -> None:
     words.add_argument("--recipes", nargs="+", default=list(RECIPES))
     words.add_argument("--size", type=int, default=128)
     words.add_argument("--seconds", type=float, default=8.0)
-    words.add_argument("--only-as-configured", action="store_true")
+    words.add_argument("--batch", type=int, help="photos of each domain in every mini-batch")
+    words.add_argument("--widest", type=int, help="channels of the networks, if they shall be small")
     given = words.parse_args()
     device = devices.find(given.device)
     devices.tune(device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"
     for recipe in given.recipes:
-        larger = {"bf16": True, "batch": LARGE.get(recipe, 128)}
-        for settings in ({},) if given.only_as_configured else ({}, larger):
+        for settings in settings_of(RECIPES[recipe].defaults, given.batch, given.widest):
             found = measure(recipe, given.size, given.seconds, settings, device)
             print_line({"benchmark": "card", "device": name, "recipe": recipe, "size": given.size, **found})
 

@@ -202,7 +202,8 @@ def _start(output: Path, config: RunConfig, sources: Sources, init: str | None) 
         check(not init or not Path(init).is_dir(), f"{init} is an exported model: train on from its model file")
         model = load_model(init) if init else None
         if model:
-            network = dataclasses.replace(model.config, close_up=config.network.close_up)
+            own, theirs = config.network, model.config
+            network = dataclasses.replace(theirs, close_up=own.close_up, detail=own.detail or theirs.detail)
             config = dataclasses.replace(config, network=network)
         run = Run(output, config, sources, ranks=ranks)
         if model:

@@ -29,12 +29,14 @@ class CodedBody(nn.Module):
     of lips and lids.
     """
 
-    def __init__(self, side: int, code_dim: int, widths: tuple[int, ...], shuffle: int, placed: bool) -> None:
+    def __init__(
+        self, side: int, code_dim: int, widths: tuple[int, ...], shuffle: int, placed: bool, num_in: int = 3
+    ) -> None:
         super().__init__()
         levels = list(pairwise(widths))
         first, deepest = widths[0], widths[-1]
         self.shuffle = shuffle
-        self.stem = nn.Conv2d(3 * shuffle**2, first, 3, padding=1)
+        self.stem = nn.Conv2d(num_in * shuffle**2, first, 3, padding=1)
         self.down = nn.ModuleList(ResidualBlock(few, many, instance_norm, halves=True) for few, many in levels)
         self.middle = ResidualBlock(deepest, deepest, instance_norm)
         self.coded = nn.ModuleList(AdaINBlock(deepest, deepest, code_dim) for _ in range(2))

@@ -27,7 +27,9 @@ def _build(config: NetworkConfig, discriminator: bool) -> Networks:
         )
     shape = (config.shuffle, config.reduce)
     return Networks(
-        generator=FastGenerator(size, code_dim, config.generator_widths, *shape, config.placed, config.close_up),
+        generator=FastGenerator(
+            size, code_dim, config.generator_widths, *shape, config.placed, config.close_up, config.detail
+        ),
         encoder=FastEncoder(size, code_dim, config.grey, config.trunk_widths, *shape),
         discriminator=FastDiscriminator(size, config.trunk_widths, *shape) if discriminator else None,
     )

@@ -43,6 +43,9 @@ class NetworkConfig:
     """Preset fast: whether the generator has maps that say where in the crop a code acts."""
     close_up: bool = False
     """Preset fast: whether a second network of the generator finishes mouths at full size."""
+    detail: bool = False
+    """Preset fast: whether a further network of the generator looks at the result at twice the resolution and corrects
+    how it moves and paints."""
     first_width: Width | None = None
     """Preset paper: channels at full resolution; None is the published 16384 / size."""
     max_width: Width = 512
@@ -51,11 +54,20 @@ class NetworkConfig:
     @property
     def coarse_size(self) -> int:
         """Side of the smallest photos that tell the networks all they look at."""
-        return self.size // self.reduce if self.preset == "fast" else self.size
+        if self.preset != "fast":
+            return self.size
+        return self.size // self.reduce * (2 if self.detail else 1)
+
+    @property
+    def fine_size(self) -> int:
+        """Side at which networks of preset fast finish a face."""
+        return self.coarse_size if self.detail else self.size
 
     def __post_init__(self) -> None:
         check_fields(self)
         check(not self.close_up or self.preset == "fast", "close_up is for networks of the preset fast alone")
+        check(not self.detail or self.preset == "fast", "detail is for networks of the preset fast alone")
+        check(not self.detail or self.reduce >= 2, "detail needs a reduce of 2 or more: there is nothing finer to see")
         check(is_power_of_two(self.size), f"size must be a power of two, not {self.size}")
         for name in ("generator_widths", "trunk_widths"):
             widths = getattr(self, name)

@@ -60,3 +60,8 @@ def resize(field: Tensor, image: Tensor) -> Tensor:
     if field.shape[-2:] == image.shape[-2:]:
         return field
     return functional.interpolate(field, size=image.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def reduced(image: Tensor, size: int) -> Tensor:
+    """``image`` (N, C, S, S) at the side ``size``, which divides S: means over blocks of pixels."""
+    return image if image.shape[-1] == size else functional.avg_pool2d(image, image.shape[-1] // size)

@@ -17,15 +17,12 @@ from torch.nn import functional
 
 from twocet.networks.body import CodedBody, smooth_flow
 from twocet.networks.close_up import CloseUp
-from twocet.networks.edit import Edit, compose, render
+from twocet.networks.detail import COLOUR_RANGE, Detail
+from twocet.networks.edit import Edit, compose, reduced, render
 from twocet.networks.layers import ResidualBlock, he_init, no_norm
 
 MASK_BIAS = -4.0
 """The mask's logit at the start of training: a mask of 0.02, close to the identity and still with a gradient."""
-COLOUR_RANGE = 1.05
-"""tanh alone would need infinite weights for pure black and white."""
-
-
 FLATNESS = 0.05
 """Added to the standard deviation by which photos are divided, so that flat ones do not become noise."""
 
@@ -44,16 +41,20 @@ class FastGenerator(CodedBody):
         reduce: int = 2,
         placed: bool = True,
         close_up: bool = False,
+        detail: bool = False,
     ) -> None:
         super().__init__(size // reduce, code_dim, widths, shuffle, placed)
-        self.working_size, self.reduce = size // reduce, reduce
+        self.working_size = size // reduce
+        # With detail it is the same network at whatever size its result is finished.
+        self.fine_size, self.grain = (2 * self.working_size, 2) if detail else (size, reduce)
         first = widths[0]
-        self.flow_head = nn.Conv2d(first, 2 * reduce**2, 3, padding=1)
+        self.flow_head = nn.Conv2d(first, 2 * self.grain**2, 3, padding=1)
         self.paint_head = nn.Conv2d(first, 4 * shuffle**2, 3, padding=1)
         he_init(self)
         for head in (self.flow_head, self.paint_head):
             nn.init.zeros_(head.weight)
-        self.close_up = CloseUp(size, code_dim) if close_up else None
+        self.detail = Detail(self.fine_size, code_dim) if detail else None
+        self.close_up = CloseUp(self.fine_size, code_dim) if close_up else None
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
         """``image`` (N, 3, S, S) in [-1, 1] with the expressions ``code`` (N, d); once trained, in natural colours."""
@@ -61,25 +62,29 @@ class FastGenerator(CodedBody):
         return put_together(image.float(), self.edit(image, code))
 
     def edit(self, image: Tensor, code: Tensor) -> Edit:
-        """Fields of size / reduce, with a close-up of the full size."""
+        """Fields of size / reduce; with a detail or a close-up, of ``fine_size``."""
         edit = self.whole(image, code)
-        return edit if self.close_up is None else self.close_up.finish(image.float(), edit, code)
+        return edit if self.close_up is None else self.close_up.finish(self.fine(image), edit, code)
 
     def whole(self, image: Tensor, code: Tensor) -> Edit:
-        """The change of the whole face, without the close-up; the flow, made at a quarter of the size, is smooth."""
+        """The change of the whole face, without the close-up."""
+        edit = self.coarse(image, code)
+        return edit if self.detail is None else self.detail.finish(self.fine(image), edit, code)
+
+    def fine(self, image: Tensor) -> Tensor:
+        """``image`` at the size at which it is finished, float32."""
+        return reduced(image.float(), self.fine_size)
+
+    def coarse(self, image: Tensor, code: Tensor) -> Edit:
+        """The change as seen at size / reduce; the flow, made at half of that, is smooth."""
         features = self.decode(*self.encode(reduced(image, self.working_size)), code)
-        flow = functional.pixel_shuffle(self.flow_head(features), self.reduce)
+        flow = functional.pixel_shuffle(self.flow_head(features), self.grain)
         paint = functional.pixel_shuffle(self.paint_head(features).float(), self.shuffle)
         return Edit(
-            flow=smooth_flow(flow, self.shuffle / self.reduce),
+            flow=smooth_flow(flow, self.shuffle / self.grain),
             mask=torch.sigmoid(paint[:, 3:] + MASK_BIAS),
             colour=torch.tanh(paint[:, :3]) * COLOUR_RANGE,
         )
-
-
-def reduced(image: Tensor, size: int) -> Tensor:
-    """``image`` (N, C, S, S) at the side ``size``, which divides S: means over blocks of pixels."""
-    return image if image.shape[-1] == size else functional.avg_pool2d(image, image.shape[-1] // size)
 
 
 def standardised(image: Tensor) -> Tensor:

@@ -11,8 +11,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from twocet.data.dataset import as_images
-from twocet.networks.edit import warp
-from twocet.networks.fast import reduced
+from twocet.networks.edit import reduced, warp
 from twocet.photo.scaling import to_levels
 from twocet.runtime.arrays import Floats
 

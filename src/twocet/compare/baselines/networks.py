@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from twocet.compare.baselines.config import GANimationConfig, StarGANConfig
 from twocet.networks import fast, paper
-from twocet.networks.fast import reduced
+from twocet.networks.edit import reduced
 from twocet.networks.layers import AdaINBlock, ResidualBlock, activation, he_init, instance_norm
 
 INIT_STD = 0.02

@@ -202,8 +202,9 @@ def adversarial_state(config: CyclesConfig, device: torch.device = CPU) -> Judge
 
 
 def together(networks: Networks, config: EncoderConfig) -> list[Trained]:
-    """Generator and encoder with their learning rates."""
+    """Generator and encoder with their learning rates; for an encoder that stays as it is no gradients are made."""
     rate = rate_or(config.lr_encoder, config.lr)
+    networks.encoder.requires_grad_(rate > 0)
     return [Trained(networks.generator, config.lr), Trained(networks.encoder, rate)]
 
 

@@ -17,8 +17,8 @@ from torch import Generator, Tensor
 from twocet.data.dataset import DatasetFolder
 from twocet.method import codes
 from twocet.method.losses import Objective
-from twocet.networks.edit import compose
-from twocet.networks.fast import FastEncoder, reduced
+from twocet.networks.edit import compose, reduced
+from twocet.networks.fast import FastEncoder
 from twocet.networks.interfaces import Networks
 from twocet.pairs import losses
 from twocet.runtime.devices import autocast

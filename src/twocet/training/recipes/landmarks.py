@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from twocet.data.dataset import DatasetFolder, Faces
 from twocet.method.losses import Objective
-from twocet.networks.fast import reduced
+from twocet.networks.edit import reduced
 from twocet.networks.interfaces import Networks
 from twocet.pairs import landmark_table, losses, transplant, unpaired
 from twocet.runtime.distributed import ALONE, Ranks

@@ -18,7 +18,7 @@ from twocet.data.dataset import DatasetFolder
 from twocet.method import codes, losses
 from twocet.method.cycles import NeutralCycle, expressive_cycle, neutral_cycle
 from twocet.method.losses import Objective, Weights
-from twocet.networks.fast import reduced
+from twocet.networks.edit import reduced
 from twocet.networks.interfaces import Domain, Networks, judge, judge_all
 from twocet.runtime.devices import autocast
 from twocet.runtime.distributed import ALONE, Ranks
