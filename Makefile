@@ -5,13 +5,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: chromium demo test check docs wheel venv help clean
+.PHONY: chromium demo test test-ray check docs wheel venv help clean
 
 demo: $(VENV)/.core
 	$(BIN)/twocet demo -o demo-output
 
 test: $(VENV)/.dev chromium
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# Batches on Ray, which takes a quarter of a gigabyte: `make test` skips their test where it is not installed.
+test-ray: $(VENV)/.dev
+	$(PIP) -e '.[ray]'
+	$(BIN)/python -m pytest tests/commands/test_batch_cluster.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

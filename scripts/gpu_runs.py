@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from twocet.errors import check
+from twocet.model.model import packaged_file
 from twocet.networks.config import NetworkConfig
+from twocet.pairs.landmark_table import TABLE
 from twocet.runtime.distributed import ALONE
 from twocet.runtime.processes import num_cores
 from twocet.synth.dataset import write_dataset, write_plan
@@ -24,15 +26,15 @@ from twocet.training.curriculum import CURRICULA, Planned
 from twocet.training.recipes.table import RECIPES, config_from_dict
 from twocet.training.stretch import stretched
 
-TWICE = NetworkConfig(size=256, generator_widths=(32, 64, 128, 160), trunk_widths=(32, 64, 128, 128))
-"""Sees, moves and paints at 128 pixels, for 1.5 times the processor's time of the networks for 128 px."""
+TWICE = {"size": 256, "reduce": 4, "detail": True}
+"""What differs from the packaged networks, which go on seeing 64 pixels: the detail sees, moves and paints at 128."""
 HALF = NetworkConfig(preset="paper", first_width=64, max_width=256)
-READS_LANDMARKS = ("4-landmarks",)
-"""Stages that need the landmark runtime."""
+FROM_PACKAGED = ("2-in-place", "4-landmarks", "5-generator", "6-mouths")
+"""Stages that are worth their time from trained networks on."""
+FINEST = ("coarse=False",)
+"""The generator's last stage is asked for the photos' own pixels."""
 SELDOM = ("checkpoint_every=1000000", "checkpoint_minutes=60", "sample_every=1000000", "validate_every=1000000",
           "even=False")  # fmt: skip
-FASTER = 2.0
-"""Learning rates of mini-batches four times as large, in comparison: the square root."""
 ROUNDS = 16_000
 """Of half-width ``authors`` in nine minutes of an H100, by estimate: what its schedules are shrunk to."""
 SPARE_MINUTES = 0.4
@@ -52,16 +54,21 @@ def changed(config: RunConfig, words: Sequence[str]) -> RunConfig:
     return config_from_dict(values)
 
 
-def default_stages(batch: int, device: str, minutes: float) -> list[Planned]:
-    """The stages of the packaged model that need no landmarks, at twice the size, within the budget."""
-    stages = [stage for stage in CURRICULA["supervised"] if stage.name not in READS_LANDMARKS]
+def default_stages(batch: int, device: str, minutes: float, *, landmarks: bool) -> list[Planned]:
+    """The packaged model's stages from its networks on, at twice its size; without the one that needs landmarks."""
+    chosen = [
+        stage
+        for stage in CURRICULA["supervised"]
+        if stage.name in FROM_PACKAGED and (landmarks or stage.recipe != "landmarks")
+    ]
     planned = []
-    for stage in stages:
-        config = changed(RECIPES[stage.recipe].defaults, (*stage.settings, *SELDOM))
-        network = dataclasses.replace(TWICE, close_up=config.network.close_up)
-        rates = {name: FASTER * getattr(config, name) for name in ("lr", "lr_encoder") if getattr(config, name, None)}
-        share = minutes * stage.minutes / sum(other.minutes for other in stages)
-        config = dataclasses.replace(config, network=network, batch=batch, device=device, minutes=share, **rates)
+    for stage in chosen:
+        # Larger mini-batches would bear higher learning rates, trained networks lower ones: they stay as they are.
+        words = FINEST if stage.name == "5-generator" else ()
+        config = changed(RECIPES[stage.recipe].defaults, (*stage.settings, *SELDOM, *words))
+        network = dataclasses.replace(config.network, **TWICE)
+        share = minutes * stage.minutes / sum(other.minutes for other in chosen)
+        config = dataclasses.replace(config, network=network, batch=batch, device=device, minutes=share)
         planned.append(Planned(stage.name, config))
     return planned
 
@@ -74,40 +81,65 @@ def authors_stages(batch: int, device: str, minutes: float) -> list[Planned]:
     return [Planned("authors", config)]
 
 
-def main() -> None:
-    """Renders, trains and leaves the files."""
-    began = time.monotonic()
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("run", choices=("default", "authors"))
     words.add_argument("out", type=Path)
     words.add_argument("--device", default="cuda")
     words.add_argument("--minutes", type=float, default=9.5, help="from the start to the files")
+    words.add_argument("--rounds", type=int, help="of every stage, in place of minutes: to see that it works")
     words.add_argument("--people", type=int, help="300, or all of the laboratory set")
     words.add_argument("--faces", type=Path, help="a dataset folder that was carried along, in place of rendering one")
+    words.add_argument("--landmarks", type=Path, help="meshes.npz of the same faces, read where ai-edge-litert is")
     words.add_argument("--batch", type=int, help="128, or 16")
     words.add_argument(
         "--data", nargs="*", default=[], help="further dataset folders; together they have 6 %% of a batch"
     )
-    given = words.parse_args()
+    return words.parse_args()
+
+
+def faces(given: argparse.Namespace, scratch: Path) -> Path:
+    """The dataset folder, rendered unless it was carried, with its landmarks if they were."""
+    if given.faces:
+        data: Path = given.faces
+    elif given.run == "default":
+        data = write_dataset(scratch / "faces", given.people or 300, 6, 256, workers=num_cores(), progress=False)
+    else:
+        plan = LabPlan(people=given.people or len(PEOPLE))
+        data = write_plan(scratch / "lab", plan, workers=num_cores(), progress=False)
+    if given.landmarks:
+        shutil.copy(given.landmarks, data / TABLE)
+    return data
+
+
+def stages(given: argparse.Namespace, sources: Sources, minutes: float) -> list[Planned]:
+    """What is trained in so many minutes."""
+    if given.run == "default":
+        read = all(Path(data, TABLE).exists() for data in sources.data)
+        planned = default_stages(given.batch or 128, given.device, minutes, landmarks=read)
+    else:
+        planned = authors_stages(given.batch or 16, given.device, minutes)
+    budget = {"minutes": None, "steps": given.rounds} if given.rounds else {}
+    return [Planned(stage.name, dataclasses.replace(stage.config, **budget)) for stage in planned]
+
+
+def main() -> None:
+    """Renders, trains and leaves the files."""
+    began = time.monotonic()
+    given = arguments()
     with tempfile.TemporaryDirectory() as scratch:
-        if given.faces:
-            data = given.faces
-        elif given.run == "default":
-            data = write_dataset(f"{scratch}/faces", given.people or 300, 6, 256, workers=num_cores(), progress=False)
-        else:
-            plan = LabPlan(people=given.people or len(PEOPLE))
-            data = write_plan(Path(scratch, "lab"), plan, workers=num_cores(), progress=False)
+        data = faces(given, Path(scratch))
         rendered = (time.monotonic() - began) / 60
         print(json.dumps({"rendered_minutes": round(rendered, 2)}))
         left = given.minutes - rendered - SPARE_MINUTES
         check(left > 0, f"rendering took {rendered:.1f} minutes and left none: fewer --people, or carry --faces")
-        stages = default_stages if given.run == "default" else authors_stages
-        planned = stages(given.batch or (128 if given.run == "default" else 16), given.device, left)
         mix = (0.94, *(0.06 / len(given.data) for _ in given.data)) if given.data else (1.0,)
         sources = Sources(data=(str(data), *given.data), mix=mix)
-        folder = Path(scratch, "runs")
+        planned, folder = stages(given, sources, left), Path(scratch, "runs")
         curriculum.begin(folder, planned, sources)
-        curriculum.train_stages(folder, planned, sources, ALONE, progress=False)
+        start = packaged_file("default") if given.run == "default" else None
+        curriculum.train_stages(folder, planned, sources, ALONE, start=start, progress=False)
         keep(folder, planned, given.out, given.run)
     print(json.dumps({"minutes": round((time.monotonic() - began) / 60, 2)}))
 

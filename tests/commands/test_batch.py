@@ -129,7 +129,7 @@ def test_twenty_bad_rows_are_listed_and_the_others_done(faces, tiny_model, tmp_p
 
 
 def test_a_killed_run_goes_on_where_it_was(faces, tiny_model, tmp_path):
-    rows = [(f"{k % 40}.png", f"{(k * 7 + 1) % 40}.png", f"{k / 100}", f"{k}.png", "yes") for k in range(400)]
+    rows = [(f"{k % 40}.png", f"{(k * 7 + 1) % 40}.png", f"{k / 100}", f"{k}.png", "yes") for k in range(160)]
     jobs = write_table(tmp_path / "jobs.csv", ["target", "reference", "strength", "output", "aligned"], rows)
     out = tmp_path / "out"
     words = ["batch", str(jobs), "-o", str(out), "--model", str(tiny_model), "--workers", "2"]
@@ -143,16 +143,16 @@ def test_a_killed_run_goes_on_where_it_was(faces, tiny_model, tmp_path):
     # The workers hold the pipe until they see that their parent has gone.
     process.communicate(timeout=PATIENCE)
     noted = journal.read_text().count('"done"')
-    assert 20 <= noted < 400
+    assert 20 <= noted < 160
     assert not (out / "report.csv").exists()
     before = {file.name: file.stat().st_mtime_ns for file in out.glob("*.png")}
-    assert len(before) < 400
+    assert len(before) < 160
     os.truncate(journal, journal.stat().st_size - 10)  # a line cut off by the kill
     words[-1] = "1"
     assert main(*words[1:]) == 0
-    assert len(report_of(out)) == 400
+    assert len(report_of(out)) == 160
     after = {file.name: file.stat().st_mtime_ns for file in out.glob("*.png")}
-    assert len(after) == 400
+    assert len(after) == 160
     kept = sum(before.get(name) == time_written for name, time_written in after.items())
     assert kept == noted - 1
     assert main(*words[1:]) == 0
@@ -220,12 +220,12 @@ def test_a_row_that_ends_its_process_is_the_only_one_lost(faces, tiny_model, tmp
         "images.read_photo = read_photo\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT / "src")]))
-    rows = [(f"{k}.png", "1.png", f"{k}.png", "yes") for k in range(10, 16)]
+    rows = [(f"{k}.png", "1.png", f"{k}.png", "yes") for k in range(12, 15)]
     jobs = write_table(tmp_path / "jobs.csv", ["target", "reference", "output", "aligned"], rows)
     assert main(jobs, "-o", tmp_path / "out", "--model", tiny_model, "--workers", 2) == 2
     report = report_of(tmp_path / "out")
-    assert [row["status"] for row in report] == ["done"] * 3 + ["failed"] + ["done"] * 2
-    assert "process that edited it was ended" in report[3]["error"]
+    assert [row["status"] for row in report] == ["done", "failed", "done"]
+    assert "process that edited it was ended" in report[1]["error"]
 
 
 def test_json_report(run, tiny_model, me, smile, tmp_path, capsys):

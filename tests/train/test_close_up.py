@@ -101,7 +101,7 @@ def test_the_generators_edit_is_finished_in_the_mouths_part_alone() -> None:
 
 
 def test_pairs_stay_pairs_and_moving_mouths_are_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
-    neutral = torch.arange(64.0)[:, None, None, None].expand(64, 3, 16, 16) / 100
+    neutral = torch.arange(64.0)[:, None, None, None].expand(64, 3, SIZE, SIZE) / 100
     changes = torch.tensor([0.0] * 48 + [1.0] * 16)[:, None, None, None]
     batch = Batch(neutral, neutral + changes)
     chosen = changing(batch, Generator().manual_seed(0))
@@ -200,6 +200,16 @@ def test_its_state_is_saved_with_the_discriminator() -> None:
     other.load({name: part.state_dict() for name, part in state.parts().items()})
     for mine, theirs in zip(other.weights(), state.weights(), strict=True):
         assert torch.equal(mine, theirs)
+
+
+def test_mouths_of_larger_photos_are_finished_where_the_detail_works() -> None:
+    network = dataclasses.replace(NETWORK, size=2 * SIZE, reduce=4, detail=True)
+    state = close_up_state(dataclasses.replace(TINY, network=network))
+    recipe = CloseUpRecipe(state.config)
+    shown = recipe.augment(random_batch(size=2 * SIZE), Generator().manual_seed(0))
+    assert shown.neutral.shape == (4, 3, SIZE, SIZE)
+    terms = recipe.round(state, lambda: shown, 0)
+    assert all(torch.isfinite(term) for term in terms.values())
 
 
 def test_a_model_gets_a_close_up_keeps_it_and_loses_it() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from twocet.model.model import load_model
 from twocet.networks.build import build
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "gpu_runs.py"
@@ -17,13 +18,25 @@ gpu_runs = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(gpu_runs)
 
 
-def test_the_default_model_is_made_in_the_budget_without_landmarks() -> None:
-    stages = gpu_runs.default_stages(128, "cpu", 9.0)
-    assert [stage.name for stage in stages] == ["1-pairs", "2-in-place", "3-full-size", "5-generator", "6-mouths"]
+def test_the_default_model_goes_on_from_the_packaged_one_within_the_budget() -> None:
+    stages = gpu_runs.default_stages(128, "cpu", 9.0, landmarks=True)
+    assert [stage.name for stage in stages] == ["2-in-place", "4-landmarks", "5-generator", "6-mouths"]
     assert sum(stage.config.minutes for stage in stages) == pytest.approx(9.0)
     assert {(stage.config.network.size, stage.config.batch) for stage in stages} == {(256, 128)}
-    assert [stage.config.network.close_up for stage in stages] == [False] * 4 + [True]
+    assert [stage.config.network.close_up for stage in stages] == [False] * 3 + [True]
     assert not any(stage.config.even for stage in stages)
+    mine = build(stages[0].config.network, discriminator=False).generator.state_dict()
+    packaged = load_model("default").generator.state_dict()
+    assert {name for name in mine if not name.startswith("detail.")} == {
+        name for name in packaged if not name.startswith("close_up.")
+    }
+    assert all(packaged[name].shape == value.shape for name, value in mine.items() if name in packaged)
+
+
+def test_without_landmarks_the_stage_that_needs_them_is_left_out() -> None:
+    stages = gpu_runs.default_stages(128, "cpu", 9.0, landmarks=False)
+    assert [stage.name for stage in stages] == ["2-in-place", "5-generator", "6-mouths"]
+    assert sum(stage.config.minutes for stage in stages) == pytest.approx(9.0)
 
 
 def test_the_authors_run_is_of_half_width_and_fits_in_two_files() -> None:

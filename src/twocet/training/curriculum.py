@@ -136,15 +136,17 @@ def train_stages(
     ranks: Ranks,
     watch: Watch | None = None,
     *,
+    start: Path | None = None,
     progress: bool = True,
 ) -> bool:
     """Train every stage that is not trained yet, each from where it was left. False if it was stopped early.
 
-    At the end the last stage's model is the folder's own, and tells of the training of all stages.
+    The first one goes on from the networks of the model file ``start``, or has new ones. At the end the last stage's
+    model is the folder's own, and tells of the training of all stages.
     """
     from twocet.training.loop import train
 
-    before: Path | None = None
+    before = start
     for number, stage in enumerate(planned, start=1):
         own = folder / stage.name
         if not ranks.from_rank_0((own / DONE).exists):
@@ -154,7 +156,7 @@ def train_stages(
                 return False
             if ranks.is_rank_0:
                 write_whole(own / DONE, json_bytes({"rounds": stage.config.steps}))
-        before = own
+        before = last_model(own)
     if ranks.is_rank_0:
         _join(folder, planned)
     return True
@@ -163,7 +165,7 @@ def train_stages(
 def _open(
     folder: Path, config: RunConfig, sources: Sources, before: Path | None, ranks: Ranks, *, progress: bool
 ) -> Run:
-    """The run in ``folder`` as it was left, or a new one from the networks of the stage in ``before``."""
+    """The run in ``folder`` as it was left, or a new one from the networks of the model ``before``."""
     from twocet.model.model import load_model
     from twocet.training.loop import Run, resume
 
@@ -172,7 +174,7 @@ def _open(
     run = Run(folder, config, sources, progress=progress, ranks=ranks)
     # The others get their weights from rank 0 when training begins.
     if before is not None and ranks.is_rank_0:
-        run.state.start_from(load_model(last_model(before)).networks)
+        run.state.start_from(load_model(before).networks)
     return run
 
 

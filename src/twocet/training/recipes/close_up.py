@@ -21,7 +21,7 @@ from twocet.errors import check
 from twocet.method import codes, losses
 from twocet.method.losses import Objective
 from twocet.networks.close_up import CloseUpDiscriminator, Retouch, cut
-from twocet.networks.edit import compose
+from twocet.networks.edit import compose, reduced
 from twocet.networks.interfaces import Networks
 from twocet.pairs import landmark_table, transplant, unpaired
 from twocet.pairs import losses as pair_losses
@@ -84,7 +84,7 @@ def method(config: CloseUpConfig, datasets: Sequence[DatasetFolder], folder: Pat
 def close_up_state(config: CloseUpConfig, device: torch.device = CPU) -> JudgedState:
     """The close-up alone is trained, against its own discriminator, which is not part of a model."""
     networks = new_networks(config, device, discriminator=False)
-    discriminator = CloseUpDiscriminator(config.network.size, config.network.code_dim).to(device)
+    discriminator = CloseUpDiscriminator(config.network.fine_size, config.network.code_dim).to(device)
     trained = [Trained(networks.generator.close_up, config.lr)]
     return JudgedState(config, networks, trained, discriminator, saved_as="close_up_discriminator")
 
@@ -141,8 +141,11 @@ class CloseUpRecipe:
         """Half of the rows, those whose mouths change more likely than others; mirrored and relit."""
         chosen = changing(batch, generator)
         mirrored = augment.coin(0.5, len(chosen), generator)
-        photos = batch.neutral, batch.expressive, batch.reference
-        return Shown(*augment.photometric([augment.flip(x[chosen], mirrored) for x in photos], generator))
+        photos = [
+            reduced(x[chosen], self.config.network.fine_size)
+            for x in (batch.neutral, batch.expressive, batch.reference)
+        ]
+        return Shown(*augment.photometric([augment.flip(x, mirrored) for x in photos], generator))
 
     def round(self, state: JudgedState, draw: Draw[Shown], step: int) -> Terms:
         """One mini-batch."""
