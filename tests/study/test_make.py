@@ -242,7 +242,7 @@ def test_pairs_first_then_results_of_another_program(make, faces, tmp_path, caps
         (("--data", "FACES", "--methods", "copy", "--split", "val"), "names no expressions in the split val"),
         (("--data", "FACES", "--methods", "copy", "own", "--rounds", "3"), "--rounds is 3: give 1 to 2"),
         (("--data", "FACES", "--methods", "default"), "the model default needs aligned square crops of 128 pixels"),
-        (("--data", "FACES", "--methods", "copy", "--texts", "TEXTS"), "'tittle' is no text of the page"),
+        (("--data", "FACES", "--methods", "copy", "--texts", "TEXTS"), "'tittle' is not a text of the page"),
         (("--pairs", "PAIRS", "--methods", "copy"), "no column target_id"),
     ],
 )
