@@ -103,3 +103,15 @@ def test_pages_and_sentences_are_short(page):
     found = sentences(page)
     assert [" ".join(words) for words in found if len(words) > 40] == []
     assert sum(map(len, found)) <= 1500
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.stem != "log"], ids=lambda page: page.name)
+def test_options_in_commands_exist(page):
+    helps = {file.stem: file.read_text(encoding="utf-8") for file in ROOT.glob("docs/help/*.txt")}
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    unknown = []
+    for command, second, rest in re.findall(r"twocet ([a-z-]+)(?: ([a-z]+))?([^\n`#]*)", text):
+        described = helps.get(f"{command}-{second}", helps.get(command))
+        options = re.findall(r"--[a-z][a-z-]+", rest) if described else []
+        unknown += [(command, option) for option in options if option not in described and option != "--help"]
+    assert unknown == []
