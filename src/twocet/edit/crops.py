@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from twocet.edit.inside import MouthSource, mouth_source
 from twocet.edit.locate import Located
@@ -23,7 +24,10 @@ class CropEditor:
     """See :class:`twocet.model.interface.ExpressionModel`; it also neutralizes, samples and encodes."""
 
     def __init__(self, model: PhotoShapes, size: int | None = None) -> None:
-        """``size``: side of the crops, that of the model if not given. However they are aligned will do."""
+        """``size``: side of the crops, that of the model if not given; others are resized to that and back.
+
+        However crops are aligned will do.
+        """
         self.model, self.size = model, size or model.size
         self.metadata = {key: value for key, value in model.metadata.items() if key != "template"}
         self.stages = Stages(model, model, self._read)
@@ -32,7 +36,7 @@ class CropEditor:
         self, target: Tensor, reference: Tensor, strength: float = 1.0, label: Sequence[str] | None = None
     ) -> Tensor:
         """See ``ExpressionModel``; labels are not looked at."""
-        given = [self._expression(face) for face in reference]
+        given = [self._expression(face) for face in _resized(reference, self.model.size)]
         return self._each(target, lambda row, neutral: self.stages.crop(neutral, given[row], strength))
 
     def neutralize(self, image: Tensor) -> Tensor:
@@ -46,15 +50,15 @@ class CropEditor:
 
     def encode(self, image: Tensor) -> Tensor:
         """The expression codes."""
-        return self.model.encode(image)
+        return self.model.encode(_resized(image, self.model.size))
 
     def _each(self, image: Tensor, make: Callable[[int, Neutral], Pixels]) -> Tensor:
-        faces = [self._located(face) for face in image]
+        faces = [self._located(face) for face in _resized(image, self.model.size)]
         made = [
             make(row, self.stages.neutral(face, self._mouth(face))) if face.landmarks is not None else face.photo.pixels
             for row, face in enumerate(faces)
         ]
-        return torch.cat([to_image(pixels) for pixels in made])
+        return _resized(torch.cat([to_image(pixels) for pixels in made]), image.shape[-1])
 
     def _expression(self, face: Tensor) -> Expression:
         return Expression(to_array(self.model.encode(face[None])[0]), self._mouth(self._located(face)))
@@ -75,3 +79,10 @@ class CropEditor:
     def _read(self, pixels: Pixels) -> Floats | None:
         landmarks: Any = self.model.landmarks(to_image(pixels)[0])
         return landmarks[:, :2] * len(pixels) if np.isfinite(landmarks).all() else None
+
+
+def _resized(image: Tensor, size: int) -> Tensor:
+    """Faces (N, 3, S, S) with another side; those that have it already come back as they are."""
+    if image.shape[-1] == size:
+        return image
+    return functional.interpolate(image, size=(size, size), mode="bilinear", antialias=True)
