@@ -99,3 +99,15 @@ def test_crops_are_transferred_neutralized_sampled_and_encoded() -> None:
     for ability in (ExpressionModel, Neutralizes, Samples, Encodes):
         assert isinstance(editor, ability)
     assert editor.sample(IMAGE, torch.Generator().manual_seed(0)).shape == IMAGE.shape
+
+
+def test_small_crops_are_worked_on_at_the_size_of_the_model_and_come_back_small() -> None:
+    small = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
+    editor = CropEditor(shapes(), 64)
+    assert editor.size == 64
+    assert "template" not in editor.metadata
+    made = editor.neutralize(small)
+    assert made.shape == small.shape
+    assert float((made - small).abs().max()) < 0.02
+    large = CropEditor(shapes()).transfer(IMAGE, IMAGE)
+    assert editor.transfer(IMAGE, IMAGE).equal(large)

@@ -85,4 +85,5 @@ def _resized(image: Tensor, size: int) -> Tensor:
     """Faces (N, 3, S, S) with another side; those that have it already come back as they are."""
     if image.shape[-1] == size:
         return image
-    return functional.interpolate(image, size=(size, size), mode="bilinear", antialias=True)
+    mode = "bicubic" if size > image.shape[-1] else "area"
+    return functional.interpolate(image, size=(size, size), mode=mode)
