@@ -14,6 +14,7 @@ def prepare(
     *,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     people: Literal["names", "faces", "none"] = "names",
+    neutral: Literal["names", "auto"] = "names",
     alignment: Literal["template", "paper"] = "template",
     size: int = 128,
     master: int = 256,
@@ -45,6 +46,7 @@ def prepare(
       twocet prepare cfd CFD.zip -o faces-cfd --leave-out-unpaired
       twocet prepare folder my-photos/ -o faces --name "My lab" --licence "with consent"
       twocet prepare folder photos/ -o faces --people faces --leave-out-unpaired
+      twocet prepare folder holiday/ -o faces --neutral auto --people faces --leave-out-unpaired
       twocet prepare folder photos/ -o strangers --people none    # for twocet train --recipe unpaired
 
     Args:
@@ -56,6 +58,9 @@ def prepare(
         output: Dataset folder: a new or empty one, or one that this command has begun.
         people: Who is who in a folder. names: PERSON says it. faces: photos whose faces match are of one person (needs
             twocet[eval]; check contact-sheet.jpg). none: every photo is another person.
+        neutral: Which photos are neutral. names: files or folders say it. auto: it is read in the faces; a folder may
+            then hold photos in any order, and neutral-sheet.jpg shows what was taken. It needs people's own photos to
+            compare; with --people none it takes the tenth most at rest.
         alignment: template: by eyes and nose, as the packaged model needs it. paper: squares, as the paper's authors
             cropped.
         size: Side of the crops in pixels.
@@ -91,6 +96,7 @@ def prepare(
         size=size,
         master=master,
         people=people,
+        neutral=neutral,
         neutrals_expressive=neutrals_expressive,
         unpaired="keep" if allow_unpaired else "leave out" if leave_out_unpaired else "refuse",
         name=name,
@@ -111,6 +117,14 @@ def describe(report: dict[str, Any], output: Path) -> str:
         f"{photos['used']} of {photos['found']} photos: {photos['neutral']} neutral, {photos['expressive']} expressive",
         f"people: {people['train']} for training, {people['val']} for validation, {people['test']} for testing",
     ]
+    if found := report.get("neutral_found"):
+        agreed = (
+            f" (named so: precision {found['precision']:.2f}, recall {found['recall']:.2f})"
+            if "recall" in found
+            else ""
+        )
+        sheet = output / "neutral-sheet.jpg"
+        lines.append(f"{found['taken']} photos taken for neutral by their faces{agreed}: look at {sheet}")
     noted = {
         "problems": "photos left out",
         "several_faces": "photos with several faces (the largest was taken)",

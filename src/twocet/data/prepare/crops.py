@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from twocet.data.prepare.neutral import placed
 from twocet.data.prepare.originals import SETS, Original, SetName, decode
 from twocet.errors import UserError
 from twocet.photo import align, resample
@@ -26,6 +27,8 @@ Alignment = Literal["template", "paper"]
 
 DESCRIPTOR = "descriptor"
 """The key of a face's descriptor in its record."""
+READING = "reading"
+"""The key of its blendshapes and landmarks, see ``prepare.neutral``."""
 
 
 class CropJob(NamedTuple):
@@ -40,6 +43,8 @@ class CropJob(NamedTuple):
     original: Original
     describe: bool = False
     """Whether the face's descriptor is wanted, by which people are told apart."""
+    read: bool = False
+    """Whether its expression is wanted, by which neutral faces are found."""
 
 
 def sides(size: int, master: int) -> dict[str, int]:
@@ -60,6 +65,7 @@ def read_record(job: CropJob) -> dict[str, Any] | None:
         return None
     same = record.get("photo") == job.original.photo.label
     same = same and (not job.describe or record.get("problem") or DESCRIPTOR in record)
+    same = same and (not job.read or record.get("problem") or READING in record)
     crops = [job.folder / place / f"{job.original.name}.png" for place in sides(job.size, job.master)]
     whole = same and (record.get("problem") or all(path.is_file() for path in crops))
     return record if whole else None
@@ -74,12 +80,15 @@ def make_crops(job: CropJob) -> None:
         pixels = decode(content, job.original.photo.label)
         record["pixels_sha256"] = hashlib.sha256(pixels.tobytes()).hexdigest()
         photo_to_crop, record["faces"], landmarks = locate(job.kind, job.alignment, pixels)
-        if photo_to_crop is None:
+        reading = _reading(pixels) if job.read and photo_to_crop is not None else None
+        if photo_to_crop is None or (job.read and reading is None):
             record["problem"] = "no face found"
         else:
             if job.describe and landmarks is not None:
                 points = landmarks[list(align.TEMPLATE_LANDMARKS), :2]
                 record[DESCRIPTOR] = _reader().describe(pixels, points).round(4).tolist()
+            if reading is not None:
+                record[READING] = reading
             crops = {
                 place: resample.crop(pixels, photo_to_crop, side) for place, side in sides(job.size, job.master).items()
             }
@@ -95,6 +104,15 @@ def thumbnail(crop: Pixels) -> npt.NDArray[np.uint8]:
     """A crop's brightness, (256,) uint8: 16 x 16 places, by which copies are found."""
     grey = Image.fromarray(crop).convert("L").resize((16, 16), Image.Resampling.BOX)
     return np.asarray(grey, np.uint8).ravel()
+
+
+def _reading(pixels: Pixels) -> dict[str, Any] | None:
+    """What neutral faces are found by: the blendshapes and the placed landmarks of the largest face."""
+    faces = _finder().find(pixels)
+    if not faces:
+        return None
+    shape = placed(faces[0].landmarks.astype(np.float64)).round(4)
+    return {"blendshapes": faces[0].blendshapes.round(4).tolist(), "shape": shape.tolist()}
 
 
 class Located(NamedTuple):

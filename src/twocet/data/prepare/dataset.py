@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from tqdm import tqdm
 
 from twocet import __version__
-from twocet.data.prepare import report, who
-from twocet.data.prepare.crops import Alignment, CropJob, make_crops, read_record, sides
+from twocet.data.prepare import neutral, report, who
+from twocet.data.prepare.crops import READING, Alignment, CropJob, make_crops, read_record, sides
 from twocet.data.prepare.originals import SETS, Original, SetName, read_originals
 from twocet.data.prepare.splits import Splitting, split_people, unpaired
 from twocet.errors import UserError
@@ -28,6 +29,7 @@ from twocet.runtime.processes import for_each, num_cores
 from twocet.runtime.records import read_object
 
 People = Literal["names", "faces", "none"]
+Neutral = Literal["names", "auto"]
 
 COLUMNS = ("file", "identity", "expression", "domain", "split", "pose_yaw", "gaze")
 
@@ -48,6 +50,8 @@ class Settings:
     people: People = "names"
     """What tells who is who: the files' names, the faces (``prepare.who``, with dlib), or nothing: every photo is of a
     person of its own, as the recipe unpaired takes it anyway. The latter two for the kind folder alone."""
+    neutral: Neutral = "names"
+    """What tells which photos are neutral: names of files and folders, or their faces (``prepare.neutral``)."""
     unpaired: str = "refuse"
     """People with photos in one domain only: refuse, keep, or leave out."""
     name: str = ""
@@ -98,20 +102,20 @@ def prepare_dataset(
     """
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}: give 1 or more")
-    by_face = settings.people == "faces"
+    by_face, found = settings.people == "faces", settings.neutral == "auto"
     if by_face:
         who.check_ready()
-    originals, strangers = read_originals(settings.kind, containers)
+    originals, strangers = read_originals(settings.kind, containers, anywhere=found)
     if settings.people == "none":
         originals = who.each_by_itself(originals)
     alone: list[str] = []
-    if not by_face:
+    if not (by_face or found):
         # Before the work: impossible splits and people without a counterpart are found in the names.
         originals, alone = _without_unpaired(originals, settings)
         split_people(_people(originals), splitting, SETS[settings.kind])
     _begin(out, settings)
     jobs = [
-        CropJob(out, settings.kind, settings.alignment, settings.size, settings.master, original, by_face)
+        CropJob(out, settings.kind, settings.alignment, settings.size, settings.master, original, by_face, found)
         for original in originals
     ]
     _crop_all(jobs, workers or num_cores(), progress)
@@ -120,12 +124,20 @@ def prepare_dataset(
     if not kept:
         raise UserError(f"no photo could be used; the first one: {records[originals[0].name]['problem']}")
     if by_face:
-        kept, alone = _without_unpaired(who.with_found_people(kept, records), settings)
-    split_of = split_people(_people(kept if by_face else originals), splitting, SETS[settings.kind])
+        kept = who.with_found_people(kept, records)
+    doubts: dict[str, float] = {}
+    if found:
+        named, (kept, doubts) = kept, _with_found_neutral(kept, records, settings)
+    if by_face or found:
+        kept, alone = _without_unpaired(kept, settings)
+    split_of = split_people(_people(kept if by_face or found else originals), splitting, SETS[settings.kind])
     lost = [] if settings.keeps_unpaired else [person for person in unpaired(kept) if person not in alone]
     kept = [original for original in kept if original.identity not in lost]
     rows = _rows(kept, split_of, settings)
     summary = report.summarise(originals, kept, records, rows, strangers=strangers, alone=alone, lost=lost)
+    if found:
+        summary["neutral_found"] = report.found_neutral(named, doubts)
+        report.write_neutral_sheet(out / "neutral-sheet.jpg", out, doubts)
     write_whole(out / "report.json", json_bytes(summary, indent=2))
     report.write_contact_sheet(out / "contact-sheet.jpg", out, rows)
     _write_table(out / "faces.csv", rows)
@@ -134,6 +146,25 @@ def prepare_dataset(
 
 def _people(originals: Sequence[Original]) -> list[str]:
     return sorted({original.identity for original in originals})
+
+
+def _with_found_neutral(
+    kept: list[Original], records: dict[str, dict[str, Any]], settings: Settings
+) -> tuple[list[Original], dict[str, float]]:
+    """The photos with the domains that their faces show, neutral ones first, and the doubt of each by its name."""
+    readings = [records[original.name][READING] for original in kept]
+    people = None if settings.people == "none" else [original.identity for original in kept]
+    doubts = neutral.doubts(
+        np.array([reading["blendshapes"] for reading in readings]),
+        np.array([reading["shape"] for reading in readings]),
+        people,
+    )
+    told = [
+        original._replace(domain="neutral" if doubt < 0 else "expressive")
+        for original, doubt in zip(kept, doubts, strict=True)
+    ]
+    order = sorted(told, key=lambda original: (original.identity, original.domain != "neutral", original.name))
+    return order, {original.name: float(doubt) for original, doubt in zip(kept, doubts, strict=True)}
 
 
 def _without_unpaired(originals: list[Original], settings: Settings) -> tuple[list[Original], list[str]]:

@@ -222,10 +222,13 @@ SETS: dict[str, LabSet] = {
 }  # fmt: skip
 
 
-def read_originals(kind: SetName, containers: tuple[Path, ...]) -> tuple[list[Original], list[str]]:
+def read_originals(
+    kind: SetName, containers: tuple[Path, ...], *, anywhere: bool = False
+) -> tuple[list[Original], list[str]]:
     """The set's photos by person (neutral first), and the labels of the pictures whose names say nothing.
 
     In plain folders a class beside ``neutral`` (``happy/PERSON*.jpg``) is an expression, whatever it is called.
+    ``anywhere``: so is every other folder, and photos in none have no expression named.
 
     Raises UserError where no name is understood or two photos would get the same name.
     """
@@ -234,6 +237,8 @@ def read_originals(kind: SetName, containers: tuple[Path, ...]) -> tuple[list[Or
     if kind == "folder":
         homes = {_home_of_neutral(photo) for photo, original in parsed if original and original.domain == "neutral"}
         parsed = [(photo, original or _in_class(photo, homes)) for photo, original in parsed]
+    if kind == "folder" and anywhere:
+        parsed = [(photo, original or _in_any_folder(photo)) for photo, original in parsed]
     found = [original for _, original in parsed if original is not None]
     if not found:
         raise UserError(f"no photo is called {SETS[kind].pattern}: {len(photos)} pictures in {_names(containers)}")
@@ -265,6 +270,14 @@ def _in_class(photo: PhotoFile, homes: Collection[tuple[str, ...]]) -> Original 
             name = f"{photo.stem}-{expression}"
             return Original(photo, name, photo.stem.partition("_")[0], expression, "expressive")
     return None
+
+
+def _in_any_folder(photo: PhotoFile) -> Original:
+    """A photo wherever it is: ``[EXPRESSION/]PERSON*.jpg``."""
+    *folders, _ = photo.label.split("/")
+    expression = "-".join(folders[1:])
+    name = "-".join(filter(None, (photo.stem, expression)))
+    return Original(photo, name, photo.stem.partition("_")[0], expression, "expressive")
 
 
 def _names(containers: tuple[Path, ...]) -> str:

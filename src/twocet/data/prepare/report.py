@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ SAME_PHOTO = 0.985
 """Crops whose thumbnails correlate so much are reported as copies. Among 82 people of a laboratory set no two different
 people came above 0.966, and a copy that was darkened, halved in size and saved as a poor JPEG not below 0.9997."""
 _SHEET_ROWS, _SHEET_COLUMNS, _SHEET_SIDE = 10, 10, 128
+_NEUTRAL_ROWS = 4
 
 
 def summarise(
@@ -78,6 +79,35 @@ def near_copies_between_people(kept: Sequence[Original], records: dict[str, dict
     return found
 
 
+def found_neutral(named: Sequence[Original], doubts: Mapping[str, float]) -> dict[str, Any]:
+    """How many photos were taken for neutral; where names said which ones are, how often that agrees.
+
+    ``named``: the photos as their names tell of them.
+    """
+    taken = {name for name, doubt in doubts.items() if doubt < 0}
+    true = {original.name for original in named if original.domain == "neutral"}
+    both = len(taken & true)
+    agreement = {"precision": both / max(1, len(taken)), "recall": both / len(true)} if true else {}
+    return {"taken": len(taken), **{name: round(value, 4) for name, value in agreement.items()}}
+
+
+def write_neutral_sheet(path: Path, folder: Path, doubts: Mapping[str, float]) -> None:
+    """Photos taken for neutral, from surest to most doubtful, then those that were nearly taken, in two last rows."""
+    order = sorted(doubts, key=doubts.__getitem__)
+    taken, left = ([name for name in order if (doubts[name] < 0) == wanted] for wanted in (True, False))
+    shown = [*_evenly(taken, _NEUTRAL_ROWS * _SHEET_COLUMNS), *left[: 2 * _SHEET_COLUMNS]]
+    cells = [
+        Cell(read_pixels(folder / "faces" / f"{name}.png"), "neutral" if doubts[name] < 0 else "nearly neutral")
+        for name in shown
+    ]
+    _write(path, [cells[k : k + _SHEET_COLUMNS] for k in range(0, len(cells), _SHEET_COLUMNS)])
+
+
+def _evenly(names: Sequence[str], most: int) -> list[str]:
+    count = min(most, len(names))
+    return [names[k * len(names) // count] for k in range(count)]
+
+
 def write_contact_sheet(path: Path, folder: Path, rows: Sequence[dict[str, str]]) -> None:
     """Some people of the set, evenly over the names: neutral photos first, then expressive ones."""
     by_person: dict[str, list[dict[str, str]]] = defaultdict(list)
@@ -86,6 +116,10 @@ def write_contact_sheet(path: Path, folder: Path, rows: Sequence[dict[str, str]]
     people = list(by_person.values())
     chosen = [people[k * len(people) // min(_SHEET_ROWS, len(people))] for k in range(min(_SHEET_ROWS, len(people)))]
     cells = [[_cell(folder, row) for row in _spread(photos)] for photos in chosen]
+    _write(path, cells)
+
+
+def _write(path: Path, cells: Sequence[Sequence[Cell]]) -> None:
     picture = Image.fromarray(sheet(cells, side=_SHEET_SIDE))
     with whole_file(path) as partial:
         picture.save(partial, quality=90)
