@@ -7,7 +7,7 @@ chance, in the shares ``SHARES`` of the variance. Mean and deviation of the *ans
 Run as a program, it shows a study to such raters in a real browser and analyses what they answered:
 
     twocet synth lab --identities 80 --expressions 25 --first-identity 1000000 --shared-expressions
-    twocet study make study --data lab --methods ganimation=copy starganv2=unpaired 2cet=default
+    twocet study make study --data lab --methods ganimation=copy starganv2=label-free 2cet=default
     python benchmarks/study_raters.py study --raters 25 --inattentive 6 -o docs/results/study-raters.json
 """
 

@@ -19,9 +19,11 @@ import tyro
 from tqdm import tqdm
 
 from twocet.data.dataset import DatasetFolder, open_dataset
+from twocet.edit.models import load_editing
 from twocet.edit.presets import Preset, packaged_file, write_file
 from twocet.errors import UserError
-from twocet.model.model import Model, file_hash, find_model, load_model
+from twocet.model.interface import EditingModel
+from twocet.model.model import file_hash, find_model
 from twocet.photo.images import read_photo
 from twocet.photo.scaling import to_image
 from twocet.synth import EXPRESSIONS, write_dataset
@@ -46,7 +48,7 @@ def main(
         at_least: Fewer labelled faces than this make no preset.
     """
     path = find_model(model)
-    loaded = load_model(path)
+    loaded, _ = load_editing(path, "cpu")
     with tempfile.TemporaryDirectory() as scratch:
         folder = faces or render(Path(scratch) / "faces", loaded.size)
         presets = make_presets(loaded, file_hash(path), open_dataset(folder), at_least)
@@ -60,7 +62,7 @@ def render(folder: Path, size: int) -> Path:
     return write_dataset(folder, PEOPLE, PHOTOS_EACH, size=size, first_identity=FIRST_PERSON)
 
 
-def make_presets(model: Model, sha256: str, dataset: DatasetFolder, at_least: int) -> list[Preset]:
+def make_presets(model: EditingModel, sha256: str, dataset: DatasetFolder, at_least: int) -> list[Preset]:
     """One preset for each named expression of ``twocet synth`` with enough faces in the dataset."""
     presets = []
     for name in EXPRESSIONS:
@@ -92,7 +94,7 @@ def agreement(codes: np.ndarray, code: np.ndarray) -> float:
     return float(np.mean(codes @ code / np.maximum(lengths, 1e-12)))
 
 
-def encode(model: Model, files: list[Path], name: str) -> np.ndarray:
+def encode(model: EditingModel, files: list[Path], name: str) -> np.ndarray:
     """(n, d) codes of aligned pictures."""
     codes = []
     for first in tqdm(range(0, len(files), BATCH), desc=name, disable=None):

@@ -86,7 +86,7 @@ def test_words_are_plain_english(page):
     assert re.findall(banned, page.read_text(encoding="utf-8"), re.IGNORECASE) == []
 
 
-MEASUREMENTS = {"baselines", "experiments", "findings", "gpu", "log", "model-card-unpaired", "reproducing", "shapes"}
+MEASUREMENTS = {"baselines", "experiments", "findings", "gpu", "log", "model-card-label-free", "reproducing", "shapes"}
 
 
 def sentences(page: Path) -> list[list[str]]:

@@ -13,7 +13,7 @@ from torch import nn
 
 from twocet.errors import UserError
 from twocet.method import codes
-from twocet.model.model import PACKAGED, Model, file_hash, load_model, new_model, save_model
+from twocet.model.model import Model, file_hash, load_model, new_model, save_model
 from twocet.networks.build import build
 from twocet.networks.config import NetworkConfig
 from twocet.networks.edit import render
@@ -133,9 +133,18 @@ def test_a_model_with_or_without_a_discriminator_stays_so(tmp_path: Path, model:
     assert whole.stat().st_size > alone.stat().st_size
 
 
-@pytest.mark.parametrize("name", PACKAGED)
-def test_packaged_models_hold_what_makes_pictures_and_no_more(name: str) -> None:
-    assert list(load_model(name).networks.named()) == ["generator", "encoder"]
+def test_the_packaged_model_holds_what_makes_pictures_and_no_more() -> None:
+    assert list(load_model("default").networks.named()) == ["generator", "encoder"]
+
+
+def test_a_model_of_shapes_is_no_model_of_pixels() -> None:
+    with pytest.raises(UserError, match="is a model of shapes: this needs a model of pixels, such as default"):
+        load_model("label-free")
+
+
+def test_a_wrong_name_is_answered_with_the_right_ones() -> None:
+    with pytest.raises(UserError, match="no model file unpaired: give a file or one of default, label-free"):
+        load_model("unpaired")
 
 
 def test_damaged_files_are_refused(tmp_path: Path, model: Model) -> None:

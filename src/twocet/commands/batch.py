@@ -76,13 +76,13 @@ def batch(
     from twocet.edit import batch as work
     from twocet.edit import cluster, presets
     from twocet.edit.jobs import WHOLE, read_shard, read_table
-    from twocet.model.model import find_model, identify_model, load_model
+    from twocet.edit.models import load_editing
+    from twocet.model.model import find_model
     from twocet.runtime.files import make_folder, only_process, remove_partials, write_whole
     from twocet.runtime.processes import num_cores
 
     path = find_model(model)
-    load_model(path)  # a model that is wrong is wrong for every row
-    known_as, sha256 = identify_model(path)
+    _, (known_as, sha256) = load_editing(path, "cpu")  # a model that is wrong is wrong for every row
     settings = work.Settings(
         model=str(path), model_sha256=sha256, device=device, mark=not no_mark, crop_only=crop_only, mouth=mouth,
         strict=strict, strip_private=strip_private,

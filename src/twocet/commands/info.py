@@ -22,17 +22,19 @@ def info(
         model: Packaged model, model file, run folder, exported folder, or hf:OWNER/NAME.
         json_output: Print a report as JSON.
     """
-    from twocet.model.model import find_model, identify_model, load_model
+    from twocet.edit.models import load_editing
+    from twocet.model.model import find_model
 
     path = find_model(model)
-    loaded = load_model(path)
+    loaded, identity = load_editing(path, "cpu")
     files = path.iterdir() if path.is_dir() else [path]
     # The networks of an exported model are not ours to count.
-    counts = {name: sum(each.numel() for each in net.parameters()) for name, net in loaded.networks.named().items()}
+    networks = loaded.networks.named().items()
+    counts = {name: sum(each.numel() for each in network.parameters()) for name, network in networks}
     facts: dict[str, Any] = {
         "file": str(path),
         "bytes": sum(file.stat().st_size for file in files),
-        "sha256": identify_model(path).sha256,
+        "sha256": identity.sha256,
         "parameters": {name: count for name, count in counts.items() if count},
         **loaded.metadata,
     }
@@ -41,12 +43,12 @@ def info(
 
 def describe(facts: dict[str, Any]) -> str:
     """The facts that matter most, in lines for people."""
-    network, training = facts["network"], facts.get("training", {})
+    training = facts.get("training", {})
     counts = ", ".join(f"{name} {count:,}" for name, count in facts["parameters"].items())
     lines = [
         ("file", f"{facts['file']} ({facts['bytes'] / 1e6:.1f} MB)"),
         ("sha256", facts["sha256"]),
-        ("networks", f"preset {network['preset']}, {network['size']} px, codes of {network['code_dim']}"),
+        ("networks", describe_networks(facts)),
         ("parameters", counts or "in ONNX files"),
         ("template", facts["template"]),
     ]
@@ -61,8 +63,17 @@ def describe(facts: dict[str, Any]) -> str:
     return "\n".join(f"{name:<{width}}  {value}" for name, value in shown)
 
 
+def describe_networks(facts: dict[str, Any]) -> str:
+    """What the networks see, and how long codes are."""
+    if facts.get("method") == "shapes":
+        config = facts["config"]
+        return f"shapes of {config['components']} components, codes of {config['code_dim']}"
+    network = facts["network"]
+    return f"preset {network['preset']}, {network['size']} px, codes of {network['code_dim']}"
+
+
 def describe_run(training: dict[str, Any]) -> str:
     """One training run in a few words."""
-    recipe = training.get("config", {}).get("recipe", "?")
+    recipe = training.get("config", {}).get("recipe", training.get("recipe", "?"))
     rounds, minutes = training.get("rounds", 0), training.get("minutes", 0)
     return f"recipe {recipe}, {rounds:,} rounds, {minutes:g} minutes"

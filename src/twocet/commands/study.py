@@ -50,7 +50,7 @@ def make(
     condition; where there are too few people, raters get different lists. Exclusion rules are fixed in design.json.
 
     examples:
-      twocet study make study --data faces --methods default unpaired copy
+      twocet study make study --data faces --methods default label-free copy
       twocet study make study --data faces --design 2afc --methods ours=default other=runs/other/model.safetensors
       twocet study make study --data faces --pairs-only
       twocet study make study --pairs study/pairs.csv --methods ours=default theirs=their-results

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from twocet.model.interface import EditingModel
-from twocet.model.model import ModelId, find_model, identify_model, load_model
+from twocet.model.model import Model, ModelId, find_model, identify_model, load_model
 from twocet.shapes import model as shapes
 from twocet.shapes.photos import PhotoShapes
 
 
-def load_editing(name: str | os.PathLike[str], device: str) -> tuple[EditingModel, ModelId]:
+def load_editing(name: str | os.PathLike[str], device: str) -> tuple[Model | PhotoShapes, ModelId]:
     """A model of either kind, and which one it is. Raises UserError."""
     named = Path(name) if isinstance(name, os.PathLike) else name
     if shapes.is_shape_model(named):

@@ -83,10 +83,9 @@ def parse_metadata(text: str, path: Path) -> dict[str, Any]:
 def check_metadata(metadata: Any, path: Path) -> None:
     """Raises UserError unless these can be the metadata of a model for use, in a file that this version reads."""
     check(isinstance(metadata, dict), f"{path} has damaged metadata (no JSON object): {_REMEDY}")
-    check(
-        "method" not in metadata,
-        f"{path} holds a {str(metadata.get('method'))[:40]} model, for evaluation and comparison only",
-    )
+    method = str(metadata.get("method"))[:40]
+    check(method != "shapes", f"{path} is a model of shapes: this needs a model of pixels, such as default")
+    check("method" not in metadata, f"{path} holds a {method} model, for evaluation and comparison only")
     number = metadata.get("format")
     check(number == FORMAT, f"{path} has format {number!r:.20}, this version of twocet reads {FORMAT}: update twocet")
     try:

@@ -34,8 +34,8 @@ __all__ = [
     "load_networks", "new_model", "packaged_file", "read_file", "save_model", "save_networks",
 ]  # fmt: skip
 
-PACKAGED = ("default", "unpaired")
-"""Names of the models that come with the package."""
+PACKAGED = ("default", "label-free")
+"""Names of the models that come with the package: one of pixels, one of shapes (``twocet.shapes``)."""
 BEST = "model.safetensors"
 """The model that a run folder is read for."""
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from twocet.runtime.configuration import Between, Count, Seed, Under1, UpTo1, Weight, check_fields
+from twocet.runtime.configuration import Between, Count, Number, Seed, Under1, UpTo1, Weight, check_fields
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShapeConfig:
     """One training run on point sets."""
 
-    steps: Count = 800
-    """Rounds to train."""
+    steps: Number = 800
+    """Rounds to train; 0 leaves the estimate that networks begin at."""
     batch: Annotated[int, Between(1, 65_536)] = 128
     """Shapes of each domain in a mini-batch."""
     seed: Seed = 0
@@ -26,11 +26,13 @@ class ShapeConfig:
     """Principal components of the training shapes that the networks see and change."""
     code_dim: Annotated[int, Between(1, 4096)] = 32
     """Numbers in an expression code."""
+    kinds: Annotated[int, Between(1, 256)] = 12
+    """Kinds of movements, each normal about its own mean, that the estimate at the start knows at most."""
     width: Annotated[int, Between(1, 4096)] = 192
     """Units of a hidden layer."""
     depth: Annotated[int, Between(1, 64)] = 3
     """Hidden layers of each network."""
-    noise: UpTo1 = 0.008
+    noise: UpTo1 = 0.012
     """What the reader's errors are expected to be, per coordinate, as a share of the face's root mean square size.
     Components that vary less count for less, and networks see shapes with noise of this size."""
     evenness: UpTo1 = 0.5

@@ -23,7 +23,8 @@ from twocet.runtime.randomness import generator_at
 from twocet.runtime.records import named, parse_json
 from twocet.shapes.config import ShapeConfig
 from twocet.shapes.frame import Frame
-from twocet.shapes.networks import build, empty_start
+from twocet.shapes.movements import Movements
+from twocet.shapes.networks import build
 from twocet.shapes.space import Space
 
 METHOD = "shapes"
@@ -32,7 +33,7 @@ PACKAGED = "label-free"
 """Name of the packaged model of photos' landmarks."""
 MODEL_FILE = "model.safetensors"
 """Of a run folder."""
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class ShapeModel:
 
     networks: Networks
     space: Space
+    movements: Movements
+    """How faces move, where generator and encoder began."""
     linear: Rest
     """The best linear estimate of movements from the same training shapes: a baseline, in the space's numbers."""
     metadata: dict[str, Any]
@@ -146,7 +149,7 @@ class _Known(NamedTuple):
     codes: list[list[float]]
 
 
-def check_space(mean: Floats, weights: Floats, axes: Floats, units: Floats, linear: Rest) -> None:
+def check_space(mean: Floats, weights: Floats, axes: Floats, units: Floats, movements: Movements, linear: Rest) -> None:
     """Raises ValueError unless the arrays of a file fit together."""
     points, dimensions = mean.shape
     components = len(axes)
@@ -155,6 +158,11 @@ def check_space(mean: Floats, weights: Floats, axes: Floats, units: Floats, line
         raise ValueError("its arrays do not fit together")
     if any(len(array) != components for array in linear):
         raise ValueError("its estimate does not fit its components")
+    kinds, sources = len(movements.shares), len(movements.source_shares)
+    sizes: list[tuple[int, ...]] = [(kinds,), (kinds, components), (kinds, components, components)]
+    sizes += [(sources,), (sources, components), (sources, components, components)]
+    if not kinds * sources or any(array.shape != size for array, size in zip(movements, sizes, strict=True)):
+        raise ValueError("its movements do not fit its components")
 
 
 class _Arrays(nn.Module):
@@ -167,11 +175,11 @@ class _Arrays(nn.Module):
 
 
 def save(path: Path, model: ShapeModel) -> None:
-    """Write one safetensors file in float16, atomically: generator, encoder, their space, and the linear estimate."""
+    """Write one safetensors file in float16, atomically: networks, their space, movements and the linear estimate."""
     frame, axes, units = model.space
     space = _Arrays(mean=frame.mean, weights=frame.weights, axes=axes, units=units)
-    networks = {**model.networks.named(), "space": space, "linear": _Arrays(**model.linear._asdict())}
-    save_networks(path, networks, model.metadata)
+    estimates = {"movements": _Arrays(**model.movements._asdict()), "linear": _Arrays(**model.linear._asdict())}
+    save_networks(path, {**model.networks.named(), "space": space, **estimates}, model.metadata)
 
 
 def load(name: Path | str = PACKAGED) -> ShapeModel:
@@ -190,14 +198,14 @@ def load(name: Path | str = PACKAGED) -> ShapeModel:
             tensors.pop(f"space.{key}").double().numpy() for key in ("mean", "weights", "axes", "units")
         )
         linear = Rest(*(tensors.pop(f"linear.{key}").double().numpy() for key in Rest._fields))
-        check_space(mean, weights, axes, units, linear)
+        movements = Movements(*(tensors.pop(f"movements.{key}").double().numpy() for key in Movements._fields))
+        check_space(mean, weights, axes, units, movements, linear)
+        components = torch.ones(len(axes))
+        networks = build(components, components, movements, config)._replace(discriminator=None)
     except (KeyError, ValueError) as error:
         raise UserError(f"{path} is a damaged shape model ({error!r}): get it again") from None
-    components = len(axes)
-    start = empty_start(components, config.code_dim)
-    networks = build(torch.ones(components), torch.ones(components), start, config)._replace(discriminator=None)
     load_networks(path, networks.named(), tensors)
-    return new_model(networks, Space(Frame(mean, weights), axes, units), linear, metadata)
+    return new_model(networks, Space(Frame(mean, weights), axes, units), movements, linear, metadata)
 
 
 def find(name: Path | str) -> Path:
@@ -220,11 +228,13 @@ def is_shape_model(name: Path | str) -> bool:
         return False
 
 
-def new_model(networks: Networks, space: Space, linear: Rest, metadata: dict[str, Any]) -> ShapeModel:
+def new_model(
+    networks: Networks, space: Space, movements: Movements, linear: Rest, metadata: dict[str, Any]
+) -> ShapeModel:
     """Put generator and encoder into evaluation mode and join them with what belongs to them."""
     for network in networks.named().values():
         network.eval().requires_grad_(False)
-    return ShapeModel(networks, space, linear, metadata)
+    return ShapeModel(networks, space, movements, linear, metadata)
 
 
 def describe(config: ShapeConfig, **facts: Any) -> dict[str, Any]:

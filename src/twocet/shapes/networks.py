@@ -1,10 +1,9 @@
-"""Networks for shapes: three perceptrons on principal components, two of them beside the linear estimate."""
+"""Networks for shapes: three perceptrons on principal components, two of them beside an estimate of movements."""
 
 from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from twocet.networks.interfaces import Networks
-from twocet.pairs.neutral_estimate import Rest
 from twocet.runtime.arrays import Floats
 from twocet.shapes.config import ShapeConfig
+from twocet.shapes.movements import Movements
 
 SLOPE = 0.2
 _CODE_GAIN = 2 * math.sqrt(3)
@@ -71,79 +70,74 @@ class View(nn.Module):
         return seen / self.spread
 
 
-class Start(NamedTuple):
-    """Where generator and encoder begin: at the linear estimate of movements, of which codes are the components."""
-
-    mean: Tensor
-    """(r,) the estimate of a shape x is ``offset + (x - mean) @ filter.T``."""
-    offset: Tensor
-    """(r,)."""
-    filter: Tensor
-    """(r, r)."""
-    axes: Tensor
-    """(r, d) a movement is about ``axes @ code``."""
-    reading: Tensor
-    """(d, r) the code of a movement."""
-
-
 class Estimate(nn.Module):
-    """The linear estimate of the movements of shapes (N, r), and its codes. It does not learn."""
+    """The estimated movements of shapes, see :class:`twocet.shapes.movements.Movements`. It does not learn."""
 
-    mean: Tensor
-    offset: Tensor
-    filter: Tensor
-    axes: Tensor
-    reading: Tensor
+    logs: Tensor
+    centres: Tensor
+    whitening: Tensor
+    means: Tensor
+    filters: Tensor
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, movements: Movements) -> None:
         super().__init__()
-        for name, value in start._asdict().items():
-            self.register_buffer(name, value.clone())
+        for name, value in movements.estimates()._asdict().items():
+            self.register_buffer(name, torch.tensor(value, dtype=torch.float32), persistent=False)
 
-    def movement(self, shape: Tensor) -> Tensor:
-        """(N, r) how the shapes have moved."""
-        return functional.linear(shape - self.mean, self.filter, self.offset)
-
-    def code(self, shape: Tensor) -> Tensor:
-        """(N, d) the codes of these movements."""
-        return functional.linear(self.movement(shape), self.reading)
+    def forward(self, shape: Tensor) -> Tensor:
+        """How the shapes (N, r) have moved, (N, r)."""
+        difference = shape[:, None] - self.centres
+        white = torch.einsum("nqr,qsr->nqs", difference, self.whitening)
+        chances = torch.softmax(self.logs - white.square().sum(dim=2) / 2, dim=1)
+        movements = self.means + torch.einsum("nqr,qsr->nqs", difference, self.filters)
+        return torch.einsum("nq,nqr->nr", chances, movements)
 
 
 class Generator(nn.Module):
     """G: a shape (N, r) and a code (N, d) to the shape with that expression.
 
-    The zero code takes a face to rest: ``x - m(x)`` with the linear estimate m, and what a perceptron adds. All other
-    codes are given to faces at rest, in both cycles and afterwards: ``x + axes @ c``, and what a second perceptron
-    adds, which is nothing where c is 0.
+    The zero code takes a face to rest: ``x - m(x)`` with the estimate m, and what a perceptron adds. All other codes
+    are given to faces at rest, in both cycles and afterwards: ``x + axes @ c``, and what a second perceptron adds,
+    which is nothing where c is 0.
     """
 
-    def __init__(self, view: View, estimate: Estimate, code_dim: int, *, width: int, depth: int) -> None:
+    axes: Tensor
+
+    def __init__(self, view: View, estimate: Estimate, axes: Tensor, *, width: int, depth: int) -> None:
+        """``axes`` (r, d): see :func:`code_axes`."""
         super().__init__()
-        self.view, self.estimate, components = view, estimate, len(view.spread)
+        self.view, self.estimate, (components, code_dim) = view, estimate, axes.shape
+        self.register_buffer("axes", axes)
         self.remove = Perceptron(components, components, width=width, depth=depth, still=True)
         self.give = Perceptron(components + code_dim, components, width=width, depth=depth, still=True)
 
     def forward(self, shape: Tensor, code: Tensor) -> Tensor:
         seen = self.view(shape)
         if not code.any():
-            removed: Tensor = self.view.spread * self.remove(seen) - self.estimate.movement(shape)
+            removed: Tensor = self.view.spread * self.remove(seen) - self.estimate(shape)
             return shape + removed
         with_code, without = (torch.cat([seen, _CODE_GAIN * c], dim=1) for c in (code, torch.zeros_like(code)))
         bent = self.give(with_code) - self.give(without)
-        given: Tensor = shape + functional.linear(code, self.estimate.axes) + self.view.spread * bent
+        given: Tensor = shape + functional.linear(code, self.axes) + self.view.spread * bent
         return given
 
 
 class Encoder(nn.Module):
-    """E: a shape (N, r) to a code (N, d), which begins as that of the linear estimate."""
+    """E: a shape (N, r) to a code (N, d), which begins as that of the estimated movement."""
 
-    def __init__(self, view: View, estimate: Estimate, code_dim: int, *, width: int, depth: int) -> None:
+    reading: Tensor
+
+    def __init__(self, view: View, estimate: Estimate, reading: Tensor, *, width: int, depth: int) -> None:
+        """``reading`` (d, r): see :func:`code_axes`."""
         super().__init__()
-        self.view, self.estimate = view, estimate
+        self.view, self.estimate, code_dim = view, estimate, len(reading)
+        self.register_buffer("reading", reading)
         self.change = Perceptron(len(view.spread), code_dim, width=width, depth=depth, still=True)
 
     def forward(self, shape: Tensor) -> Tensor:
-        output: Tensor = self.estimate.code(shape) + self.change(self.view(shape)) / _CODE_GAIN
+        output: Tensor = (
+            functional.linear(self.estimate(shape), self.reading) + self.change(self.view(shape)) / _CODE_GAIN
+        )
         return output
 
 
@@ -160,36 +154,30 @@ class Discriminator(nn.Module):
         return output
 
 
-def build(spread: Tensor, noise: Tensor, start: Start, config: ShapeConfig) -> Networks:
-    """New networks for shapes whose components have the standard deviations ``spread`` (r,); see :class:`View`."""
+def build(spread: Tensor, noise: Tensor, movements: Movements, config: ShapeConfig) -> Networks:
+    """New networks for shapes whose components have the standard deviations ``spread`` (r,); see :class:`View`.
+
+    Generator and encoder begin at the estimate that ``movements`` tell.
+    """
     sizes = {"width": config.width, "depth": config.depth}
     generator, encoder, discriminator = (View(spread, noise) for _ in range(3))
+    axes, reading = code_axes(movements.covariance(), config.code_dim)
     return Networks(
-        Generator(generator, Estimate(start), config.code_dim, **sizes),
-        Encoder(encoder, Estimate(start), config.code_dim, **sizes),
+        Generator(generator, Estimate(movements), axes, **sizes),
+        Encoder(encoder, Estimate(movements), reading, **sizes),
         Discriminator(discriminator, **sizes),
     )
 
 
-def start_of(estimate: Rest, covariance: Floats, code_dim: int) -> Start:
-    """Where networks begin: at ``estimate``, with the components of movements of ``covariance`` (r, r) as codes.
+def code_axes(covariance: Floats, code_dim: int) -> tuple[Tensor, Tensor]:
+    """What codes begin as: (r, d) movements are about ``axes @ code``, (d, r) codes ``reading @ movement``.
 
-    Codes from U(-1/2, 1/2) then give faces at rest movements of this covariance, so that both domains agree at second
-    order from the start; the zero code is no movement.
+    They are the components of movements of ``covariance`` (r, r). Codes from U(-1/2, 1/2) give faces at rest movements
+    of this covariance, so that both domains agree at second order from the start; the zero code is no movement.
     """
     variances, axes = np.linalg.eigh(covariance)
     num = min(code_dim, int((variances > _LEAST * variances[-1]).sum()))
     gain, axes = _CODE_GAIN * np.sqrt(variances[::-1][:num]), axes[:, ::-1][:, :num]
     unused = np.zeros((len(axes), code_dim - num))
-    arrays = (
-        *(estimate.expressive, estimate.offset, estimate.filter),
-        np.concatenate([axes * gain, unused], axis=1),
-        np.concatenate([axes / gain, unused], axis=1).T,
-    )
-    return Start(*(torch.tensor(array, dtype=torch.float32) for array in arrays))
-
-
-def empty_start(components: int, code_dim: int) -> Start:
-    """In place of :func:`start_of` for networks that are to be read from a file."""
-    sizes = ((components,), (components,), (components, components), (components, code_dim), (code_dim, components))
-    return Start(*(torch.zeros(size) for size in sizes))
+    arrays = np.concatenate([axes * gain, unused], axis=1), np.concatenate([axes / gain, unused], axis=1).T
+    return torch.tensor(arrays[0], dtype=torch.float32), torch.tensor(arrays[1], dtype=torch.float32)

@@ -17,6 +17,7 @@ from twocet.errors import check
 from twocet.method import codes
 from twocet.model.model import SAMPLE_WIDTH
 from twocet.networks.edit import Edit, render
+from twocet.networks.interfaces import Networks
 from twocet.pairs import morph
 from twocet.photo.align import TEMPLATE_NAME
 from twocet.photo.images import Pixels
@@ -32,6 +33,8 @@ _CORNERS = ((33, 133), (362, 263))
 """Of the eye of each iris, in their order."""
 _IRIS = 5
 """Landmarks of one."""
+_STILL, _STILL_ROUNDS = 0.0015, 20
+"""Crop sides: residues up to this are errors of reading; and rounds of :func:`standing`."""
 _KEPT = 16
 
 Read = Callable[[Pixels], Floats]
@@ -50,6 +53,11 @@ class PhotoShapes:
         self.size, self.code_dim, self.device = SIZE, model.config.code_dim, torch.device("cpu")
         self._read = read
         self._faces: Recent[Floats] = Recent(_KEPT)
+
+    @property
+    def networks(self) -> Networks:
+        """Those of the shape model."""
+        return self.model.networks
 
     def landmarks(self, image: Tensor) -> Floats:
         """(478, 3) landmarks of a crop (3, S, S), in its sides; NaN where no face is found."""
@@ -79,12 +87,14 @@ class PhotoShapes:
     def from_rest(self, image: Tensor, own: Floats32) -> Floats:
         """(478, 2) how the landmarks of a face (1, 3, S, S) have moved from rest, crop sides; ``own`` is not used."""
         landmarks = self.landmarks(image[0])
-        return with_irises(landmarks[:POINTS, :2] - self._rest(landmarks)[:, :2])
+        shown = landmarks[:POINTS, :2]
+        return with_irises(standing(shown - self._rest(landmarks)[:, :2], shown))
 
     def given(self, image: Tensor, code: Floats32) -> Floats:
         """(478, 2) how a code (d,) moves the landmarks of this face (1, 3, S, S) when it is at rest, crop sides."""
         rest = self._rest(self.landmarks(image[0]))[None]
-        return with_irises(np.nan_to_num(self.model.apply(rest, code[None]) - rest)[0, :, :2])
+        moved = (self.model.apply(rest, code[None]) - rest)[0, :, :2]
+        return with_irises(standing(moved, rest[0, :, :2]))
 
     def _rest(self, landmarks: Floats) -> Floats:
         """(468, 3) where landmarks (478, 3) lie at rest."""
@@ -104,7 +114,8 @@ class PhotoShapes:
         landmarks = self.landmarks(face[0])
         if not np.isfinite(landmarks).all():
             return face.new_zeros(2, SIZE, SIZE)
-        shown, rest = landmarks[:POINTS, :2], self._rest(landmarks)[:, :2]
+        shown = landmarks[:POINTS, :2]
+        rest = shown - self.from_rest(face, code)[:POINTS]
         wanted = rest
         if code.any():
             shown, wanted = rest, rest + strength * self.given(face, code)[:POINTS]
@@ -117,6 +128,23 @@ class PhotoShapes:
     def sample_codes(self, num: int, generator: torch.Generator) -> Tensor:
         """(num, d) random codes, near those that the encoder found in training."""
         return codes.resampled(num, torch.tensor(self.metadata["codes"]), SAMPLE_WIDTH, generator)
+
+
+def standing(movement: Floats, places: Floats) -> Floats:
+    """A movement (k, 2) of landmarks at ``places`` (k, 2) without what moves, turns or scales the face as a whole.
+
+    Shapes know no place: a jaw that drops leaves them the rest of the face a little higher. In a photo, what does not
+    move must stand still, so the similarity in which the sum of all distances is least is taken off. NaN comes back.
+    """
+    if not np.isfinite(movement).all():
+        return movement
+    moved, place = movement @ (1, 1j), places @ (1, 1j)
+    basis = np.stack([place - place.mean(), np.ones_like(place)], axis=1)
+    residue = moved
+    for _ in range(_STILL_ROUNDS):
+        weighted = basis.conj().T / np.maximum(np.abs(residue), _STILL)
+        residue = moved - basis @ np.linalg.solve(weighted @ basis, weighted @ moved)
+    return np.stack([residue.real, residue.imag], axis=1)
 
 
 def with_irises(movement: Floats) -> Floats:

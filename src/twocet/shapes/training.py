@@ -28,7 +28,9 @@ from twocet.shapes import model as models
 from twocet.shapes import space as spaces
 from twocet.shapes.config import ShapeConfig
 from twocet.shapes.model import ShapeModel
-from twocet.shapes.networks import Start, build, start_of
+from twocet.shapes.movements import Movements
+from twocet.shapes.movements import fit as fit_movements
+from twocet.shapes.networks import build
 from twocet.shapes.points import PointSets
 from twocet.shapes.recipe import State
 from twocet.shapes.sampler import Sample, Sampler, weighted
@@ -84,10 +86,11 @@ class Run:
         rested, moved = (weighted(sets, [source.share for source in sources]) for sets in numbers)
         self.sampler = Sampler(rested, moved, config)
         noise = config.noise / self.space.units
-        self.linear, covariance = linear_estimate(rested, moved, noise, config.seed)
+        self.linear = linear_estimate(rested, moved, noise, config.seed)
+        shares = [source.share for source in sources]
+        self.movements = fit_movements(numbers[0], numbers[1], shares, noise, config.kinds, config.seed)
         variance = np.square(np.concatenate([*numbers[0], *numbers[1]])).mean(axis=0)
-        start = start_of(self.linear, covariance, config.code_dim)
-        self.state = new_state(np.sqrt(variance + noise**2), noise, start, config)
+        self.state = new_state(np.sqrt(variance + noise**2), noise, self.movements, config)
         make_folder(folder)
         self.checkpoints = Checkpoints(folder / "checkpoints", keep=2)
         self.step, self.seconds = 0, 0.0
@@ -126,10 +129,12 @@ class Run:
                 {"name": s.name, "licence": s.licence, "share": s.share, "faces": len(s.sets.points)}
                 for s in self.sources
             ],
-            "training": {"rounds": self.step, "minutes": round(self.seconds / 60, 2)},
+            "training": {"recipe": models.METHOD, "rounds": self.step, "minutes": round(self.seconds / 60, 2)},
             "still": 0.0,
         }
-        model = models.new_model(networks, self.space, self.linear, models.describe(self.config, **facts))
+        model = models.new_model(
+            networks, self.space, self.movements, self.linear, models.describe(self.config, **facts)
+        )
         with torch.inference_mode():
             model.metadata["codes"] = np.round(networks.encoder(numbers).double().numpy(), 4).tolist()
         neutral = [source.sets.domain(True) for source in self.sources]
@@ -138,20 +143,19 @@ class Run:
         return model
 
 
-def linear_estimate(neutral: Sample, expressive: Sample, noise: Floats, seed: int) -> tuple[Rest, Floats]:
-    """The linear estimate and the movements' covariance (r, r), from draws in which every source has its share."""
+def linear_estimate(neutral: Sample, expressive: Sample, noise: Floats, seed: int) -> Rest:
+    """The linear estimate, from draws in which every source has its share."""
     drawn = generator_at(seed, 0, "linear estimate")
     drawn_shapes = [known.draw(_DRAWN, drawn).double().numpy() for known in (neutral, expressive)]
-    estimate = neutral_estimate.estimate(drawn_shapes[0], drawn_shapes[1], noise**2)
-    return estimate, neutral_estimate.movement_covariance(drawn_shapes[0], drawn_shapes[1])
+    return neutral_estimate.estimate(drawn_shapes[0], drawn_shapes[1], noise**2)
 
 
-def new_state(spread: Floats, noise: Floats, start: Start, config: ShapeConfig) -> State:
+def new_state(spread: Floats, noise: Floats, known: Movements, config: ShapeConfig) -> State:
     """Networks as the seed makes them."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         seen = [torch.tensor(values, dtype=torch.float32) for values in (spread, noise)]
-        return State(build(seen[0], seen[1], start, config), config)
+        return State(build(seen[0], seen[1], known, config), config)
 
 
 def train(run: Run, watch: Watch | None = None, *, progress: bool = True) -> bool:
