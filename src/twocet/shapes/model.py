@@ -200,8 +200,7 @@ def load(name: Path | str = PACKAGED) -> ShapeModel:
         linear = Rest(*(tensors.pop(f"linear.{key}").double().numpy() for key in Rest._fields))
         movements = Movements(*(tensors.pop(f"movements.{key}").double().numpy() for key in Movements._fields))
         check_space(mean, weights, axes, units, movements, linear)
-        components = torch.ones(len(axes))
-        networks = build(components, components, movements, config)._replace(discriminator=None)
+        networks = build(torch.ones(len(axes)), torch.ones(len(axes)), movements, config)._replace(discriminator=None)
     except (KeyError, ValueError) as error:
         raise UserError(f"{path} is a damaged shape model ({error!r}): get it again") from None
     load_networks(path, networks.named(), tensors)
