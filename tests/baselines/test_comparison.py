@@ -87,6 +87,14 @@ class TestPlan:
         with pytest.raises(UserError, match="name each seed once: 4 4"):
             plan.comparison(["2cet"], "fast", (), seeds=(4, 4), steps=7)
 
+    def test_averages_and_networks_have_means_of_their_own(self):
+        made = plan.with_raw(plan.comparison(["2cet-authors"], "fast", (), seeds=(1, 2), steps=7))
+        assert [entry.family for entry in made] == ["2CET, label-free", "2CET, label-free, not averaged"] * 2
+        assert [entry.family for entry in plan.with_raw(plan.comparison(["2cet-authors"], "fast", (), steps=7))] == [
+            "",
+            "",
+        ]
+
     def test_all_are_measured_in_photos_of_one_size(self):
         small = plan.comparison(["2cet-shapes", "2cet"], "fast", ("network.size=64",), steps=7)
         assert (plan.size_of(small), plan.size_of(small[:1])) == (64, 128)

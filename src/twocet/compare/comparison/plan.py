@@ -49,7 +49,12 @@ class Entry(NamedTuple):
 
 def with_raw(entries: Sequence[Entry]) -> list[Entry]:
     """The entries, each followed by its networks before averaging where a run keeps those too."""
-    twins = [[e, e._replace(title=f"{e.title}, not averaged", raw=True)] for e in entries]
+
+    def twin(entry: Entry) -> Entry:
+        family = f"{entry.family}, not averaged" if entry.family else ""
+        return entry._replace(title=f"{entry.title}, not averaged", raw=True, family=family)
+
+    twins = [[e, twin(e)] for e in entries]
     return [e for pair in twins for e in (pair if isinstance(pair[0].config, CyclesConfig) else pair[:1])]
 
 
