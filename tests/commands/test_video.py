@@ -256,7 +256,7 @@ def test_an_unfinished_film_leaves_no_file(tmp_path):
         (["TALK", "TALK", "--edit", "--strength", "0"], "takes one clip"),
         (["TALK", "--edit"], "needs --strength"),
         (["ME", "TALK", "--preset", "happy"], "--preset is for --edit"),
-        (["ME", "TALK", "--smoothing", "-1"], "smoothing of -1"),
+        (["ME", "TALK", "--smoothing", "-1"], "smoothing -1"),
         (["ME", "nothing.mp4"], "does not exist"),
         (["ME", "TEXT"], "is not a film"),
         (["WALL", "TALK"], "No face found"),

@@ -54,7 +54,7 @@ def describe(facts: dict[str, Any]) -> str:
     ]
     if training:
         lines += [("training", describe_run(run)) for run in (*training.get("earlier", []), training)]
-    lines += [("data", f"{data['name']} ({data['licence']})") for data in facts.get("data", [])]
+    lines += [("data", f"{data.get('name', '?')} ({data.get('licence', '?')})") for data in facts.get("data", [])]
     lines += [(name, f"{value:.4g}") for name, value in facts.get("metrics", {}).items() if isinstance(value, float)]
     if facts.get("commit"):
         lines.append(("commit", facts["commit"]))
