@@ -207,6 +207,20 @@ def test_a_table_from_a_spreadsheet_is_read(tmp_path, me, smile):
     assert len(read_table(path, tmp_path, lambda name: ()).jobs) == 1
 
 
+def test_a_spreadsheets_capital_headings_and_empty_rows_are_understood(faces):
+    path = faces / "excel.csv"
+    path.write_text("Target;Reference;Strength;Note\n0.png;1.png;0,5;x\n;;;\n")
+    table = read_table(path, faces, lambda name: ())
+    assert [job.strength for job in table.jobs] == [0.5]
+    assert table.wrong == {}
+    assert table.extra == ["Note"]
+
+
+def test_an_address_on_the_web_is_to_be_downloaded_first():
+    with pytest.raises(UserError, match="address on the web: download the picture"):
+        read_photo(Path("https://example.org/a.jpg"))
+
+
 def test_a_row_that_ends_its_process_is_the_only_one_lost(faces, tiny_model, tmp_path, monkeypatch):
     """A file that takes all memory gets its process killed; here the worker kills itself when it sees the name."""
     (tmp_path / "sitecustomize.py").write_text(

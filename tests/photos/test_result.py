@@ -41,6 +41,10 @@ def test_a_result_says_what_it_is_in_one_short_line(result):
     assert repr(result) == "<twocet.Result 512 x 512, strength 0.5>"
 
 
+def test_an_editor_says_which_model_it_uses(editor):
+    assert repr(editor) == f"<twocet.Editor {editor.name}>"
+
+
 def test_a_notebook_shows_a_small_picture(editor, portrait):
     large = np.repeat(np.repeat(portrait, 2, axis=0), 2, axis=1)
     shown = Image.open(io.BytesIO(editor.transfer(large, DOWN)._repr_png_()))

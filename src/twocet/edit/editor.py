@@ -36,7 +36,6 @@ _KEPT_TARGETS, _KEPT_BYTES = 4, 128_000_000
 """How many, and of their pixels together: a larger one is kept alone."""
 _KEPT_CODES = 256
 
-
 Reference = PhotoLike | Code | torch.Tensor | Expression
 
 
@@ -69,6 +68,9 @@ class Editor:
         self._expressions: Recent[Expression] = Recent(_KEPT_CODES)
         mover = model if isinstance(model, Mover) else find_movement(sha256)
         self.stages = Stages(model, mover, self._landmarks)
+
+    def __repr__(self) -> str:
+        return f"<twocet.Editor {self.name}>"
 
     def transfer(
         self,

@@ -103,7 +103,7 @@ def read_table(path: str | Path, output: str | Path, code_of: CodeOf, shard: Sha
             file.seek(0)
             # Excel writes semicolons where the decimal sign is a comma.
             reader = csv.DictReader(file, restval="", delimiter=";" if ";" in heading else ",")
-            names = [name.strip() for name in reader.fieldnames or ()]
+            names = [_known(name.strip()) for name in reader.fieldnames or ()]
             reader.fieldnames = names
             rows: dict[int, dict[str, str]] = {}
             given: dict[str, int] = {}
@@ -111,7 +111,8 @@ def read_table(path: str | Path, output: str | Path, code_of: CodeOf, shard: Sha
                 # Another shard's rows are not kept, but for the pictures that they write.
                 if shard.parts > 1 and (named := (row.get("output") or "").strip()):
                     given.setdefault(posixpath.normpath(named), reader.line_num)
-                if number % shard.parts == shard.part - 1:
+                # Spreadsheets write rows of nothing but separators below the last one.
+                if number % shard.parts == shard.part - 1 and any(v for k, v in row.items() if k):
                     rows[reader.line_num] = {k: (v or "").strip() for k, v in row.items() if k}
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: give a table of jobs (CSV).") from None
@@ -138,6 +139,11 @@ def read_table(path: str | Path, output: str | Path, code_of: CodeOf, shard: Sha
             table.wrong[line] = str(error)
     _keep_inputs(table)
     return table
+
+
+def _known(name: str) -> str:
+    """The name of our column that ``name`` is in other capitals, else ``name``."""
+    return name.lower() if name.lower() in COLUMNS else name
 
 
 def _job(line: int, row: dict[str, str], folder: str, output: str, code_of: CodeOf) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import stat
 import warnings
 from collections.abc import Iterator
@@ -87,6 +88,8 @@ def _opened(source: Path | bytes, name: str) -> Iterator[BinaryIO]:
     try:
         status = os.stat(source)
     except (OSError, ValueError):
+        if re.match(r"https?:/", name):
+            raise UserError(f"{name} is an address on the web: download the picture and give its path.") from None
         raise UserError(f"{name} does not exist: give the path of a picture file.") from None
     if not stat.S_ISREG(status.st_mode):
         problem = "is a folder" if stat.S_ISDIR(status.st_mode) else "is no file"
