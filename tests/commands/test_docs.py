@@ -11,6 +11,8 @@ from mouths import SHA256, picture
 from PIL import Image
 from test_video import write_film
 
+from twocet.model.model import ModelId
+
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -24,8 +26,7 @@ def folder(run, tmp_path, me, smile, monkeypatch):
             photo.save(tmp_path / name, quality=95)
     write_film(tmp_path / "speaker.mp4", [picture(), picture(mouth=0.72)], sound=True)
     monkeypatch.setattr("twocet.model.model.find_model", lambda name: Path("stub.safetensors"))
-    monkeypatch.setattr("twocet.model.model.file_hash", lambda path: SHA256)
-    monkeypatch.setattr("twocet.model.model.load_model", lambda path, *_: None)
+    monkeypatch.setattr("twocet.edit.models.load_editing", lambda *_: (None, ModelId("default", SHA256)))
     monkeypatch.setattr("twocet.runtime.processes.num_cores", lambda: 1)
     monkeypatch.chdir(tmp_path)
     return tmp_path

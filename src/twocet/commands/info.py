@@ -76,4 +76,6 @@ def describe_run(training: dict[str, Any]) -> str:
     """One training run in a few words."""
     recipe = training.get("config", {}).get("recipe", training.get("recipe", "?"))
     rounds, minutes = training.get("rounds", 0), training.get("minutes", 0)
+    if recipe == "shapes" and not rounds:
+        return "recipe shapes, estimated from landmarks without rounds"
     return f"recipe {recipe}, {rounds:,} rounds, {minutes:g} minutes"
