@@ -26,6 +26,7 @@ def folder(run, tmp_path, me, smile, monkeypatch):
             photo.save(tmp_path / name, quality=95)
     write_film(tmp_path / "speaker.mp4", [picture(), picture(mouth=0.72)], sound=True)
     monkeypatch.setattr("twocet.model.model.find_model", lambda name: Path("stub.safetensors"))
+    monkeypatch.setattr("twocet.model.model.file_hash", lambda path: SHA256)
     monkeypatch.setattr("twocet.edit.models.load_editing", lambda *_: (None, ModelId("default", SHA256)))
     monkeypatch.setattr("twocet.runtime.processes.num_cores", lambda: 1)
     monkeypatch.chdir(tmp_path)
