@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import os
 import resource
 import signal
 import subprocess
@@ -212,20 +211,33 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, data: Path) -> None:
     assert good.read_bytes() == content
 
 
+_STOPPED = """
+import os, signal, sys
+from pathlib import Path
+from test_faults import new_run, train
+
+number = int(sys.argv[3])
+signal.signal(number, signal.SIG_DFL)
+run = new_run(Path(sys.argv[1]), Path(sys.argv[2]))
+whole = run.recipe.round
+
+def interrupted(state, draw, step):
+    if step == 2:
+        os.kill(os.getpid(), number)
+    return whole(state, draw, step)
+
+run.recipe.round = interrupted
+sys.exit(train(run) is not False)
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_closed_terminal_stops_after_the_round_with_a_checkpoint(
     tmp_path: Path, data: Path, number: signal.Signals
 ) -> None:
-    run = new_run(tmp_path / "run", data)
-    whole = run.recipe.round
-
-    def interrupted(state: Any, draw: Any, step: int) -> Any:
-        if step == 2:
-            os.kill(os.getpid(), number)
-        return whole(state, draw, step)
-
-    run.recipe.round = interrupted  # type: ignore[method-assign]
-    assert train(run) is False
+    # In a process of its own: a signal that is not heard would end the tests.
+    words = [str(tmp_path / "run"), str(data), str(int(number))]
+    subprocess.run([sys.executable, "-c", _STOPPED, *words], cwd=Path(__file__).parent, check=True)
     assert resume(tmp_path / "run", progress=False).progress.step == 3
 
 
