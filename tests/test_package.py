@@ -58,6 +58,13 @@ def test_import_loads_neither_torch_nor_numba():
     assert done.stdout == "[]\n"
 
 
+def test_loading_a_model_leaves_the_compiler_of_torch_alone():
+    """It takes a second to import, which every command would pay."""
+    code = "import sys, twocet; twocet.load(); print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert done.stdout == "False\n"
+
+
 @pytest.mark.parametrize("row", MATHEMATICS)
 def test_mathematics_knows_no_files(row):
     """Equations must be testable by hand values: the row imports torch and numpy, itself and the configuration only."""

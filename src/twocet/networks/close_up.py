@@ -48,7 +48,8 @@ def cut(field: Tensor) -> Tensor:
 
 def window(side: int) -> Tensor:
     """(side, side): 1 inside, falling smoothly to 0 at the border."""
-    place = (torch.arange(side, dtype=torch.float32) + 0.5) / side
+    # On the processor wherever networks are built: see ``layers.draw_normal``.
+    place = (torch.arange(side, dtype=torch.float32, device="cpu") + 0.5) / side
     near = (torch.minimum(place, 1 - place) / MARGIN).clamp(max=1)
     ramp = near.square() * (3 - 2 * near)
     return ramp[:, None] * ramp

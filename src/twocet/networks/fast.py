@@ -19,7 +19,7 @@ from twocet.networks.body import CodedBody, smooth_flow
 from twocet.networks.close_up import CloseUp
 from twocet.networks.detail import COLOUR_RANGE, Detail
 from twocet.networks.edit import Edit, compose, reduced, render
-from twocet.networks.layers import ResidualBlock, he_init, no_norm
+from twocet.networks.layers import ResidualBlock, draw_normal, he_init, no_norm
 
 MASK_BIAS = -4.0
 """The mask's logit at the start of training: a mask of 0.02, close to the identity and still with a gradient."""
@@ -139,7 +139,7 @@ class FastEncoder(nn.Module):
         he_init(self)
         self.sketch_side = min(SKETCH, self.working_size)
         self.sketch_head = nn.Linear(code_dim, self.sketch_side**2, bias=False)
-        nn.init.normal_(self.sketch_head.weight, std=0.01)
+        draw_normal(self.sketch_head.weight, 0.01)
 
     def forward(self, image: Tensor) -> Tensor:
         seen = image.mean(dim=1, keepdim=True) if self.grey else image

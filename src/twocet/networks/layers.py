@@ -148,8 +148,18 @@ def no_norm(num_features: int) -> nn.Module:
 
 def he_init(network: nn.Module, slope: float = SLOPE) -> None:
     """He initialisation of all convolutions and linear layers, in place: fan-in, negative ``slope``, zero bias."""
+    gain = nn.init.calculate_gain("leaky_relu", slope)
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
-            nn.init.kaiming_normal_(module.weight, a=slope)
+            draw_normal(module.weight, gain / math.sqrt(module.weight[0].numel()))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+def draw_normal(weight: Tensor, std: float) -> None:
+    """Normal numbers about 0 with deviation ``std``, in place.
+
+    On the device meta there are none to draw, and to ask for them would import torch's compiler, which takes a second.
+    """
+    if not weight.is_meta:
+        nn.init.normal_(weight, std=std)
