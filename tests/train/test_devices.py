@@ -141,8 +141,9 @@ def test_a_round_on_a_device_mixes_nothing_with_the_processor(recipe: str, monke
         batch = Transplanted(photos, photos, photos, field, field[:, :1], field[:, 0, 0, 0] > 0)
     method = RECIPES[recipe].method(config, [], Path(), ALONE)
     widened(torch.zeros(1, 1, 3, 3, device=NOWHERE))  # What is constant is copied there once.
+    with devices.on(NOWHERE):
+        state = method.new_state(NOWHERE)  # Made once: its copies may be waited for.
     with devices.on(NOWHERE), OneDevice():
-        state = method.new_state(NOWHERE)
         state.begin_round(0, 100)
         terms = method.recipe.round(state, lambda: batch, 0)
         state.end_round(0)
