@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shutil
@@ -63,7 +64,7 @@ def patiently(address, path, body=b""):
     while True:
         try:
             status, answer = send(address, path, body)
-        except (OSError, ConnectionError):
+        except (OSError, http.client.HTTPException):
             status = 0
         if status == 200:
             return answer
