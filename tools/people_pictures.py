@@ -82,6 +82,11 @@ def failures(editor: twocet.Editor, photos: Path) -> Rows:
     ]
 
 
+def label_free(_: twocet.Editor, photos: Path) -> Rows:
+    """The label-free model: another person's smile at three strengths, and the own smile removed."""
+    return people(twocet.load("label-free"), photos)
+
+
 def london(photos: Path, kind: Literal["neutral", "smiling"], person: str) -> Path:
     """A photo of the London set."""
     return photos / "london" / kind / f"{person}.jpg"
@@ -102,13 +107,14 @@ def middle(image: Image.Image, margin: float = _MARGIN) -> Pixels:
 
 
 PICTURES: dict[str, tuple[Callable[[twocet.Editor, Path], Rows], int]] = {
-    "people": (people, 240), "presets": (presets, 160), "failures": (failures, 240)
+    "people": (people, 240), "presets": (presets, 160), "failures": (failures, 240),
+    "label-free-people": (label_free, 240)
 }  # fmt: skip
 
 
 def main(
     photos: tyro.conf.Positional[Path],
-    names: tyro.conf.Positional[tuple[Literal["people", "presets", "failures"], ...]] = (),
+    names: tyro.conf.Positional[tuple[Literal["people", "presets", "failures", "label-free-people"], ...]] = (),
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = FOLDER,
 ) -> None:
     """Makes the pictures.
